@@ -1,0 +1,36 @@
+"""The one clock of the house: the database's.
+
+Deadlines are compared in the statement that uses them, with `Now()`; Python asks `now()` only for what it shows or
+schedules. `wallet_now()` is a function in the database (migration 0001), so that tests can move it for every process
+at once by replacing it (`goldwallet.test.clock`), and production code has no knob for that.
+"""
+
+import datetime as dt
+from zoneinfo import ZoneInfo
+
+from django.db import connection
+from django.db.models import DateTimeField, Func
+
+NAIROBI = ZoneInfo("Africa/Nairobi")
+
+
+class Now(Func):
+    """The database's time, for use inside a query or as a column's default."""
+
+    function = "wallet_now"
+    template = "%(function)s()"
+    output_field = DateTimeField()
+
+
+def now() -> dt.datetime:
+    """The database's time, aware, in UTC. One round trip."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT wallet_now()")
+        row = cursor.fetchone()
+    moment: dt.datetime = row[0]
+    return moment.astimezone(dt.UTC)
+
+
+def nairobi_day(moment: dt.datetime) -> dt.date:
+    """The calendar day in Kenya; limits per day run from midnight to midnight there."""
+    return moment.astimezone(NAIROBI).date()

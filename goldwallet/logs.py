@@ -1,0 +1,7 @@
+"""Logging."""
+
+from typing import Any
+
+
+def configure(config: dict[str, Any]) -> None:
+    pass

@@ -1,0 +1,275 @@
+"""Settings, read from the environment. `.env.example` documents every name.
+
+Two modes. `demo` (the default) runs on one machine against the simulator with well-known secrets. `production` refuses
+to start without its own secrets or with an unsafe setting (`goldwallet.checks`, run at start).
+"""
+
+import base64
+import datetime as dt
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.csp import CSP
+
+from goldwallet import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env.read_dotenv(BASE_DIR / ".env")
+
+MODE = env.text("GOLDWALLET_MODE", "demo")
+if MODE not in {"demo", "production"}:
+    raise ImproperlyConfigured(f"GOLDWALLET_MODE is {MODE!r}; write demo or production.")
+DEMO = MODE == "demo"
+DEBUG = False
+
+
+def _secret(name: str, demo: str) -> str:
+    """A secret of the demo is public and fixed; production must bring its own, and not the demo's."""
+    if DEMO:
+        return env.text(name, demo)
+    value = env.text(name)
+    if not value or value == demo:
+        raise ImproperlyConfigured(f"{name} must be set to a secret of your own in production.")
+    return value
+
+
+def _keys(name: str, value: str) -> dict[str, bytes]:
+    keys: dict[str, bytes] = {}
+    for part in value.split(","):
+        kid, colon, encoded = part.strip().partition(":")
+        try:
+            key = base64.b64decode(encoded, validate=True)
+        except ValueError:
+            key = b""
+        if not colon or not kid.isalnum() or len(key) != 32 or kid in keys:
+            raise ImproperlyConfigured(f"{name} must be a list of `id:base64 of 32 bytes`, the current key first.")
+        keys[kid] = key
+    return keys
+
+
+# --- addresses -------------------------------------------------------------------------------------------------------
+PORT = env.number("PORT", 8000)
+SIMULATOR_PORT = env.number("SIMULATOR_PORT", 8001)
+SIMULATOR_URL = env.text("SIMULATOR_URL", f"http://127.0.0.1:{SIMULATOR_PORT}") if DEMO else ""
+BASE_URL = env.text("BASE_URL", f"http://127.0.0.1:{PORT}" if DEMO else None).rstrip("/")
+# In the demo any name of this machine will do; in production only the names that the operator lists.
+ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", "*" if DEMO else "")
+CSRF_TRUSTED_ORIGINS = env.names("CSRF_TRUSTED_ORIGINS", "" if DEMO else BASE_URL)
+
+# --- secrets ---------------------------------------------------------------------------------------------------------
+SECRET_KEY = _secret("SECRET_KEY", "demo-only-secret-key-that-everybody-may-read-0123456789")
+FIELD_KEYS = _keys("FIELD_KEYS", _secret("FIELD_KEYS", "demo1:ZGVtby1maWVsZC1rZXktMzItYnl0ZXMtbG9uZyEhISE="))
+LOOKUP_KEY = _secret("LOOKUP_KEY", "ZGVtby1sb29rdXAta2V5LTMyLWJ5dGVzLWxvbmchISE=").encode()
+
+# --- applications ----------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "goldwallet",
+    "trading",
+    "oversight",
+    "kyc",
+    "pools",
+    "payments",
+    "accounts",
+    "notifications",
+    "controls",
+    "ledger",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.humanize",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "django.contrib.admin",
+    "allauth",
+    "allauth.account",
+    "django_otp",
+    "django_htmx",
+    "heroicons",
+    "pgtrigger",
+    "pghistory",
+    "procrastinate.contrib.django",
+]
+
+MIDDLEWARE = [
+    "goldwallet.middleware.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
+    "accounts.middleware.SessionLifetimeMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "pghistory.middleware.HistoryMiddleware",
+    "goldwallet.middleware.RefusedMiddleware",
+]
+
+ROOT_URLCONF = "goldwallet.urls"
+WSGI_APPLICATION = "goldwallet.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.csp",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "goldwallet.context.house",
+            ],
+            "builtins": ["goldwallet.templatetags.amounts"],
+        },
+    },
+]
+
+# --- database, cache, queue ------------------------------------------------------------------------------------------
+_database = env.database(env.text("DATABASE_URL", "postgresql://localhost/goldwallet" if DEMO else None))
+DATABASES = {
+    "default": {
+        **_database,
+        # Persistent connections: without them every request pays for a new session (speed.md: a factor of 7-14).
+        "CONN_MAX_AGE": 600,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            **_database["OPTIONS"],  # type: ignore[dict-item]
+            # A slow lock or query must not pile up (faults.md W08).
+            "options": "-c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s",
+        },
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Rate limits live in the cache, so all processes must share it.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "goldwallet_cache"}}
+
+PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
+
+# --- people ----------------------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "/"
+LOGOUT_REDIRECT_URL = "/"
+ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email", "username"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "username*", "password1*", "password2*"]
+ACCOUNT_SIGNUP_FORM_CLASS = "accounts.forms.SignupForm"
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_LOGIN_ON_PASSWORD_RESET = False
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_PREVENT_ENUMERATION = True
+
+SESSION_COOKIE_AGE = int(dt.timedelta(days=1).total_seconds())
+SESSION_IDLE_SECONDS = int(dt.timedelta(minutes=30).total_seconds())
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Lax"
+
+# --- mail ------------------------------------------------------------------------------------------------------------
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "Gold Wallet <hello@goldwallet.example>")
+if DEMO:
+    # In the demo mail is read on the simulator's phone.
+    MAILERS = {"default": {"BACKEND": "goldwallet.demo.mail.PhoneBackend"}}
+else:
+    MAILERS = {
+        "default": {
+            "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+            "OPTIONS": {
+                "host": env.text("EMAIL_HOST"),
+                "port": env.number("EMAIL_PORT", 587),
+                "username": env.text("EMAIL_USER", ""),
+                "password": env.text("EMAIL_PASSWORD", ""),
+                "use_tls": env.flag("EMAIL_TLS", True),
+                "timeout": 10,
+            },
+        }
+    }
+
+# --- M-Pesa ----------------------------------------------------------------------------------------------------------
+DARAJA = {
+    "base_url": env.text("DARAJA_BASE_URL", SIMULATOR_URL if DEMO else None).rstrip("/"),
+    "consumer_key": _secret("DARAJA_CONSUMER_KEY", "demo-consumer-key"),
+    "consumer_secret": _secret("DARAJA_CONSUMER_SECRET", "demo-consumer-secret"),
+    "shortcode": env.text("DARAJA_SHORTCODE", "174379" if DEMO else None),
+    "passkey": _secret("DARAJA_PASSKEY", "demo-passkey-7f3a"),
+    "b2c_shortcode": env.text("DARAJA_B2C_SHORTCODE", "600991" if DEMO else None),
+    "initiator_name": env.text("DARAJA_INITIATOR_NAME", "goldwallet" if DEMO else None),
+    "initiator_password": _secret("DARAJA_INITIATOR_PASSWORD", "demo-initiator-2026"),
+    "certificate": env.text(
+        "DARAJA_CERTIFICATE", str(BASE_DIR / "var" / "simulator" / "certificate.pem") if DEMO else None
+    ),
+}
+
+# --- web -------------------------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "Africa/Nairobi"
+USE_TZ = True
+STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+STATIC_ROOT = BASE_DIR / "var" / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEMO
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+# The demo serves from the source folders, so that it needs no `collectstatic`.
+WHITENOISE_USE_FINDERS = DEMO
+
+SECURE_CSP = {
+    "default-src": [CSP.SELF],
+    "script-src": [CSP.SELF, CSP.NONCE],
+    "style-src": [CSP.SELF],
+    "img-src": [CSP.SELF, "data:"],
+    "connect-src": [CSP.SELF],
+    "object-src": [CSP.NONE],
+    "base-uri": [CSP.NONE],
+    "form-action": [CSP.SELF],
+    "frame-ancestors": [CSP.NONE],
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
+if not DEMO:
+    SECURE_SSL_REDIRECT = env.flag("SECURE_SSL_REDIRECT", True)
+    SECURE_HSTS_SECONDS = env.number("SECURE_HSTS_SECONDS", 31_536_000)
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    SECURE_HSTS_PRELOAD = True
+    SESSION_COOKIE_SECURE = True
+    CSRF_COOKIE_SECURE = True
+    SESSION_COOKIE_NAME = "__Host-session"
+    CSRF_COOKIE_NAME = "__Host-csrf"
+    if env.flag("BEHIND_PROXY", True):
+        SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+# --- observing -------------------------------------------------------------------------------------------------------
+# /metrics names no person, but it is not for strangers: loopback, or a bearer token.
+METRICS_TOKEN = env.text("METRICS_TOKEN", "")
+LOG_LEVEL = env.text("LOG_LEVEL", "INFO")
+LOGGING_CONFIG = "goldwallet.logs.configure"
+LOGGING = {"json": not DEMO, "level": LOG_LEVEL}
+PGHISTORY_INSTALL_CONTEXT_FUNC_ON_MIGRATE = True

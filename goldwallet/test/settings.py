@@ -1,0 +1,14 @@
+"""Settings of the tests: the demo's, quicker where safety is not what is tested."""
+
+from goldwallet.settings import *
+from goldwallet.settings import DATABASES
+
+# Argon2 with its real cost is tested once, by name; every other test signs in cheaply.
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.MD5PasswordHasher",
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+]
+MAILERS = {"default": {"BACKEND": "django.core.mail.backends.locmem.EmailBackend"}}
+# The append-only tables refuse TRUNCATE, which is how transaction=True tests clean up: only this setting lets it pass.
+DATABASES["default"]["OPTIONS"]["options"] += " -c goldwallet.allow_truncate=on"  # type: ignore[index]
+DATABASES["default"]["CONN_MAX_AGE"] = 0
