@@ -1,7 +1,7 @@
 """The Python environment `.venv`, made from the locks and renewed when they change; and the locks themselves.
 
-    python tools/environment.py run | dev     make or renew the environment (dev: with the tools of `make test`)
-    python tools/environment.py lock          compile the locks anew from requirements.in and requirements-dev.in
+python tools/environment.py run | dev   make or renew the environment (dev: with the tools of `make test`)
+python tools/environment.py lock        compile the locks from requirements.in and requirements-dev.in
 """
 
 import fcntl
@@ -26,8 +26,9 @@ STAMP = VENV / "made-from"
 
 
 def ensure(purpose: str) -> Path:
-    """Makes `.venv` fit to run or to develop, and returns its interpreter. Nothing is done when the locks have not
-    changed since; an environment once made for `dev` stays so, since that lock holds all of the other."""
+    """Makes `.venv` fit to run or to develop, and returns its interpreter. Nothing is done when the locks
+    have not changed since; an environment once made for `dev` stays so, since that lock holds all of the
+    other."""
     with (CHECKOUT / "tools" / "uv.txt").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # `make run` and `make test` may begin at the same time
         if stamp("dev") == made_from() or stamp(purpose) == made_from():
@@ -44,7 +45,8 @@ def ensure(purpose: str) -> Path:
 
 
 def stamp(purpose: str) -> str:
-    """What an environment for this purpose would be made from: locks, interpreter and place (it cannot be moved)."""
+    """What an environment for this purpose would be made from: locks, interpreter and place (it cannot be
+    moved)."""
     parts = [INSTALLER.read_bytes(), LOCKS[purpose].read_bytes(), str(VENV).encode()]
     return f"{purpose} {hashlib.sha256(b'\0'.join(parts)).hexdigest()}"
 
@@ -63,21 +65,34 @@ def usable() -> bool:
 
 def make_empty() -> None:
     shutil.rmtree(VENV, ignore_errors=True)
-    base = getattr(sys, "_base_executable", sys.executable)  # not the interpreter of the environment being replaced
+    # Not the interpreter of the environment that is being replaced.
+    base = getattr(sys, "_base_executable", sys.executable)
     made = subprocess.run([base, "-m", "venv", VENV], capture_output=True, text=True)
     if made.returncode != 0:
         version = ".".join(platform.python_version_tuple()[:2])
         raise Problem(
             f"The environment could not be made with {base}:\n{(made.stdout + made.stderr).strip()}\n"
-            f"On Debian and Ubuntu the module it needs is a package of its own: apt install python{version}-venv"
+            f"On Debian and Ubuntu what it needs is a package of its own: apt install python{version}-venv"
         )
 
 
 def install(lock_file: Path) -> None:
     """Brings the environment to exactly what the lock says; every download is checked against its hash."""
-    pip = [PYTHON, "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--quiet", "--no-deps"]
-    check([*pip, "--require-hashes", "-r", INSTALLER], "The installer uv could not be installed")
+    check(pip("--no-deps", "--require-hashes", "-r", INSTALLER), "The installer uv could not be installed")
     check([*uv("pip", "sync", "--require-hashes"), lock_file], "The requirements could not be installed")
+
+
+def pip(*arguments: str | Path) -> list[str | Path]:
+    return [
+        PYTHON,
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "--no-input",
+        "install",
+        "--quiet",
+        *arguments,
+    ]
 
 
 def uv(*arguments: str) -> list[str | Path]:
@@ -86,18 +101,18 @@ def uv(*arguments: str) -> list[str | Path]:
 
 def check(command: list[str | Path], sentence: str) -> None:
     # uv trips over broken interpreters on the PATH: it is handed ours, and never downloads another.
-    environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never", "UV_LINK_MODE": os.environ.get("UV_LINK_MODE", "copy")}
+    environment = {"UV_LINK_MODE": "copy", **os.environ, "UV_PYTHON_DOWNLOADS": "never"}
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=environment)
     if done.returncode != 0:
         raise Problem(f"{sentence}:\n{(done.stdout + done.stderr).strip()}")
 
 
 def lock() -> None:
-    """Compiles the locks: for every system and each Python from the oldest on, with hashes, with no index address."""
+    """Compiles the locks: for every system and each Python from the oldest on, with hashes, with no index
+    address."""
     if not usable():
         make_empty()
-    pip = [PYTHON, "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--quiet"]
-    check([*pip, "-r", CHECKOUT / "tools" / "uv.in"], "The installer uv could not be installed")
+    check(pip("-r", CHECKOUT / "tools" / "uv.in"), "The installer uv could not be installed")
     compile_lock("tools/uv.in", "tools/uv.txt")
     compile_lock("requirements.in", "requirements.txt")
     compile_lock("requirements-dev.in", "requirements-dev.txt", "--constraint", "requirements.txt")

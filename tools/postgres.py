@@ -1,11 +1,12 @@
-"""The PostgreSQL of `make run` and `make test`: a real server in this checkout's `var/`, started when it is needed.
+"""The PostgreSQL of `make run` and `make test`: a real server in this checkout's `var/`, started when it is
+needed.
 
     python tools/postgres.py start [--database NAME]   start it, print its DATABASE_URL; it runs until `stop`
     python tools/postgres.py stop | status | url
 
-Other programs hold a `Lease`: while one is held the server runs; when the last one ends, also by SIGKILL, it stops.
-Two locks on files make this safe, both let go by the kernel when their holder dies: `starting` is held exclusively
-around each start and stop, `using` is held shared by each lease.
+Other programs hold a `Lease`: while one is held the server runs; when the last one ends, also by SIGKILL, it
+stops. Two locks on files make this safe, both let go by the kernel when their holder dies: `starting` is held
+exclusively around each start and stop, `using` is held shared by each lease.
 """
 
 import argparse
@@ -34,12 +35,13 @@ def server_here() -> Server:
 
 @contextlib.contextmanager
 def locked(name: str, mode: int) -> Iterator[IO[str]]:
-    """Holds a lock between processes; raises BlockingIOError when LOCK_NB is in the mode and another holds it."""
+    """Holds a lock between processes; raises BlockingIOError when LOCK_NB is in the mode and another holds
+    it."""
     HOME.mkdir(parents=True, exist_ok=True)
     try:
         file = (HOME / f"{name}.lock").open("a")
     except PermissionError as error:
-        raise Problem(f"{HOME} was made by another user (perhaps as root): run the command as that user.") from error
+        raise Problem(f"{HOME} was made by another user (perhaps as root): be that user.") from error
     with file:
         fcntl.flock(file, mode)
         yield file
@@ -76,7 +78,8 @@ class Lease:
 
 
 def guard() -> int:
-    """Beside each lease: waits for the end of its holder, however it ends, then stops the server if nobody uses it."""
+    """Beside each lease: waits for the end of its holder, however it ends, then stops the server if nobody
+    uses it."""
     sys.stdin.buffer.read()
     with locked("starting", fcntl.LOCK_EX):
         began = time.monotonic()
@@ -116,8 +119,9 @@ def status() -> int:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="tools/postgres.py", description="The embedded PostgreSQL of this checkout.")
-    parser.add_argument("command", choices=["start", "stop", "status", "url", "guard"], metavar="start|stop|status|url")
+    parser = argparse.ArgumentParser(prog="tools/postgres.py", description="This checkout's PostgreSQL.")
+    commands = ["start", "stop", "status", "url", "guard"]
+    parser.add_argument("command", choices=commands, metavar="|".join(commands[:-1]))
     parser.add_argument("--database", default=DATABASE, help="name of the database (default: %(default)s)")
     options = parser.parse_args()
     if options.command == "guard":

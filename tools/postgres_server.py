@@ -34,19 +34,26 @@ class Server:
         self.log = place.data / "server.log"
 
     def url(self, database: str = DATABASE) -> str:
-        """The address as Django's settings and libpq read it: the socket's folder is the percent-encoded host."""
+        """The address as Django's settings and libpq read it: the socket's folder is the percent-encoded
+        host."""
         folder = urllib.parse.quote(str(self.place.sockets), safe="")
         return f"postgresql://{ROLE}@/{database}?host={folder}"
 
-    def run(self, program: str, *arguments: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
-        """Runs one of PostgreSQL's programs as the server's user, away from the caller's terminal and PG* settings."""
+    def run(
+        self, program: str, *arguments: str | Path, output: int = subprocess.PIPE
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs one of PostgreSQL's programs as the server's user, away from the caller's terminal and PG*
+        settings."""
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-        return subprocess.run(  # type: ignore[call-overload, no-any-return]  # the owner's arguments vary
+        return subprocess.run(
             [self.place.programs / program, *arguments],
-            **{"capture_output": True, "text": True, **self.place.owner.process_arguments(), **options},
             stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            text=True,
             env={**environment, "LC_ALL": "C"},
             start_new_session=True,
+            **self.place.owner.process_arguments(),
         )
 
     def ready(self) -> bool:
@@ -54,23 +61,26 @@ class Server:
         return self.run("pg_isready", "-q", "-h", self.place.sockets, "-p", SETTINGS["port"]).returncode == 0
 
     def start(self) -> None:
-        """Starts the server, making its data first when there is none. The caller holds the `starting` lock."""
+        """Starts the server, making its data first when there is none. The caller holds the `starting`
+        lock."""
         if not (self.place.data / "PG_VERSION").exists():
             self.make_data()
         self.forget_dead_server()
         options = {**SETTINGS, "unix_socket_directories": str(self.place.sockets)}
         words = " ".join(f"-c {shlex.quote(f'{name}={value}')}" for name, value in options.items())
         began = time.monotonic()
-        # The server inherits the output; a pipe would stay open, so it goes nowhere: the log says what went wrong.
-        nowhere = {"capture_output": False, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        self.run("pg_ctl", "start", "-W", "-s", "-D", self.place.data, "-l", self.log, "-o", words, **nowhere)
+        # The server inherits the output, and would keep a pipe open; what went wrong is in the log.
+        where = ("-D", self.place.data, "-l", self.log)
+        self.run("pg_ctl", "start", "-W", "-s", *where, "-o", words, output=subprocess.DEVNULL)
         while not self.ready():
-            if time.monotonic() - began > PATIENCE_SECONDS or (self.pid() is None and time.monotonic() - began > 3):
-                raise Problem(f"PostgreSQL did not start. The end of its log ({self.log}):\n{self.end_of_log()}")
+            waited = time.monotonic() - began
+            if waited > PATIENCE_SECONDS or (waited > 3 and self.pid() is None):
+                raise Problem(f"PostgreSQL did not start. Its log ({self.log}) ends:\n{self.end_of_log()}")
             time.sleep(0.02)
 
     def make_data(self) -> None:
-        """Makes the data beside its place and moves it there when it is whole, so a killed start leaves no half."""
+        """Makes the data beside its place and moves it there when it is whole, so a killed start leaves no
+        half."""
         fresh = self.place.data.with_name(f"{self.place.data.name}.unfinished")
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(mode=0o700)
@@ -78,15 +88,16 @@ class Server:
         locale = ["--locale=C.UTF-8"] if sys.platform == "linux" else ["--locale=C"]
         if self.place.major >= 17:
             locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-        access = ["--auth-local=trust", "--auth-host=reject"]  # who can enter the folder of the socket is let in
+        # Whoever can enter the folder of the socket is let in: its mode is the lock.
+        access = ["--auth-local=trust", "--auth-host=reject"]
         made = self.run("initdb", "-D", fresh, "-U", ROLE, "-E", "UTF8", *locale, *access)
         if made.returncode != 0:
             raise Problem(f"PostgreSQL could not make its data folder:\n{made.stderr.strip()}")
         fresh.rename(self.place.data)
 
     def forget_dead_server(self) -> None:
-        """Removes the note of a killed server whose process number has gone to another program since: PostgreSQL
-        itself takes any living process of that number for its own and refuses to start."""
+        """Removes the note of a killed server whose process number has gone to another program since:
+        PostgreSQL itself takes any living process of that number for its own and refuses to start."""
         pid = self.pid()
         command_line = Path(f"/proc/{pid}/cmdline")
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
@@ -102,7 +113,8 @@ class Server:
     def stop(self) -> None:
         """Stops the server: open connections end, what was committed stays."""
         if self.pid() is not None:
-            self.run("pg_ctl", "stop", "-s", "-w", "-m", "fast", "-t", str(PATIENCE_SECONDS), "-D", self.place.data)
+            wait = ["-w", "-t", str(PATIENCE_SECONDS)]
+            self.run("pg_ctl", "stop", "-s", "-m", "fast", *wait, "-D", self.place.data)
         if self.ready():
             raise Problem(f"PostgreSQL did not stop within {PATIENCE_SECONDS} s; see {self.log}")
 

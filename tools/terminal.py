@@ -1,5 +1,5 @@
-"""How the tools talk to the person at the terminal. Standard library only, like everything in this folder that runs
-before the environment exists."""
+"""How the tools talk to the person at the terminal. Standard library only, like everything in this folder
+that runs before the environment exists."""
 
 import os
 import sys
@@ -7,10 +7,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-COLOURS = {"red": "31", "green": "32", "yellow": "33", "blue": "34", "magenta": "35", "cyan": "36", "dim": "2", "bold": "1"}
+COLOURS = {"red": "31", "green": "32", "blue": "34", "magenta": "35", "cyan": "36", "dim": "2", "bold": "1"}
 
 
-class Problem(Exception):
+class Problem(Exception):  # noqa: N818  # said to people, never logged
     """What stops a command, as a sentence for the person at the terminal: no traceback is shown."""
 
 

@@ -1,0 +1,123 @@
+"""Child processes of a tool: started in groups of their own, their output named, stopped together, none left
+behind."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import FrameType
+
+from terminal import Problem, paint
+
+GRACE_SECONDS = 10
+
+
+class StoppedError(BaseException):
+    """Somebody asked this tool to stop: Ctrl-C, SIGTERM, or the terminal was closed."""
+
+
+class Stopping:
+    """Turns the first request to stop into `StoppedError`, at any line; later ones only set `hurry`."""
+
+    def __init__(self) -> None:
+        self.asked = False
+        self.hurry = False
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._asked)
+
+    def _asked(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            self.hurry = True
+            return
+        self.asked = True
+        raise StoppedError
+
+    def begin(self) -> None:
+        """From here on a request to stop only hurries what is being stopped already."""
+        self.asked = True
+
+
+class Child:
+    """One program: each line of its output goes to `report` with the child's name before it."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str | Path],
+        *,
+        environment: Mapping[str, str],
+        folder: Path,
+        colour: str = "dim",
+    ) -> None:
+        self.name = name
+        self._label = paint(f"{name:<9} |", colour)
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", Path(__file__).with_name("child.py"), str(os.getpid()), *command],
+            cwd=folder,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,  # Ctrl-C reaches the tool alone, which stops its children in order
+        )
+        self._reader = threading.Thread(target=self._read, name=f"output of {name}", daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            with contextlib.suppress(OSError):  # nobody reads us any more; the child may still write
+                print(f"{self._label} {line.rstrip()}", flush=True)
+
+    @property
+    def ended(self) -> bool:
+        return self._process.poll() is not None
+
+    @property
+    def outcome(self) -> str:
+        """How it ended, for a sentence."""
+        code = self._process.returncode
+        return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+
+    def wait(self, watch: Callable[[], None]) -> None:
+        """Waits for a good end; calls `watch` meanwhile. Raises Problem on a bad one."""
+        while not self.ended:
+            watch()
+            time.sleep(0.05)
+        self._reader.join(timeout=1)
+        if self._process.returncode != 0:
+            raise Problem(f"{self.name} {self.outcome}; the lines above say why.")
+
+    def signal(self, number: signal.Signals) -> None:
+        """Sends a signal to the child and to whatever it started in its group."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, number)
+
+    def drain(self) -> None:
+        """Takes in the rest of its output."""
+        self._reader.join(timeout=1)
+
+
+def stop(children: Sequence[Child], stopping: Stopping) -> None:
+    """Asks all to end, waits, kills those that did not within the time of grace or when somebody is in a
+    hurry."""
+    for child in children:
+        if not child.ended:
+            child.signal(signal.SIGTERM)
+    began = time.monotonic()
+    while any(not child.ended for child in children):
+        if stopping.hurry or time.monotonic() - began > GRACE_SECONDS:
+            break
+        time.sleep(0.05)
+    for child in children:
+        child.signal(signal.SIGKILL)  # what is left of its group, too
+        while not child.ended:
+            time.sleep(0.02)
+        child.drain()

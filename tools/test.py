@@ -1,0 +1,208 @@
+"""`make test`: everything that must hold before a change is done, with one table at the end.
+
+The checks that read the code run beside the tests that run it. With arguments (`make test ARGS="ledger -k
+post"`) only pytest runs, with these. `python tools/test.py --checks` runs the checks alone.
+"""
+
+import base64
+import fcntl
+import os
+import re
+import secrets
+import shlex
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import browser
+import environment
+from postgres import Lease, locked
+from terminal import Problem, complain, paint, say, step
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+BIN = environment.VENV / "bin"
+
+Command = Sequence[str | Path]
+
+
+@dataclass
+class Step:
+    """One thing that must hold."""
+
+    title: str
+    command: Command
+    environment: Mapping[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+    passed: bool = False
+    output: str = ""
+
+    def run(self) -> None:
+        """Runs it and keeps what it says, for the case that it fails."""
+        began = time.monotonic()
+        done = subprocess.run(
+            self.command,
+            cwd=CHECKOUT,
+            env={**os.environ, **self.environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.seconds, self.passed, self.output = time.monotonic() - began, done.returncode == 0, done.stdout
+
+    @property
+    def row(self) -> str:
+        result = paint("passed", "green") if self.passed else paint("FAILED", "red", "bold")
+        return f"  {self.title:<44} {self.seconds:7.1f} s   {result}"
+
+
+def checks() -> list[Step]:
+    python, manage = BIN / "python", (BIN / "python", "manage.py")
+    templates = [str(path) for path in sorted(CHECKOUT.glob("**/templates/**/*.html")) if is_ours(path)]
+    return [
+        Step("ruff check", [BIN / "ruff", "check", "."]),
+        Step("ruff format --check", [BIN / "ruff", "format", "--check", "."]),
+        Step("djade --check", [BIN / "djade", "--target-version", "6.1", "--check", *templates]),
+        Step("lint-imports", [BIN / "lint-imports"]),
+        Step("makemigrations --check", [*manage, "makemigrations", "--check", "--dry-run"]),
+        Step("check --deploy", [*manage, "check", "--deploy", "--fail-level", "WARNING"], production()),
+        Step("mypy --strict", [python, "-m", "mypy", "."]),
+    ]
+
+
+def is_ours(path: Path) -> bool:
+    """Django's templates of the house: neither what is installed nor the simulator's, which are not Django's."""
+    return path.relative_to(CHECKOUT).parts[0] not in {".venv", "var", "simulator"}
+
+
+def production() -> dict[str, str]:
+    """An environment as production has it, with secrets that live for one check."""
+    key = base64.b64encode(secrets.token_bytes(32)).decode()
+    names = ("CONSUMER_KEY", "CONSUMER_SECRET", "PASSKEY", "INITIATOR_NAME", "INITIATOR_PASSWORD")
+    return {
+        "GOLDWALLET_MODE": "production",
+        "SECRET_KEY": secrets.token_urlsafe(64),
+        "FIELD_KEYS": f"k1:{key}",
+        "LOOKUP_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
+        "BASE_URL": "https://gold.example",
+        "ALLOWED_HOSTS": "gold.example",
+        "EMAIL_HOST": "mail.gold.example",
+        "METRICS_TOKEN": secrets.token_urlsafe(32),
+        "DARAJA_BASE_URL": "https://rail.example",
+        "DARAJA_SHORTCODE": "123456",
+        "DARAJA_B2C_SHORTCODE": "654321",
+        "DARAJA_CERTIFICATE": str(CHECKOUT / "var" / "certificate.pem"),
+        **{f"DARAJA_{name}": secrets.token_urlsafe(24) for name in names},
+    }
+
+
+def run_all(steps: Sequence[Step]) -> threading.Thread:
+    """Starts the steps, one after the other, beside whatever the caller does meanwhile."""
+
+    def work() -> None:
+        for one in steps:
+            one.run()
+
+    thread = threading.Thread(target=work, name="checks", daemon=True)
+    thread.start()
+    return thread
+
+
+def run_tests(one: Step) -> None:
+    """Runs pytest before the person's eyes, keeping its last line for the end."""
+    began = time.monotonic()
+    process = subprocess.Popen(
+        one.command,
+        cwd=CHECKOUT,
+        env={**os.environ, **one.environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        print(line, end="", flush=True)
+        if re.search(r"\d+ (passed|failed|error|skipped|deselected)|no tests ran", line):
+            one.output = line.strip()
+    one.passed = process.wait() == 0
+    one.seconds = time.monotonic() - began
+
+
+def pytest(arguments: Sequence[str], settings: Mapping[str, str]) -> Step:
+    colour = "yes" if sys.stdout.isatty() else "auto"
+    return Step("pytest", [BIN / "python", "-m", "pytest", f"--color={colour}", *arguments], settings)
+
+
+def everything() -> int:
+    steps = checks()
+    beside = run_all(steps)
+    settings: dict[str, str] = {}
+    arguments = ["-ra"]
+    missing: Problem | None = None
+    try:
+        settings["BROWSER_PATH"] = str(browser.find_or_fetch(BIN / "python"))
+    except Problem as problem:
+        missing = problem
+        arguments += ["-m", "not browser"]
+    tests = pytest(arguments, settings)
+    run_tests(tests)
+    beside.join()
+    for one in steps:
+        if not one.passed:
+            say(f"\n{paint(one.title, 'bold', 'red')}: {shlex.join(str(word) for word in one.command[:6])}")
+            say(one.output.rstrip())
+    say(f"\n{'-' * 72}")
+    for one in (*steps, tests):
+        say(one.row)
+    if missing:
+        say(f"  {'browser tests':<44} {'not run':>9}   {paint('FAILED', 'red', 'bold')}\n{missing}")
+    say("-" * 72)
+    say(tests.output or "pytest said nothing that counts tests")
+    return 0 if all(one.passed for one in (*steps, tests)) and not missing else 1
+
+
+def checks_only() -> int:
+    failed = 0
+    for one in checks():
+        one.run()
+        say(one.row if one.passed else f"{one.row}\n{one.output.rstrip()}")
+        failed += not one.passed
+    return 1 if failed else 0
+
+
+def selected(arguments: Sequence[str]) -> int:
+    found = browser.find(BIN / "python")
+    tests = pytest(arguments, {"BROWSER_PATH": str(found)} if found else {})
+    run_tests(tests)
+    return 0 if tests.passed else 1
+
+
+def main(arguments: Sequence[str]) -> int:
+    environment.ensure("dev")
+    with ExitStack() as held:
+        if "DATABASE_URL" not in os.environ:
+            try:
+                held.enter_context(locked("testing", fcntl.LOCK_EX | fcntl.LOCK_NB))
+            except BlockingIOError:
+                raise Problem("The tests of this checkout are running in another terminal.") from None
+            with step("database (PostgreSQL in var/)"):
+                os.environ["DATABASE_URL"] = held.enter_context(Lease()).url
+        if list(arguments) == ["--checks"]:
+            return checks_only()
+        return selected(arguments) if arguments else everything()
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except Problem as problem:
+        sys.exit(complain(problem))
+    except KeyboardInterrupt:
+        sys.exit(130)
