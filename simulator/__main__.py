@@ -1,0 +1,66 @@
+"""`python -m simulator`: serve until told to stop (Ctrl-C or SIGTERM)."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from simulator import books, ids, initiator
+from simulator.app import create_app
+from simulator.config import Settings, SettingsError, settings_from
+from simulator.context import Simulator
+from simulator.scheduler import Scheduler
+from simulator.store import Store, StoreError
+
+
+class _Handler(WSGIRequestHandler):
+    """Writes no line for each request: the phone page alone asks once a second."""
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        return
+
+
+def _end_process(failure: threading.ExceptHookArgs) -> None:
+    # A simulator without its clockwork or its senders would look alive and never answer: rather stop at once.
+    threading.__excepthook__(failure)
+    sys.stderr.flush()
+    os._exit(70)
+
+
+def serve(settings: Settings) -> None:
+    """Run the simulator in this process until a signal ends it."""
+    store = Store(settings.data)
+    with store.write() as db:
+        books.open_float(db, shortcode=settings.b2c_shortcode, amount=settings.float_opening, at=ids.now())
+    simulator = Simulator(settings=settings, store=store, key=initiator.key_of(settings.data))
+    server = make_server(
+        settings.host, settings.port, create_app(simulator), threaded=True, request_handler=_Handler
+    )
+    server.daemon_threads = True
+    scheduler = Scheduler(store, settings)
+    scheduler.start()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # shutdown() waits for the serving loop, so it must not run on the loop's own thread.
+        signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())
+    print(f"The phone is on http://{settings.host}:{settings.port}/", flush=True)
+    server.serve_forever()
+    scheduler.stop()
+    store.close()
+
+
+def main() -> int:
+    logging.basicConfig(level=logging.WARNING, format="simulator: %(message)s")
+    threading.excepthook = _end_process
+    try:
+        serve(settings_from())
+    except (SettingsError, StoreError) as error:
+        print(f"simulator: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,62 @@
+"""The clockwork: what is due is read from the database, so whatever was due during a stop happens after the start."""
+
+import threading
+
+from simulator import callbacks, ids, payouts, prompts, status
+from simulator.config import Settings
+from simulator.store import Store
+
+# A look at least this often, in case the machine's clock is moved.
+_LONGEST_WAIT = 1.0
+
+_NEXT = """
+    SELECT min(due_at) AS due_at FROM (
+        SELECT due_at FROM prompts WHERE state IN ('open', 'ignored')
+        UNION ALL SELECT due_at FROM payouts WHERE state = 'pending'
+        UNION ALL SELECT due_at FROM status_queries WHERE state = 'pending'
+        UNION ALL SELECT due_at FROM callbacks WHERE state = 'pending' AND due_at > :at)
+"""
+
+
+class Scheduler:
+    """One thread that ends prompts, executes payouts, answers status queries and hands due callbacks to the senders."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._store = store
+        self._settings = settings
+        self._senders = callbacks.Senders(store, timeout=settings.callback_timeout_seconds)
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
+
+    def start(self) -> None:
+        with self._store.write() as db:
+            callbacks.abandon_interrupted(db)
+        self._senders.start()
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._store.changed.set()
+        self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        while not self._stopped.is_set():
+            self._store.changed.clear()
+            wait = self._step(ids.now())
+            self._store.changed.wait(min(_LONGEST_WAIT, wait))
+
+    def _step(self, at: float) -> float:
+        """Do what is due at `at`; seconds until the next thing is."""
+        if self._next(at) <= at:
+            with self._store.write() as db:
+                prompts.expire_due(db, self._settings, at=at)
+                payouts.finish_due(db, self._settings, at=at)
+                status.answer_due(db, self._settings, at=at)
+        with self._store.read() as db:
+            self._senders.enqueue_due(db, at=at)
+        return max(0.0, self._next(at) - ids.now())
+
+    def _next(self, at: float) -> float:
+        with self._store.read() as db:
+            due_at = db.execute(_NEXT, {"at": at}).fetchone()["due_at"]
+        return at + _LONGEST_WAIT if due_at is None else float(due_at)

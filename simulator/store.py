@@ -1,0 +1,223 @@
+"""State on disk: one SQLite file that survives a restart. One process, one writer at a time, readers never wait."""
+
+import fcntl
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+type Row = sqlite3.Row
+type Db = sqlite3.Connection
+
+TABLES = (
+    # The books. Amounts are whole KES; an entry is signed, and carries the balance it left behind.
+    """CREATE TABLE accounts (
+        name TEXT PRIMARY KEY,
+        may_go_negative INTEGER NOT NULL,
+        balance INTEGER NOT NULL DEFAULT 0,
+        CHECK (may_go_negative OR balance >= 0))""",
+    """CREATE TABLE transactions (
+        id INTEGER PRIMARY KEY,
+        receipt TEXT UNIQUE,
+        kind TEXT NOT NULL,
+        memo TEXT NOT NULL,
+        at REAL NOT NULL)""",
+    """CREATE TABLE entries (
+        id INTEGER PRIMARY KEY,
+        transaction_id INTEGER NOT NULL REFERENCES transactions,
+        account TEXT NOT NULL REFERENCES accounts,
+        amount INTEGER NOT NULL,
+        balance INTEGER NOT NULL)""",
+    "CREATE INDEX entries_by_transaction ON entries (transaction_id)",
+    "CREATE INDEX entries_by_account ON entries (account, id)",
+    # Phones and what is on them.
+    """CREATE TABLE phones (
+        number TEXT PRIMARY KEY,
+        registered INTEGER NOT NULL DEFAULT 1,
+        wrong_pins INTEGER NOT NULL DEFAULT 0,
+        seen_at REAL NOT NULL)""",
+    """CREATE TABLE messages (
+        id INTEGER PRIMARY KEY,
+        phone TEXT NOT NULL REFERENCES phones,
+        kind TEXT NOT NULL,
+        sender TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        recipient TEXT NOT NULL,
+        text TEXT NOT NULL,
+        at REAL NOT NULL)""",
+    "CREATE INDEX messages_by_phone ON messages (phone, id)",
+    """CREATE TABLE authenticators (
+        phone TEXT NOT NULL REFERENCES phones,
+        account TEXT NOT NULL,
+        secret TEXT NOT NULL,
+        digits INTEGER NOT NULL,
+        period INTEGER NOT NULL,
+        PRIMARY KEY (phone, account))""",
+    # A prompt: open -> ignored -> failed, open -> completed | failed. `due_at` is when nobody's answer becomes 1037.
+    """CREATE TABLE prompts (
+        checkout_id TEXT PRIMARY KEY,
+        merchant_id TEXT NOT NULL,
+        shortcode TEXT NOT NULL,
+        phone TEXT NOT NULL REFERENCES phones,
+        amount INTEGER NOT NULL,
+        reference TEXT NOT NULL,
+        description TEXT NOT NULL,
+        callback_url TEXT NOT NULL,
+        created_at REAL NOT NULL,
+        due_at REAL NOT NULL,
+        state TEXT NOT NULL,
+        result_code TEXT,
+        receipt TEXT,
+        decided_at REAL)""",
+    "CREATE UNIQUE INDEX one_live_prompt ON prompts (phone) WHERE state IN ('open', 'ignored')",
+    "CREATE INDEX prompts_due ON prompts (due_at) WHERE state IN ('open', 'ignored')",
+    "CREATE INDEX prompts_by_phone ON prompts (phone, created_at)",
+    # A payout: pending -> completed | failed. `verdict` is what the credential check said when the request came in.
+    """CREATE TABLE payouts (
+        conversation_id TEXT PRIMARY KEY,
+        originator_id TEXT NOT NULL UNIQUE,
+        shortcode TEXT NOT NULL,
+        command TEXT NOT NULL,
+        phone TEXT NOT NULL,
+        amount INTEGER NOT NULL,
+        remarks TEXT NOT NULL,
+        occasion TEXT NOT NULL,
+        result_url TEXT NOT NULL,
+        timeout_url TEXT NOT NULL,
+        verdict TEXT NOT NULL,
+        created_at REAL NOT NULL,
+        due_at REAL NOT NULL,
+        state TEXT NOT NULL,
+        result_code TEXT,
+        transaction_code TEXT,
+        receipt TEXT,
+        charge INTEGER,
+        finished_at REAL)""",
+    "CREATE INDEX payouts_due ON payouts (due_at) WHERE state = 'pending'",
+    "CREATE INDEX payouts_by_transaction ON payouts (transaction_code)",
+    # A transaction status query waits here until its result is due.
+    """CREATE TABLE status_queries (
+        conversation_id TEXT PRIMARY KEY,
+        originator_id TEXT NOT NULL,
+        shortcode TEXT NOT NULL,
+        wanted_receipt TEXT NOT NULL,
+        wanted_originator TEXT NOT NULL,
+        occasion TEXT NOT NULL,
+        result_url TEXT NOT NULL,
+        verdict TEXT NOT NULL,
+        due_at REAL NOT NULL,
+        state TEXT NOT NULL)""",
+    "CREATE INDEX status_queries_due ON status_queries (due_at) WHERE state = 'pending'",
+    # A callback: pending -> sending -> sent | failed. Found in `sending` at a start: the process died; never again.
+    """CREATE TABLE callbacks (
+        id INTEGER PRIMARY KEY,
+        kind TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        url TEXT NOT NULL,
+        shortcode TEXT NOT NULL,
+        body TEXT NOT NULL,
+        due_at REAL NOT NULL,
+        state TEXT NOT NULL DEFAULT 'pending',
+        outcome TEXT NOT NULL DEFAULT '',
+        sent_at REAL)""",
+    "CREATE INDEX callbacks_due ON callbacks (due_at) WHERE state = 'pending'",
+    # Access tokens stay valid over a restart and a reset, as the real ones do. `failures` counts wrong passwords.
+    "CREATE TABLE tokens (token TEXT PRIMARY KEY, expires_at REAL NOT NULL)",
+    "CREATE TABLE initiators (name TEXT PRIMARY KEY, failures INTEGER NOT NULL DEFAULT 0)",
+)
+
+# Emptied by a reset, children before parents.
+RESET = (
+    "entries",
+    "transactions",
+    "accounts",
+    "messages",
+    "authenticators",
+    "prompts",
+    "payouts",
+    "status_queries",
+    "callbacks",
+    "initiators",
+    "phones",
+)
+
+# Raised by hand when TABLES change. An older file is refused, with what to do about it.
+VERSION = 1
+
+
+class StoreError(Exception):
+    """The data folder cannot be used. The text says why and what to do."""
+
+
+class Store:
+    """Opens the file, and hands out read and write transactions."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path = folder / "books.sqlite3"
+        self._writer = threading.Lock()
+        # Set after every commit: the scheduler waits for it.
+        self.changed = threading.Event()
+        self._lock_file = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._lock_file)
+            raise StoreError(
+                f"Another simulator already uses {folder}. Stop it, or set SIMULATOR_DATA to another folder."
+            ) from None
+        self._prepare()
+
+    def _prepare(self) -> None:
+        with self._connection() as db:
+            db.execute("PRAGMA journal_mode = WAL")
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            if version not in {0, VERSION}:
+                raise StoreError(
+                    f"{self._path} was written by another version. Delete it to start with new books."
+                )
+        if version == 0:
+            with self.write() as db:
+                for statement in TABLES:
+                    db.execute(statement)
+                db.execute(f"PRAGMA user_version = {VERSION}")
+
+    @contextmanager
+    def _connection(self) -> Iterator[Db]:
+        # A connection for each piece of work: threads come and go, and opening costs a fraction of a millisecond.
+        db = sqlite3.connect(self._path, isolation_level=None, timeout=10)
+        try:
+            db.row_factory = sqlite3.Row
+            db.execute("PRAGMA foreign_keys = ON")
+            db.execute("PRAGMA synchronous = NORMAL")
+            yield db
+        finally:
+            db.close()
+
+    @contextmanager
+    def read(self) -> Iterator[Db]:
+        """One consistent view."""
+        with self._connection() as db:
+            db.execute("BEGIN")
+            try:
+                yield db
+            finally:
+                db.rollback()
+
+    @contextmanager
+    def write(self) -> Iterator[Db]:
+        """All or nothing, and alone: whoever is in here decides on what it has just read."""
+        with self._writer, self._connection() as db:
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+            except BaseException:
+                db.rollback()
+                raise
+            db.commit()
+        self.changed.set()
+
+    def close(self) -> None:
+        os.close(self._lock_file)
