@@ -15,6 +15,7 @@ from terminal import Problem
 
 ROLE = DATABASE = "goldwallet"
 PATIENCE_SECONDS = 60
+RETRY_SECONDS = 10
 
 # Durable, as money wants it: fsync and synchronous_commit keep their defaults (on).
 SETTINGS = {
@@ -65,18 +66,20 @@ class Server:
         lock."""
         if not (self.place.data / "PG_VERSION").exists():
             self.make_data()
-        self.forget_dead_server()
         options = {**SETTINGS, "unix_socket_directories": str(self.place.sockets)}
         words = " ".join(f"-c {shlex.quote(f'{name}={value}')}" for name, value in options.items())
+        command = ["start", "-s", "-w", "-t", str(PATIENCE_SECONDS), "-l", str(self.log), "-o", words]
         began = time.monotonic()
-        # The server inherits the output, and would keep a pipe open; what went wrong is in the log.
-        where = ("-D", self.place.data, "-l", self.log)
-        self.run("pg_ctl", "start", "-W", "-s", *where, "-o", words, output=subprocess.DEVNULL)
-        while not self.ready():
-            waited = time.monotonic() - began
-            if waited > PATIENCE_SECONDS or (waited > 3 and self.pid() is None):
+        while True:
+            self.forget_dead_server()
+            # The server inherits the output, and would keep a pipe open; what went wrong is in the log.
+            done = self.run("pg_ctl", *command, "-D", self.place.data, output=subprocess.DEVNULL)
+            if done.returncode == 0 and self.ready():
+                return
+            # A killed server's children may go on for a moment, and no other starts while they do.
+            if time.monotonic() - began > RETRY_SECONDS:
                 raise Problem(f"PostgreSQL did not start. Its log ({self.log}) ends:\n{self.end_of_log()}")
-            time.sleep(0.02)
+            time.sleep(0.2)
 
     def make_data(self) -> None:
         """Makes the data beside its place and moves it there when it is whole, so a killed start leaves no

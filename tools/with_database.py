@@ -13,6 +13,7 @@ from postgres import Lease
 from terminal import Problem, complain
 
 CHECKOUT = Path(__file__).resolve().parent.parent
+CHILD = Path(__file__).with_name("child.py")
 
 
 def main(arguments: list[str]) -> int:
@@ -21,7 +22,8 @@ def main(arguments: list[str]) -> int:
     with ExitStack() as held:
         if not settings.get("DATABASE_URL"):
             settings["DATABASE_URL"] = held.enter_context(Lease()).url
-        return subprocess.run([python, *arguments], cwd=CHECKOUT, env=settings).returncode
+        command = [python, "-I", "-S", CHILD, str(os.getpid()), python, *arguments]
+        return subprocess.run(command, cwd=CHECKOUT, env=settings).returncode
 
 
 if __name__ == "__main__":
