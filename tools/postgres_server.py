@@ -118,6 +118,8 @@ class Server:
         if self.pid() is not None:
             wait = ["-w", "-t", str(PATIENCE_SECONDS)]
             self.run("pg_ctl", "stop", "-s", "-m", "fast", *wait, "-D", self.place.data)
+        if self.place.sockets != self.place.data:
+            shutil.rmtree(self.place.sockets, ignore_errors=True)
         if self.ready():
             raise Problem(f"PostgreSQL did not stop within {PATIENCE_SECONDS} s; see {self.log}")
 

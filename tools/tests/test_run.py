@@ -13,6 +13,13 @@ def house(checkout: Checkout, free_ports: tuple[int, int]) -> Checkout:
     return checkout
 
 
+@pytest.fixture
+def house_without_database(house: Checkout) -> Checkout:
+    """Quicker, for what has nothing to do with the database: one is named, so none is started."""
+    house.settings["DATABASE_URL"] = "postgresql://unused/goldwallet"
+    return house
+
+
 def runs(house: Checkout) -> Callable[[], bool]:
     return lambda: "Stop with Ctrl-C" in house.output
 
@@ -72,7 +79,8 @@ def test_one_port_for_both(house: Checkout) -> None:
 
 
 @pytest.mark.parametrize("command", ["prepare", "worker", "demo_orders"])
-def test_a_part_that_fails_ends_the_run_and_is_named(house: Checkout, command: str) -> None:
+def test_a_part_that_fails_ends_the_run_and_is_named(house_without_database: Checkout, command: str) -> None:
+    house = house_without_database
     house.settings["FAILS"] = command
     answer = house.tool("run.py")
     assert answer.returncode == 1
@@ -81,7 +89,8 @@ def test_a_part_that_fails_ends_the_run_and_is_named(house: Checkout, command: s
     assert eventually(lambda: not house.processes()), house.processes()
 
 
-def test_settings_come_from_the_file_too(house: Checkout) -> None:
+def test_settings_come_from_the_file_too(house_without_database: Checkout) -> None:
+    house = house_without_database
     port = house.settings.pop("PORT")
     house.write(".env", f'# ours\n\nPORT="{port}"\n')
     running = house.begin("run.py")
