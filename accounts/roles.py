@@ -1,0 +1,16 @@
+"""What staff may do: one group a role (design section 7). Migration 0002_roles makes the groups."""
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    PRICING = "pricing"
+    VAULT = "vault"
+    REVIEWER = "reviewer"
+    TREASURY = "treasury"
+    AUDITOR = "auditor"
+    ADMINISTRATOR = "administrator"
+
+
+# These two see every page of the desk. Seeing is not doing: a change needs a role that the page names.
+SEES_ALL = frozenset({Role.AUDITOR, Role.ADMINISTRATOR})

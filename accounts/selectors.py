@@ -1,0 +1,85 @@
+"""Reads about people."""
+
+import uuid
+from dataclasses import dataclass
+
+from django.db.models import Q
+
+from accounts.models import Authenticator, RecoveryCode, User
+from accounts.roles import Role
+from goldwallet import phones
+from goldwallet.sealing import fingerprint
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contact:
+    """Where a message reaches a person. The phone is 2547XXXXXXXX or 2541XXXXXXXX, or empty (staff)."""
+
+    user_id: uuid.UUID
+    username: str
+    email: str
+    phone: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecondFactorState:
+    """What the security page shows. `codes_left` counts unused recovery codes."""
+
+    enrolled: bool
+    codes_left: int
+
+
+def people_by_phone(phone: str) -> list[User]:
+    """Everybody who gave this number, oldest first; several may, as a number is not proven yet. Raises Refused."""
+    wanted = fingerprint(phones.normalise(phone), kind="phone")
+    return list(User.objects.filter(phone_lookup=wanted).order_by("created_at", "pk"))
+
+
+def person_by_phone(phone: str) -> User | None:
+    """The one person with this number; None when nobody has it and when several do. Raises Refused."""
+    found = people_by_phone(phone)
+    return found[0] if len(found) == 1 else None
+
+
+def person_by_email(email: str) -> User | None:
+    return User.objects.filter(email=email.strip().lower()).first()
+
+
+def person_by_login(login: str) -> User | None:
+    """Whose account a sign-in with this e-mail address or username is about."""
+    text = login.strip()
+    return (
+        User.objects.filter(Q(email=text.lower()) | Q(username__iexact=text)).order_by("created_at").first()
+    )
+
+
+def contact_of(user_id: uuid.UUID) -> Contact:
+    """Raises User.DoesNotExist."""
+    person = User.objects.only("id", "username", "email", "phone_sealed").get(pk=user_id)
+    return Contact(user_id=person.pk, username=person.username, email=person.email, phone=person.phone)
+
+
+def roles_of(user: User) -> frozenset[Role]:
+    """The roles of this person. Asked once a request: the answer stays on the instance."""
+    if not hasattr(user, "_roles"):
+        names = user.groups.filter(name__in=list(Role)).values_list("name", flat=True)
+        user._roles = frozenset(Role(name) for name in names)  # type: ignore[attr-defined]
+    roles: frozenset[Role] = user._roles  # type: ignore[attr-defined]
+    return roles
+
+
+def is_staff_member(user: User) -> bool:
+    """Staff need the second factor: whoever is marked as staff or has any role."""
+    return user.is_staff or bool(roles_of(user))
+
+
+def authenticator_of(user: User) -> Authenticator | None:
+    """The confirmed authenticator."""
+    return Authenticator.objects.filter(user=user, confirmed=True).first()
+
+
+def second_factor_state(user: User) -> SecondFactorState:
+    return SecondFactorState(
+        enrolled=authenticator_of(user) is not None,
+        codes_left=RecoveryCode.objects.filter(kit__user=user, used_at=None).count(),
+    )
