@@ -1,10 +1,81 @@
-"""What every template may use."""
+"""What every template may use: the mode, and the navigation of the person who looks."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.urls import is_valid_path
+from django.utils.functional import SimpleLazyObject
+
+
+class Entry(NamedTuple):
+    """One place in a navigation. `icon` names a heroicon."""
+
+    label: str
+    url: str
+    current: bool
+    icon: str
+
+
+_WALLET = (
+    ("Wallet", "/wallet/", "wallet"),
+    ("Buy", "/buy/", "plus-circle"),
+    ("Sell", "/sell/", "banknotes"),
+    ("Orders", "/orders/", "queue-list"),
+)
+
+_EVERYONE = frozenset({"pricing", "vault", "reviewer", "treasury", "auditor", "administrator"})
+
+# Who finds what useful. The pages guard themselves; this only keeps the list short. Auditor and administrator see all.
+_DESK = (
+    ("Overview", "/desk/", "squares-2x2", _EVERYONE),
+    ("Orders", "/desk/orders/", "queue-list", frozenset({"treasury", "pricing", "vault"})),
+    ("Payouts", "/desk/payouts/", "banknotes", frozenset({"treasury"})),
+    ("Pools", "/desk/pools/", "cube", frozenset({"vault"})),
+    ("Prices", "/desk/prices/", "tag", frozenset({"pricing"})),
+    ("Ledger", "/desk/ledger/", "book-open", frozenset({"treasury"})),
+    ("Approvals", "/desk/approvals/", "check-badge", frozenset({"pricing", "vault", "treasury"})),
+    ("Reconciliation", "/desk/reconciliation/", "scale", frozenset({"treasury"})),
+    ("Identity", "/desk/kyc/", "identification", frozenset({"reviewer"})),
+    ("People", "/desk/people/", "users", frozenset({"reviewer", "treasury"})),
+    ("Audit", "/desk/audit/", "clipboard-document-list", frozenset[str]()),
+)
+
+_SEES_ALL = frozenset({"auditor", "administrator"})
+
+
+def _is_current(path: str, url: str) -> bool:
+    return path == url if url == "/desk/" else path.startswith(url)
+
+
+def wallet_nav(*, path: str) -> list[Entry]:
+    """The customer's four places."""
+    path = "/wallet/" if path == "/" else path
+    return [Entry(label, url, _is_current(path, url), icon) for label, url, icon in _WALLET]
+
+
+def desk_nav(*, path: str, roles: frozenset[str]) -> list[Entry]:
+    """The places of the desk that exist and that one of `roles` works in."""
+    return [
+        Entry(label, url, _is_current(path, url), icon)
+        for label, url, icon, owners in _DESK
+        if (roles & _SEES_ALL or roles & owners) and is_valid_path(url)
+    ]
+
+
+def _desk_nav_of(request: HttpRequest) -> list[Entry]:
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated or not user.is_staff:
+        return []
+    roles = frozenset(user.groups.values_list("name", flat=True))
+    return desk_nav(path=request.path, roles=roles | ({"administrator"} if user.is_superuser else set()))
 
 
 def house(request: HttpRequest) -> dict[str, Any]:
-    return {"demo": settings.DEMO, "simulator_url": settings.SIMULATOR_URL}
+    """Lazy, so that a page without a navigation asks the database nothing."""
+    return {
+        "demo": settings.DEMO,
+        "simulator_url": settings.SIMULATOR_URL,
+        "wallet_nav": SimpleLazyObject(lambda: wallet_nav(path=request.path)),
+        "desk_nav": SimpleLazyObject(lambda: _desk_nav_of(request)),
+    }

@@ -1,19 +1,140 @@
-"""Filters that print money, grams, phones and times the one way of the house."""
+"""How pages print money, grams, phones, times and states: the one way of the house (design section 8)."""
 
+import datetime as dt
 from decimal import Decimal
 
 from django import template
+from django.template import Context
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
 
-from goldwallet import money, phones
+from goldwallet import money, phones, wording
+from goldwallet.clock import NAIROBI
 
 register = template.Library()
 
+NOTHING = "–"
+MINUS = "−"
+
 
 @register.filter
-def kes(value: Decimal) -> str:
-    return money.show_kes(value)
+def kes(value: Decimal | None) -> str:
+    """`KES 1,000`; cents only where there are any."""
+    return NOTHING if value is None else money.show_kes(value).replace("-", MINUS)
+
+
+@register.filter
+def kes_signed(value: Decimal | None) -> str:
+    """`+KES 120`, `−KES 120`, `KES 0`: for gains and movements."""
+    return NOTHING if value is None else _plus(value) + kes(value)
+
+
+@register.filter
+def grams(value: Decimal | None) -> SafeString:
+    """Six places, the last three dimmed: the eye reads milligrams, the book keeps micrograms."""
+    return mark_safe(NOTHING) if value is None else _grams(value, sign=MINUS if value < 0 else "")
+
+
+@register.filter
+def grams_signed(value: Decimal | None) -> SafeString:
+    return mark_safe(NOTHING) if value is None else _grams(value, sign=MINUS if value < 0 else _plus(value))
+
+
+@register.filter
+def grams_plain(value: Decimal | None) -> str:
+    """Without markup, for attributes and titles."""
+    return NOTHING if value is None else money.show_grams(value).replace("-", MINUS)
+
+
+@register.filter
+def amount(value: Decimal | None, asset: str) -> str:
+    """A ledger amount in its own unit; accounts of both assets stand in one list."""
+    return grams(value) if asset == "GOLD" else kes(value)
+
+
+@register.filter
+def amount_signed(value: Decimal | None, asset: str) -> str:
+    return grams_signed(value) if asset == "GOLD" else kes_signed(value)
+
+
+@register.filter
+def percent_signed(value: Decimal | None) -> str:
+    """One place: `+3.2 %`."""
+    if value is None:
+        return NOTHING
+    shown = value.quantize(Decimal("0.1"))
+    return f"{_plus(shown)}{shown:,.1f} %".replace("-", MINUS) if shown else "0.0 %"
+
+
+@register.filter
+def minus(value: Decimal, other: Decimal) -> Decimal:
+    return value - other
 
 
 @register.filter
 def mask_phone(value: str) -> str:
+    """`2547****5678`."""
     return phones.mask(value)
+
+
+@register.filter
+def local_phone(value: str) -> str:
+    """`0712 345 678`."""
+    return phones.local(value)
+
+
+@register.simple_tag
+def state(value: str, kind: str) -> SafeString:
+    """The word for a state, with its dot: `{% state order.status "order" %}`."""
+    word, tone = wording.state(value, kind)
+    return dot(tone, word)
+
+
+@register.simple_tag
+def dot(tone: str, word: str) -> SafeString:
+    """A word with a dot of a tone: done, now, next, todo, ended, wrong."""
+    return format_html(
+        '<span class="state state-{}"><span class="dot dot-{}" aria-hidden="true"></span>{}</span>',
+        tone,
+        tone,
+        word,
+    )
+
+
+@register.simple_tag(takes_context=True)
+def when(context: Context, moment: dt.datetime | None, style: str = "") -> SafeString:
+    """A time as people say it; the exact Nairobi time on hover.
+
+    "Now" is the view's `now` if it gave one, else this process's clock: the words may be a second off, a deadline
+    never is, because deadlines are the database's to decide. With the style "exact" the clock time is shown.
+    """
+    if moment is None:
+        return mark_safe(NOTHING)
+    current = context.get("now") or timezone.now()
+    exact = wording.exact_time(moment)
+    age = int((current - moment).total_seconds())
+    text = exact if style == "exact" else wording.said_time(moment, current)
+    # Only "5 minutes ago" grows old on an open page; page.js counts those on.
+    counts = format_html(' data-age="{}"', age) if style != "exact" and 0 <= age < 3600 else ""
+    return format_html(
+        '<time datetime="{}" title="{}"{}>{}</time>',
+        moment.astimezone(NAIROBI).isoformat(timespec="seconds"),
+        f"{exact}, Nairobi time",
+        counts,
+        text,
+    )
+
+
+def _plus(value: Decimal) -> str:
+    return "+" if value > 0 else ""
+
+
+def _grams(value: Decimal, *, sign: str) -> SafeString:
+    digits = f"{abs(value):,.6f}"
+    return format_html(
+        '<span class="amount">{}{}<span class="dim">{}</span> <span class="unit">g</span></span>',
+        sign,
+        digits[:-3],
+        digits[-3:],
+    )

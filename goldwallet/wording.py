@@ -1,0 +1,89 @@
+"""Words that every page shares: what a state is called, and how a time is said."""
+
+import datetime as dt
+
+from goldwallet.clock import NAIROBI
+
+type Word = tuple[str, str]
+
+# kind -> state -> (word, tone). The tone decides the dot: done, now, next, todo, ended, wrong.
+STATES: dict[str, dict[str, Word]] = {
+    "order": {
+        "pending": ("In progress", "now"),
+        "completed": ("Completed", "done"),
+        "failed": ("Not completed", "wrong"),
+        "expired": ("Expired", "ended"),
+        "paid_late": ("Paid late: your choice", "next"),
+        "refunded": ("Money returned", "done"),
+        "rebought": ("Bought again", "done"),
+        "reversed": ("Reversed", "wrong"),
+    },
+    "payment": {
+        "created": ("Waiting to be sent", "todo"),
+        "sending": ("Being sent", "now"),
+        "pending": ("Waiting for M-Pesa", "now"),
+        "unknown": ("Checking with M-Pesa", "now"),
+        "awaiting_approval": ("Waiting for approval", "next"),
+        "succeeded": ("Paid", "done"),
+        "failed": ("Failed", "wrong"),
+        "cancelled": ("Cancelled", "ended"),
+        "reversed": ("Reversed", "wrong"),
+    },
+    "kyc": {
+        "unverified": ("Not verified", "todo"),
+        "pending": ("In review", "now"),
+        "verified": ("Verified", "done"),
+        "rejected": ("Not accepted", "wrong"),
+    },
+    "pool": {"open": ("Open", "done"), "closed": ("Closed", "ended")},
+    "bar": {"active": ("In the vault", "done"), "withdrawn": ("Withdrawn", "ended")},
+    "allocation": {
+        "reserved": ("Reserved", "now"),
+        "sold": ("Sold", "done"),
+        "released": ("Released", "ended"),
+    },
+    "health": {"ok": ("In order", "done"), "late": ("Late", "next"), "wrong": ("Needs a look", "wrong")},
+    "holds": {"true": ("Agrees", "done"), "false": ("Does not agree", "wrong")},
+}
+
+
+def state(value: object, kind: str) -> Word:
+    """The word and the tone. A state without a word of its own is shown as it is written, in a neutral tone."""
+    key = str(value).lower()
+    return STATES[kind].get(key, (key.replace("_", " ").capitalize(), "todo"))
+
+
+def exact_time(moment: dt.datetime) -> str:
+    """`Sat 21 Nov 2026, 14:05:33`, in Nairobi."""
+    local = moment.astimezone(NAIROBI)
+    return f"{local:%a} {local.day} {local:%b %Y, %H:%M:%S}"
+
+
+def said_time(moment: dt.datetime, current: dt.datetime) -> str:
+    """A past or a coming time, the way one says it."""
+    seconds = int((current - moment).total_seconds())
+    if 0 <= seconds < 3600:
+        return minutes_ago(seconds)
+    if -3600 < seconds < 0:
+        ahead = -seconds // 60
+        return "in less than a minute" if ahead == 0 else f"in {_count(ahead, 'minute')}"
+    local, today = moment.astimezone(NAIROBI), current.astimezone(NAIROBI).date()
+    clock = f"{local:%H:%M}"
+    days = (local.date() - today).days
+    if days in _NEAR:
+        return f"{_NEAR[days]}, {clock}"
+    if local.year == today.year:
+        return f"{local.day} {local:%b}, {clock}"
+    return f"{local.day} {local:%b %Y}"
+
+
+_NEAR = {-1: "yesterday", 0: "today", 1: "tomorrow"}
+
+
+def minutes_ago(seconds: int) -> str:
+    """The same sentences stand in static/js/page.js, which counts them on."""
+    return "just now" if seconds < 60 else f"{_count(seconds // 60, 'minute')} ago"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
