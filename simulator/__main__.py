@@ -15,6 +15,8 @@ from simulator.context import Simulator
 from simulator.scheduler import Scheduler
 from simulator.store import Store, StoreError
 
+_LOG = logging.getLogger("simulator")
+
 
 class _Handler(WSGIRequestHandler):
     """Writes no line for each request: the phone page alone asks once a second."""
@@ -39,25 +41,24 @@ def serve(settings: Settings) -> None:
     server = make_server(
         settings.host, settings.port, create_app(simulator), threaded=True, request_handler=_Handler
     )
-    server.daemon_threads = True
     scheduler = Scheduler(store, settings)
     scheduler.start()
     for number in (signal.SIGINT, signal.SIGTERM):
         # shutdown() waits for the serving loop, so it must not run on the loop's own thread.
         signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())
-    print(f"The phone is on http://{settings.host}:{settings.port}/", flush=True)
+    _LOG.info("The phone is on http://%s:%s/", settings.host, settings.port)
     server.serve_forever()
     scheduler.stop()
     store.close()
 
 
 def main() -> int:
-    logging.basicConfig(level=logging.WARNING, format="simulator: %(message)s")
+    logging.basicConfig(level=logging.INFO, format="simulator: %(message)s", stream=sys.stderr)
     threading.excepthook = _end_process
     try:
         serve(settings_from())
     except (SettingsError, StoreError) as error:
-        print(f"simulator: {error}", file=sys.stderr)
+        _LOG.error("%s", error)
         return 2
     return 0
 

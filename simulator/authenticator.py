@@ -16,7 +16,7 @@ class CodeView(TypedDict):
 
 
 def secret_bytes(secret: str) -> bytes:
-    """Decode a base32 secret as apps show it: any case, blanks, padding left out. ValueError when it is not one."""
+    """Decode a base32 secret as apps show it: any case, blanks, no padding. ValueError when it is none."""
     text = "".join(secret.split()).upper().rstrip("=")
     if not text:
         raise ValueError("the secret is empty")
@@ -38,7 +38,8 @@ def code_at(secret: str, *, at: float, digits: int, period: int) -> str:
 def account_add(db: Db, number: str, *, account: str, secret: str, digits: int, period: int) -> None:
     """Put an account on the phone; the same account again replaces its secret."""
     db.execute(
-        "INSERT OR REPLACE INTO authenticators (phone, account, secret, digits, period) VALUES (?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO authenticators (phone, account, secret, digits, period)"
+        " VALUES (?, ?, ?, ?, ?)",
         (number, account, secret, digits, period),
     )
 

@@ -1,4 +1,4 @@
-"""B2C: the requests that pay a customer. v3 takes the caller's own id and refuses it a second time; v1 makes its own."""
+"""B2C: the requests that pay a customer. v3 takes the caller's id, once; v1 makes its own."""
 
 import secrets
 

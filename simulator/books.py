@@ -1,4 +1,4 @@
-"""Double-entry books of the simulated M-Pesa: phones, the organisation's accounts, Safaricom's fees, and outside cash.
+"""Double-entry books: phones, the organisation's accounts, Safaricom's fees, and cash outside M-Pesa.
 
 A transaction's entries sum to zero; phones and utility accounts never go below zero. Whole KES.
 """
@@ -127,21 +127,24 @@ def open_float(db: Db, *, shortcode: str, amount: int, at: float) -> None:
 
 
 def paid_today(db: Db, account: str, *, at: float) -> int:
-    """KES that payments took out of the account since Nairobi midnight. Openings and corrections do not count."""
-    row = db.execute(_DAY_SUM.format(sign="<"), (account, ids.midnight(at))).fetchone()
+    """KES that payments took out since Nairobi midnight. Openings and corrections do not count."""
+    row = db.execute(_OUT_SINCE, (account, ids.midnight(at))).fetchone()
     return -int(row["total"])
 
 
 def received_today(db: Db, account: str, *, at: float) -> int:
-    row = db.execute(_DAY_SUM.format(sign=">"), (account, ids.midnight(at))).fetchone()
+    """KES that payments brought in since Nairobi midnight."""
+    row = db.execute(_IN_SINCE, (account, ids.midnight(at))).fetchone()
     return int(row["total"])
 
 
-_DAY_SUM = """
+_SINCE = """
     SELECT coalesce(sum(entries.amount), 0) AS total
     FROM entries JOIN transactions ON transactions.id = entries.transaction_id
-    WHERE account = ? AND at >= ? AND receipt IS NOT NULL AND entries.amount {sign} 0
+    WHERE account = ? AND at >= ? AND receipt IS NOT NULL
 """
+_OUT_SINCE = _SINCE + " AND entries.amount < 0"
+_IN_SINCE = _SINCE + " AND entries.amount > 0"
 
 
 def accounts(db: Db) -> dict[str, int]:
@@ -152,11 +155,12 @@ def accounts(db: Db) -> dict[str, int]:
 
 def transactions(db: Db, *, newest: int | None = None) -> list[TransactionView]:
     """All transactions, oldest first; or the `newest` ones, newest first."""
-    query = "SELECT * FROM transactions ORDER BY id"
-    if newest is not None:
-        query = f"SELECT * FROM transactions ORDER BY id DESC LIMIT {int(newest)}"
+    if newest is None:
+        rows = db.execute("SELECT * FROM transactions ORDER BY id")
+    else:
+        rows = db.execute("SELECT * FROM transactions ORDER BY id DESC LIMIT ?", (newest,))
     found: dict[int, TransactionView] = {}
-    for row in db.execute(query):
+    for row in rows:
         found[row["id"]] = TransactionView(
             id=row["id"],
             receipt=row["receipt"],

@@ -1,9 +1,9 @@
 """Callbacks: written with the event they tell of, POSTed once when due, never again.
 
-Seen in the field: one delivery, no retry, whatever the receiver answers; a result may be known to a query before
-its callback arrives. A callback is claimed in the database before it is sent, so a process that dies in between
-loses it: at most once, as with the real provider. A fault plan (drop, repeat, delay, reorder, forge) has its place
-in `schedule`, where a callback gets its body, address and time.
+Seen in the field: one delivery, no retry, whatever the receiver answers; a query may know the result before the
+callback arrives. A callback is claimed in the database before it is sent, so a process that dies in between
+loses it: at most once, as with the real provider. A fault plan (drop, repeat, delay, reorder, forge)
+has its place in `schedule`, where a callback gets its body, address and time.
 """
 
 import http.client
@@ -71,7 +71,8 @@ class Senders:
     def _send(self, number: int) -> None:
         with self._store.write() as db:
             row: Row | None = db.execute(
-                "UPDATE callbacks SET state = 'sending', sent_at = ? WHERE id = ? AND state = 'pending' RETURNING *",
+                "UPDATE callbacks SET state = 'sending', sent_at = ?"
+                " WHERE id = ? AND state = 'pending' RETURNING *",
                 (ids.now(), number),
             ).fetchone()
         if row is None:  # a reset took it away

@@ -90,7 +90,7 @@ def timestamp(body: Body) -> str:
     if len(value) != 14:
         raise Invalid("Timestamp")
     try:
-        datetime.strptime(value, "%Y%m%d%H%M%S")
+        datetime.strptime(value, "%Y%m%d%H%M%S")  # noqa: DTZ007 - only whether it is a time at all
     except ValueError:
         raise Invalid("Timestamp") from None
     return value

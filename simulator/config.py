@@ -39,12 +39,12 @@ class Settings:
     daily_limit: int = 500_000
 
     consumer_key: str = "demo-consumer-key"
-    consumer_secret: str = "demo-consumer-secret"
+    consumer_secret: str = "demo-consumer-secret"  # noqa: S105 - the demo's, known to all
     shortcode: str = "174379"
     passkey: str = "demo-passkey-7f3a"
     b2c_shortcode: str = "600991"
     initiator: str = "goldwallet"
-    initiator_password: str = "demo-initiator-2026"
+    initiator_password: str = "demo-initiator-2026"  # noqa: S105
     organisation: str = "Gold Wallet"
 
 

@@ -22,4 +22,4 @@ class Simulator:
 
 def current() -> Simulator:
     """The simulator that the running request belongs to."""
-    return cast(Simulator, current_app.extensions["simulator"])
+    return cast("Simulator", current_app.extensions["simulator"])

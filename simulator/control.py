@@ -49,12 +49,18 @@ def control_error(error: HTTPException) -> Response:
 def _only_this_machine() -> None:
     if request.endpoint == "control.health" or current().settings.control_open:
         return
-    address = ipaddress.ip_address(request.remote_addr or "0.0.0.0")
-    mapped = getattr(address, "ipv4_mapped", None) or address
-    if not mapped.is_loopback:
+    if not _is_loopback(request.remote_addr or ""):
         raise Refused(
             "The control API answers this machine only. SIMULATOR_CONTROL=1 opens it.", HTTPStatus.FORBIDDEN
         )
+
+
+def _is_loopback(remote: str) -> bool:
+    try:
+        address = ipaddress.ip_address(remote)
+    except ValueError:
+        return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 def _body() -> dict[str, Any]:
@@ -227,7 +233,7 @@ def reset() -> Response:
     simulator = current()
     settings = simulator.settings
     with simulator.store.write() as db:
-        for table in RESET:
-            db.execute(f"DELETE FROM {table}")
+        for statement in RESET:
+            db.execute(statement)
         books.open_float(db, shortcode=settings.b2c_shortcode, amount=settings.float_opening, at=ids.now())
     return _answer({"ok": True})

@@ -1,6 +1,7 @@
 """The gateway in front of every API: verb, token, body, and the error envelope that all of them share.
 
-A fault plan (hang, HTML, 500, 429, cut after accept, token refused) has its place in `endpoint`, around the handler.
+A fault plan (hang, HTML, 500, 429, cut after accept, token refused) has its place in `endpoint`, around the
+handler.
 """
 
 import json
@@ -78,7 +79,7 @@ def _check_token(bad_token: BadToken) -> None:
 
 
 def _read_body() -> Body:
-    # Anything that does not call itself JSON reads as an empty body, so the first field is named invalid: documented.
+    # Documented: what does not call itself JSON reads as an empty body, so its first field is named invalid.
     if not request.is_json:
         return {}
     try:
@@ -96,6 +97,8 @@ def _refuse_constant(name: str) -> None:
 
 def api_error(error: HTTPException) -> Response:
     """What the gateway itself answers to a path or verb that no API has."""
+    if error.code == HTTPStatus.INTERNAL_SERVER_ERROR:
+        return envelope(GatewayError(500, "500.003.1001", "Internal Server Error"))
     if error.code == HTTPStatus.METHOD_NOT_ALLOWED:
         return envelope(GatewayError(405, "405.001", f"{request.method} Method Not Allowed"))
     if error.code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:

@@ -1,7 +1,7 @@
 """Nairobi time, and identifiers that look like the provider's.
 
-Formats: CheckoutRequestID, MerchantRequestID and ConversationID as captured in 2025-26; a receipt's first three
-characters encode the day (year from A=2006, month from A, day 1-9 then A-V).
+Formats: CheckoutRequestID, MerchantRequestID and ConversationID as captured in 2025-26; a receipt's first
+three characters encode the day (year from A=2006, month from A, day 1-9 then A-V).
 """
 
 import secrets

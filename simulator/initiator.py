@@ -1,6 +1,7 @@
 """The API operator that pays out: its password arrives encrypted with the simulator's own certificate.
 
-The credential is base64 of RSA PKCS#1 v1.5 over the password's bytes. Three wrong ones in a row lock the operator.
+The credential is base64 of RSA PKCS#1 v1.5 over the password's bytes. Three wrong ones in a
+row lock the operator.
 """
 
 import base64
@@ -70,7 +71,7 @@ def _write(path: Path, content: bytes, *, mode: int) -> None:
 def check(
     db: Db, settings: Settings, key: rsa.RSAPrivateKey, *, name: str, credential: str
 ) -> results.Result:
-    """SUCCESS, WRONG_CREDENTIAL or LOCKED; a wrong password is counted. Told in the result, not in the answer."""
+    """SUCCESS, WRONG_CREDENTIAL or LOCKED; a wrong password is counted. For the result, not the answer."""
     if name != settings.initiator:
         return results.WRONG_CREDENTIAL
     row = db.execute("SELECT failures FROM initiators WHERE name = ?", (name,)).fetchone()

@@ -19,7 +19,7 @@ _REFERENCE_DATA = {
     }
 }
 
-# Refused before any money transaction is made: such a result names no transaction, and a status query finds none.
+# Refused before a money transaction is made: the result names none, and a status query finds none.
 _BEFORE_THE_CORE = (results.WRONG_CREDENTIAL, results.LOCKED, results.NOT_PERMITTED)
 
 
@@ -82,8 +82,8 @@ def create(db: Db, settings: Settings, request: Request, *, at: float) -> Row:
         raise DuplicateOriginator(request.originator_id)
     conversation_id = ids.conversation_id(at=at)
     db.execute(
-        "INSERT INTO payouts (conversation_id, originator_id, shortcode, command, phone, amount, remarks, occasion,"
-        " result_url, timeout_url, verdict, created_at, due_at, state)"
+        "INSERT INTO payouts (conversation_id, originator_id, shortcode, command, phone, amount, remarks,"
+        " occasion, result_url, timeout_url, verdict, created_at, due_at, state)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending')",
         (
             conversation_id,
@@ -125,7 +125,7 @@ def finish_due(db: Db, settings: Settings, *, at: float) -> None:
             _pay(db, settings, payout, at=at)
         else:
             code = ids.no_receipt(at=at) if result in _BEFORE_THE_CORE else books.new_receipt(db, at=at)
-            _end(db, payout, state="failed", result=result, transaction_code=code, at=at)
+            _end(db, payout, result, transaction_code=code, at=at)
         _tell(db, settings, get(db, payout["conversation_id"]), result, at=at)
 
 
@@ -162,10 +162,7 @@ def _pay(db: Db, settings: Settings, payout: Row, *, at: float) -> None:
         transfers.append(books.Transfer(books.charges_account(shortcode), books.FEES, charge))
     memo = f"{shortcode} to {number}: {payout['remarks']}"
     books.post(db, kind="business payment", memo=memo, at=at, receipt=receipt, transfers=transfers)
-    _end(
-        db, payout, state="completed", result=results.SUCCESS, transaction_code=receipt, at=at, receipt=receipt,
-        charge=charge,
-    )  # fmt: skip
+    _end(db, payout, results.SUCCESS, transaction_code=receipt, at=at, receipt=receipt, charge=charge)
     text = (
         f"{receipt} confirmed. You received {phones.kes(amount)} from {settings.organisation} on"
         f" {ids.nairobi(at):%d %b %Y at %H:%M}. New M-Pesa balance: {phones.kes(books.balance(db, account))}."
@@ -176,14 +173,14 @@ def _pay(db: Db, settings: Settings, payout: Row, *, at: float) -> None:
 def _end(
     db: Db,
     payout: Row,
-    *,
-    state: str,
     result: results.Result,
+    *,
     transaction_code: str,
     at: float,
     receipt: str | None = None,
     charge: int | None = None,
 ) -> None:
+    state = "completed" if receipt else "failed"
     db.execute(
         "UPDATE payouts SET state = ?, result_code = ?, transaction_code = ?, receipt = ?, charge = ?,"
         " finished_at = ? WHERE conversation_id = ?",

@@ -119,7 +119,8 @@ def message_add(
     recipient: str = "",
 ) -> None:
     db.execute(
-        "INSERT INTO messages (phone, kind, sender, subject, recipient, text, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO messages (phone, kind, sender, subject, recipient, text, at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
         (number, kind, sender, subject, recipient, text, at),
     )
     db.execute("UPDATE phones SET seen_at = ? WHERE number = ?", (at, number))

@@ -29,7 +29,7 @@ class PromptClosed(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Push:
-    """A checked STK request. `permitted` is false when the receiving party does not fit the transaction type."""
+    """A checked STK request. `permitted`: the receiving party fits the transaction type."""
 
     shortcode: str
     phone: str
@@ -137,8 +137,8 @@ def open_prompts(db: Db, *, at: float, phone: str | None = None) -> list[Row]:
 
 def recent(db: Db, phone: str, *, count: int) -> list[Row]:
     """Prompts that have left the screen, newest first."""
-    query = "SELECT * FROM prompts WHERE phone = ? AND state <> 'open' ORDER BY created_at DESC, rowid DESC LIMIT ?"
-    return db.execute(query, (phone, count)).fetchall()
+    query = "SELECT * FROM prompts WHERE phone = ? AND state <> 'open' ORDER BY created_at DESC, rowid DESC"
+    return db.execute(query + " LIMIT ?", (phone, count)).fetchall()
 
 
 def answer_with_pin(db: Db, settings: Settings, checkout_id: str, pin: str, *, at: float) -> Row:

@@ -1,4 +1,4 @@
-"""Result codes and their texts. The same code has another text in a callback than in a query: map on codes only."""
+"""Result codes and their texts. A code may have one text in a callback and another in a query."""
 
 from dataclasses import dataclass
 

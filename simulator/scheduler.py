@@ -1,4 +1,4 @@
-"""The clockwork: what is due is read from the database, so whatever was due during a stop happens after the start."""
+"""The clockwork. What is due stands in the database, so what fell due while stopped happens after."""
 
 import threading
 
@@ -19,7 +19,7 @@ _NEXT = """
 
 
 class Scheduler:
-    """One thread that ends prompts, executes payouts, answers status queries and hands due callbacks to the senders."""
+    """One thread: ends prompts, executes payouts, answers status queries, hands callbacks to the senders."""
 
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store

@@ -114,7 +114,8 @@ def _answer(db: Db, settings: Settings, query: Row) -> tuple[results.Result, lis
     if not query["wanted_receipt"] and not query["wanted_originator"]:
         return results.BAD_PARAMETER, []
     payout = db.execute(
-        "SELECT * FROM payouts WHERE shortcode = :party AND (transaction_code = :receipt OR originator_id = :own)",
+        "SELECT * FROM payouts WHERE shortcode = :party"
+        " AND (transaction_code = :receipt OR originator_id = :own)",
         {"party": query["shortcode"], "receipt": query["wanted_receipt"], "own": query["wanted_originator"]},
     ).fetchone()
     if payout is not None and not str(payout["transaction_code"] or "").endswith("0000000"):

@@ -1,4 +1,4 @@
-"""State on disk: one SQLite file that survives a restart. One process, one writer at a time, readers never wait."""
+"""State on disk: one SQLite file that survives a restart. One process, one writer, readers never wait."""
 
 import fcntl
 import os
@@ -55,7 +55,7 @@ TABLES = (
         digits INTEGER NOT NULL,
         period INTEGER NOT NULL,
         PRIMARY KEY (phone, account))""",
-    # A prompt: open -> ignored -> failed, open -> completed | failed. `due_at` is when nobody's answer becomes 1037.
+    # A prompt: open -> ignored -> failed, open -> completed | failed. `due_at`: no answer by then is 1037.
     """CREATE TABLE prompts (
         checkout_id TEXT PRIMARY KEY,
         merchant_id TEXT NOT NULL,
@@ -74,7 +74,7 @@ TABLES = (
     "CREATE UNIQUE INDEX one_live_prompt ON prompts (phone) WHERE state IN ('open', 'ignored')",
     "CREATE INDEX prompts_due ON prompts (due_at) WHERE state IN ('open', 'ignored')",
     "CREATE INDEX prompts_by_phone ON prompts (phone, created_at)",
-    # A payout: pending -> completed | failed. `verdict` is what the credential check said when the request came in.
+    # A payout: pending -> completed | failed. `verdict`: the credential check at the request.
     """CREATE TABLE payouts (
         conversation_id TEXT PRIMARY KEY,
         originator_id TEXT NOT NULL UNIQUE,
@@ -110,7 +110,7 @@ TABLES = (
         due_at REAL NOT NULL,
         state TEXT NOT NULL)""",
     "CREATE INDEX status_queries_due ON status_queries (due_at) WHERE state = 'pending'",
-    # A callback: pending -> sending -> sent | failed. Found in `sending` at a start: the process died; never again.
+    # A callback: pending -> sending -> sent | failed. Found in `sending` at a start: never sent again.
     """CREATE TABLE callbacks (
         id INTEGER PRIMARY KEY,
         kind TEXT NOT NULL,
@@ -123,24 +123,24 @@ TABLES = (
         outcome TEXT NOT NULL DEFAULT '',
         sent_at REAL)""",
     "CREATE INDEX callbacks_due ON callbacks (due_at) WHERE state = 'pending'",
-    # Access tokens stay valid over a restart and a reset, as the real ones do. `failures` counts wrong passwords.
+    # Access tokens stay valid over a restart and a reset. `failures` counts wrong passwords.
     "CREATE TABLE tokens (token TEXT PRIMARY KEY, expires_at REAL NOT NULL)",
     "CREATE TABLE initiators (name TEXT PRIMARY KEY, failures INTEGER NOT NULL DEFAULT 0)",
 )
 
-# Emptied by a reset, children before parents.
+# What a reset does: all but the tokens goes, children before parents.
 RESET = (
-    "entries",
-    "transactions",
-    "accounts",
-    "messages",
-    "authenticators",
-    "prompts",
-    "payouts",
-    "status_queries",
-    "callbacks",
-    "initiators",
-    "phones",
+    "DELETE FROM entries",
+    "DELETE FROM transactions",
+    "DELETE FROM accounts",
+    "DELETE FROM messages",
+    "DELETE FROM authenticators",
+    "DELETE FROM prompts",
+    "DELETE FROM payouts",
+    "DELETE FROM status_queries",
+    "DELETE FROM callbacks",
+    "DELETE FROM initiators",
+    "DELETE FROM phones",
 )
 
 # Raised by hand when TABLES change. An older file is refused, with what to do about it.
@@ -186,7 +186,7 @@ class Store:
 
     @contextmanager
     def _connection(self) -> Iterator[Db]:
-        # A connection for each piece of work: threads come and go, and opening costs a fraction of a millisecond.
+        # A connection for each piece of work: threads come and go, and opening one costs very little.
         db = sqlite3.connect(self._path, isolation_level=None, timeout=10)
         try:
             db.row_factory = sqlite3.Row

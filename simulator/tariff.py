@@ -1,4 +1,4 @@
-"""What a business payment costs the business. Safaricom's B2C form of August 2023: whole KES, receiving is free."""
+"""What a business payment costs the business, by Safaricom's form of August 2023. Receiving is free."""
 
 from itertools import pairwise
 

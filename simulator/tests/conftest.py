@@ -1,0 +1,103 @@
+"""The real program on a free port, with a data folder of its own, and a receiver for its callbacks."""
+
+import itertools
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from simulator.tests.tools import Provider, Receiver
+
+HOUSE = Path(__file__).resolve().parents[2]
+
+# Times are short so that the run is; the share of failing queries is off unless a test wants it.
+QUICK = {
+    "SIMULATOR_PROMPT_SECONDS": "30",
+    "SIMULATOR_IGNORE_SECONDS": "0.4",
+    "SIMULATOR_CALLBACK_SECONDS": "0.05",
+    "SIMULATOR_CALLBACK_TIMEOUT_SECONDS": "1",
+    "SIMULATOR_B2C_SECONDS": "0.1",
+    "SIMULATOR_QUERY_ERRORS": "0",
+}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Program:
+    """`python -m simulator` as a process that can be stopped, killed and started again on the same data."""
+
+    def __init__(self, data: Path, **changes: str) -> None:
+        self.data = data
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("SIMULATOR_")}
+        self.port = free_port()
+        self.environment = clean | QUICK | changes
+        self.environment |= {"SIMULATOR_DATA": str(data), "SIMULATOR_PORT": str(self.port)}
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def base(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> Provider:
+        self.process = subprocess.Popen([sys.executable, "-m", "simulator"], cwd=HOUSE, env=self.environment)
+        provider = Provider(self.base, self.data)
+        deadline = time.monotonic() + 20
+        while not provider.is_up():
+            assert self.process.poll() is None, "the simulator ended at its start"
+            assert time.monotonic() < deadline, "the simulator did not start"
+            time.sleep(0.05)
+        return provider
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        if self.process is None:
+            return 0
+        self.process.send_signal(number)
+        code = self.process.wait(10)
+        self.process = None
+        return code
+
+
+@pytest.fixture(scope="session")
+def provider(tmp_path_factory):
+    """One simulator for all tests that leave it as they found it, but for their own phones."""
+    program = Program(tmp_path_factory.mktemp("simulator"))
+    yield program.start()
+    program.end()
+
+
+@pytest.fixture
+def program(tmp_path):
+    """Start a simulator of one's own: `program(SIMULATOR_...="...")`."""
+    programs = []
+
+    def make(**changes: str) -> Program:
+        programs.append(Program(tmp_path / f"data{len(programs)}", **changes))
+        return programs[-1]
+
+    yield make
+    for one in programs:
+        one.end(signal.SIGKILL)
+
+
+@pytest.fixture(scope="session")
+def receiver():
+    with Receiver() as running:
+        yield running
+
+
+_NUMBERS = itertools.count(700_000_001)
+
+
+@pytest.fixture
+def phone() -> str:
+    """A number that no other test uses."""
+    return f"254{next(_NUMBERS)}"
