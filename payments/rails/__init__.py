@@ -19,7 +19,9 @@ class Outcome(StrEnum):
     """What one request came to."""
 
     ACCEPTED = "accepted"  # the provider took it; its end arrives later
-    NOT_EXECUTED = "not_executed"  # surely not carried out (throttled, phone busy, no token); may be tried again later
+    NOT_EXECUTED = (
+        "not_executed"  # surely not carried out (throttled, phone busy, no token); may be tried again later
+    )
     REFUSED = "refused"  # surely not carried out, and trying again will not help
     UNKNOWN = "unknown"  # it may have been carried out: never sent again, settled by asking
 
@@ -93,7 +95,14 @@ class Rail(Protocol):
         """What became of a collection that was ACCEPTED with this `request_id`."""
 
     def pay_out(
-        self, *, originator_id: str, amount: Decimal, phone: str, remarks: str, result_url: str, timeout_url: str
+        self,
+        *,
+        originator_id: str,
+        amount: Decimal,
+        phone: str,
+        remarks: str,
+        result_url: str,
+        timeout_url: str,
     ) -> Answer:
         """Send money to the phone. `originator_id` is our own id, unique for ever: the same one never pays twice."""
 
