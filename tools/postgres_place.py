@@ -164,8 +164,8 @@ def data_major(base: Path, installed: Mapping[int, Path]) -> int:
     if not folders:
         if not installed:
             raise Problem(
-                f"Found no PostgreSQL {OLDEST_MAJOR} or newer; the one of the locked requirements does not run "
-                "on this system.\nInstall PostgreSQL, or set DATABASE_URL to one that runs already."
+                f"Found no PostgreSQL {OLDEST_MAJOR} or newer; the locked requirements hold none "
+                "for this system.\nInstall PostgreSQL, or set DATABASE_URL to one that runs already."
             )
         return next(iter(installed))
     written_by = int((folders[-1] / "PG_VERSION").read_text())

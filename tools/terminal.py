@@ -10,7 +10,7 @@ from contextlib import contextmanager
 COLOURS = {"red": "31", "green": "32", "blue": "34", "magenta": "35", "cyan": "36", "dim": "2", "bold": "1"}
 
 
-class Problem(Exception):  # noqa: N818  # said to people, never logged
+class Problem(Exception):  # said to people, never logged
     """What stops a command, as a sentence for the person at the terminal: no traceback is shown."""
 
 

@@ -4,11 +4,9 @@ The checks that read the code run beside the tests that run it. With arguments (
 post"`) only pytest runs, with these. `python tools/test.py --checks` runs the checks alone.
 """
 
-import base64
 import fcntl
 import os
 import re
-import secrets
 import shlex
 import subprocess
 import sys
@@ -22,6 +20,7 @@ from pathlib import Path
 import browser
 import environment
 from postgres import Lease, locked
+from production import throwaway
 from terminal import Problem, complain, paint, say, step
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -70,35 +69,15 @@ def checks() -> list[Step]:
         Step("djade --check", [BIN / "djade", "--target-version", "6.1", "--check", *templates]),
         Step("lint-imports", [BIN / "lint-imports"]),
         Step("makemigrations --check", [*manage, "makemigrations", "--check", "--dry-run"]),
-        Step("check --deploy", [*manage, "check", "--deploy", "--fail-level", "WARNING"], production()),
+        Step("check --deploy", [*manage, "check", "--deploy", "--fail-level", "WARNING"], throwaway()),
         Step("mypy --strict", [python, "-m", "mypy", "."]),
     ]
 
 
 def is_ours(path: Path) -> bool:
-    """Django's templates of the house: neither what is installed nor the simulator's, which are not Django's."""
+    """Django's templates of the house: neither what is installed nor the simulator's, which are not
+    Django's."""
     return path.relative_to(CHECKOUT).parts[0] not in {".venv", "var", "simulator"}
-
-
-def production() -> dict[str, str]:
-    """An environment as production has it, with secrets that live for one check."""
-    key = base64.b64encode(secrets.token_bytes(32)).decode()
-    names = ("CONSUMER_KEY", "CONSUMER_SECRET", "PASSKEY", "INITIATOR_NAME", "INITIATOR_PASSWORD")
-    return {
-        "GOLDWALLET_MODE": "production",
-        "SECRET_KEY": secrets.token_urlsafe(64),
-        "FIELD_KEYS": f"k1:{key}",
-        "LOOKUP_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
-        "BASE_URL": "https://gold.example",
-        "ALLOWED_HOSTS": "gold.example",
-        "EMAIL_HOST": "mail.gold.example",
-        "METRICS_TOKEN": secrets.token_urlsafe(32),
-        "DARAJA_BASE_URL": "https://rail.example",
-        "DARAJA_SHORTCODE": "123456",
-        "DARAJA_B2C_SHORTCODE": "654321",
-        "DARAJA_CERTIFICATE": str(CHECKOUT / "var" / "certificate.pem"),
-        **{f"DARAJA_{name}": secrets.token_urlsafe(24) for name in names},
-    }
 
 
 def run_all(steps: Sequence[Step]) -> threading.Thread:

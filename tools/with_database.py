@@ -22,7 +22,7 @@ def main(arguments: list[str]) -> int:
     with ExitStack() as held:
         if not settings.get("DATABASE_URL"):
             settings["DATABASE_URL"] = held.enter_context(Lease()).url
-        command = [python, "-I", "-S", CHILD, str(os.getpid()), python, *arguments]
+        command: list[str | Path] = [python, "-I", "-S", CHILD, str(os.getpid()), python, *arguments]
         return subprocess.run(command, cwd=CHECKOUT, env=settings).returncode
 
 

@@ -1,5 +1,5 @@
-"""A checkout of its own for each test of the tools: this one's tools in another folder, with a small stand-in for the
-house, so that starting and stopping is tested and not what is started."""
+"""A checkout of its own for each test of the tools: this one's tools in another folder, with a small stand-in
+for the house, so that starting and stopping is tested and not what is started."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ import pytest
 
 REAL = Path(__file__).resolve().parents[2]
 
-MANAGE = '''
+MANAGE = """
 import os, signal, sys, time
 command = sys.argv[1]
 print(f"{command} sees {os.environ['DATABASE_URL']}")
@@ -26,9 +26,9 @@ if command == "worker":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     while True:
         time.sleep(0.1)
-'''
+"""
 
-SIMULATOR = '''
+SIMULATOR = """
 import http.server, os
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
@@ -38,13 +38,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 http.server.ThreadingHTTPServer(("127.0.0.1", int(os.environ["SIMULATOR_PORT"])), Handler).serve_forever()
-'''
+"""
 
-WSGI = '''
+WSGI = """
 def application(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [b"ready"]
-'''
+"""
 
 
 class Checkout:
@@ -52,7 +52,9 @@ class Checkout:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        shutil.copytree(REAL / "tools", folder / "tools", ignore=shutil.ignore_patterns("tests", "__pycache__"))
+        shutil.copytree(
+            REAL / "tools", folder / "tools", ignore=shutil.ignore_patterns("tests", "__pycache__")
+        )
         for name in ("Makefile", "requirements.txt", "requirements-dev.txt"):
             shutil.copy(REAL / name, folder)
         self.write("manage.py", MANAGE)
@@ -118,7 +120,7 @@ class Checkout:
         for entry in Path("/proc").glob("[0-9]*"):
             try:
                 words = (entry / "cmdline").read_bytes().decode(errors="replace").split("\0")
-                folder = os.readlink(entry / "cwd")
+                folder = str((entry / "cwd").readlink())
             except OSError:
                 continue
             if folder.startswith(str(self.folder)) or any(str(self.folder) in word for word in words):

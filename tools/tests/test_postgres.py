@@ -128,7 +128,7 @@ def test_root_below_a_folder_that_only_root_may_enter(open_folder: Path, make_ch
     assert checkout.query(url, "SELECT 1") == [(1,)]
     shelter = Path((checkout.folder / "var/postgres/elsewhere").read_text().strip())
     assert shelter.stat().st_mode & 0o777 == 0o700
-    assert os.stat(f"/proc/{server_pid(shelter / '18')}").st_uid != 0
+    assert Path(f"/proc/{server_pid(shelter / '18')}").stat().st_uid != 0
     assert (open_folder / "private").stat().st_mode & 0o777 == 0o700
     assert Path("/etc/passwd").read_bytes() == users
     checkout.query(url, "CREATE TABLE kept (n int)")
@@ -144,4 +144,4 @@ def test_root_runs_the_server_as_the_owner_of_the_checkout(checkout: Checkout) -
     assert checkout.postgres("start").returncode == 0
     data = checkout.folder / "var/postgres/18"
     assert data.stat().st_uid == 65534
-    assert os.stat(f"/proc/{server_pid(data)}").st_uid == 65534
+    assert Path(f"/proc/{server_pid(data)}").stat().st_uid == 65534
