@@ -9,7 +9,7 @@ import datetime as dt
 from zoneinfo import ZoneInfo
 
 from django.db import connection
-from django.db.models import DateTimeField, Func
+from django.db.models import DateTimeField, ExpressionWrapper, Func, Value
 
 NAIROBI = ZoneInfo("Africa/Nairobi")
 
@@ -20,6 +20,11 @@ class Now(Func):
     function = "wallet_now"
     template = "%(function)s()"
     output_field = DateTimeField()
+
+
+def after(seconds: float) -> ExpressionWrapper:
+    """The database's time in so many seconds, for use inside a query."""
+    return ExpressionWrapper(Now() + Value(dt.timedelta(seconds=seconds)), output_field=DateTimeField())
 
 
 def now() -> dt.datetime:

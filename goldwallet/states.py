@@ -20,7 +20,8 @@ def sources(moves: Moves, target: str) -> list[str]:
 def move(row: Model, target: str, *, moves: Moves, field: str = "state", **changes: Any) -> bool:
     """Move `row` to `target` if the table allows it from its present state; say whether it did.
 
-    The state is read and written in one statement. On success the instance carries the new state and `changes` too.
+    The state is read and written in one statement. On success the instance carries the new state and those of the
+    `changes` that are plain values (what the database computes is read again by whoever needs it).
     """
     legal = sources(moves, target)
     if not legal:
@@ -29,5 +30,6 @@ def move(row: Model, target: str, *, moves: Moves, field: str = "state", **chang
     if rows.update(**{field: target}, **changes) != 1:
         return False
     for name, value in {field: target, **changes}.items():
-        setattr(row, name, value)
+        if not hasattr(value, "resolve_expression"):
+            setattr(row, name, value)
     return True

@@ -48,7 +48,7 @@ STATES: dict[str, dict[str, Word]] = {
 
 
 def state(value: object, kind: str) -> Word:
-    """The word and the tone. A state without a word of its own is shown as it is written, in a neutral tone."""
+    """The word and the tone. A state without a word of its own is shown as written, in a neutral tone."""
     key = str(value).lower()
     return STATES[kind].get(key, (key.replace("_", " ").capitalize(), "todo"))
 

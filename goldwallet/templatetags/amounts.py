@@ -7,14 +7,14 @@ from django import template
 from django.template import Context
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 
 from goldwallet import money, phones, wording
 from goldwallet.clock import NAIROBI
 
 register = template.Library()
 
-NOTHING = "–"
+NOTHING = SafeString("–")
 MINUS = "−"
 
 
@@ -26,19 +26,19 @@ def kes(value: Decimal | None) -> str:
 
 @register.filter
 def kes_signed(value: Decimal | None) -> str:
-    """`+KES 120`, `−KES 120`, `KES 0`: for gains and movements."""
+    """`+KES 120`, `KES 0`, and a loss with a minus sign: for gains and movements."""
     return NOTHING if value is None else _plus(value) + kes(value)
 
 
 @register.filter
 def grams(value: Decimal | None) -> SafeString:
     """Six places, the last three dimmed: the eye reads milligrams, the book keeps micrograms."""
-    return mark_safe(NOTHING) if value is None else _grams(value, sign=MINUS if value < 0 else "")
+    return NOTHING if value is None else _grams(value, sign=MINUS if value < 0 else "")
 
 
 @register.filter
 def grams_signed(value: Decimal | None) -> SafeString:
-    return mark_safe(NOTHING) if value is None else _grams(value, sign=MINUS if value < 0 else _plus(value))
+    return NOTHING if value is None else _grams(value, sign=MINUS if value < 0 else _plus(value))
 
 
 @register.filter
@@ -106,11 +106,11 @@ def dot(tone: str, word: str) -> SafeString:
 def when(context: Context, moment: dt.datetime | None, style: str = "") -> SafeString:
     """A time as people say it; the exact Nairobi time on hover.
 
-    "Now" is the view's `now` if it gave one, else this process's clock: the words may be a second off, a deadline
-    never is, because deadlines are the database's to decide. With the style "exact" the clock time is shown.
+    "Now" is the view's `now` if it gave one, else this process's clock: the words may be a second off, a
+    deadline never is, because deadlines are the database's to decide. The style "exact" prints the clock time.
     """
     if moment is None:
-        return mark_safe(NOTHING)
+        return NOTHING
     current = context.get("now") or timezone.now()
     exact = wording.exact_time(moment)
     age = int((current - moment).total_seconds())

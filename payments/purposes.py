@@ -1,0 +1,46 @@
+"""The one upward path: "this payment ended, tell whoever asked for it".
+
+A handler moves its own order and returns the transfers that belong to the change; `services.payment_settle` posts them,
+once, as the last write of the transaction. Handlers are named by string and loaded when first used, since payments
+may not import what lies above it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from django.utils.module_loading import import_string
+
+from ledger.services import Transfer
+from payments.models import Payment
+
+#: Called with the locked payment and `last_try` (the gold ran out twice while it tried: do without).
+type Handler = Callable[..., Sequence[Transfer]]
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    paid: str
+    failed: str
+
+
+PURPOSES = {
+    "buy": Purpose(paid="trading.services.buy_paid", failed="trading.services.buy_failed"),
+    "sell": Purpose(paid="trading.services.sell_paid", failed="trading.services.sell_failed"),
+}
+
+
+@cache
+def _load(path: str) -> Handler:
+    handler: Handler = import_string(path)
+    return handler
+
+
+def paid(payment: Payment, *, last_try: bool) -> Sequence[Transfer]:
+    """Transfers that follow from money that moved."""
+    return _load(PURPOSES[payment.purpose].paid)(payment=payment, last_try=last_try)
+
+
+def failed(payment: Payment, *, last_try: bool) -> Sequence[Transfer]:
+    """Transfers that follow from money that surely did not move."""
+    return _load(PURPOSES[payment.purpose].failed)(payment=payment, last_try=last_try)

@@ -1,0 +1,210 @@
+"""The talk with the provider: one step at a time, no HTTP inside a transaction.
+
+`payment_step` looks at the row and does what its state asks for: send it, ask about it, or nothing. It may be called any
+number of times by any number of workers: a claim is one conditional UPDATE, and the attempt is committed before the
+call. What a kill leaves behind is a row that `payments_due` finds again.
+"""
+
+import random
+import uuid
+
+from django.db import transaction
+from django.db.models import F
+
+from goldwallet.clock import Now, after
+from goldwallet.states import move
+from payments import inbox
+from payments.models import FINAL, LIVE, MOVES, Direction, Exchange, Kind, Payment, State, new_token
+from payments.rails import Answer, Fate, Outcome, rail
+from payments.services import hook_url, look_soon, payment_flag, payment_settle
+
+#: A call ends within its timeouts (30 s); after twice that the worker that made it is dead.
+_SENDING_SECONDS = 60
+#: A busy phone line or a throttled gateway is tried again after so long (daraja.md 2.3: wait a minute between prompts).
+_RETRY_SECONDS = 20
+#: When to ask about a payment: by the number of questions that were asked already.
+_ASK_SECONDS = (10, 10, 15, 20, 30, 60, 120, 300)
+#: After so many questions without an answer a person should look (about an hour).
+_ASKS_BEFORE_STAFF = 16
+
+
+def payment_step(payment_id: uuid.UUID) -> None:
+    """Do the next thing for one payment, if there is one. Harmless when repeated."""
+    payment = Payment.objects.get(pk=payment_id)
+    if payment.state == State.CREATED:
+        _send(payment)
+    elif payment.state in LIVE:
+        _ask(payment)
+    elif payment.state in FINAL:
+        inbox.take_in_late(payment)
+
+
+def payments_due(*, limit: int = 200) -> int:
+    """Enqueue a look at every payment whose time has come; returns how many. The net under lost jobs."""
+    with transaction.atomic():
+        due = list(
+            Payment.objects.filter(due_at__lte=Now())
+            .order_by("due_at")
+            .select_for_update(skip_locked=True)
+            .values_list("pk", flat=True)[:limit]
+        )
+        # Pushed ahead, so that a slow worker is not handed the same row every few seconds.
+        Payment.objects.filter(pk__in=due, due_at__lte=Now()).exclude(state=State.SENDING).update(due_at=after(30))
+        for payment_id in due:
+            look_soon(payment_id)
+    return len(due)
+
+
+# --- sending ---------------------------------------------------------------------------------------------------------
+
+
+def _send(payment: Payment) -> None:
+    kind = Kind.COLLECT if payment.direction == Direction.IN else Kind.PAY_OUT
+    exchange = _claim(payment, kind)
+    if exchange is None:
+        return
+    if payment.direction == Direction.IN:
+        answer = rail(payment.method).collect(
+            amount=payment.amount,
+            phone=payment.phone,
+            reference=payment.reference,
+            description="Gold grams",
+            callback_url=hook_url("collect", payment.token),
+        )
+    else:
+        answer = rail(payment.method).pay_out(
+            originator_id=str(payment.pk),
+            amount=payment.amount,
+            phone=payment.phone,
+            remarks=f"Gold Wallet {payment.reference}",
+            result_url=hook_url("payout", payment.token),
+            timeout_url=hook_url("payout-timeout", payment.token),
+        )
+    _exchange_answered(exchange, answer)
+    _record(payment, exchange, answer)
+
+
+@transaction.atomic
+def _claim(payment: Payment, kind: Kind) -> Exchange | None:
+    """CREATED -> SENDING with the attempt written down; None when it is not ours to send (any more, or not yet)."""
+    mine = Payment.objects.filter(pk=payment.pk, state=State.CREATED, due_at__lte=Now()).exclude(
+        expires_at__lte=Now()
+    )
+    if mine.update(state=State.SENDING, sent_at=Now(), due_at=after(_SENDING_SECONDS), tries=F("tries") + 1) != 1:
+        return None
+    return Exchange.objects.create(payment=payment, kind=kind)
+
+
+def _exchange_answered(exchange: Exchange, answer: Answer) -> None:
+    exchange.outcome = answer.outcome
+    exchange.http_status = answer.http_status
+    exchange.code = answer.code[:40]
+    exchange.text = answer.text[:300]
+    exchange.request_id = answer.request_id[:64]
+    exchange.body = answer.body
+    exchange.answered_at = Now()  # type: ignore[assignment]
+    exchange.save()
+
+
+def _record(payment: Payment, exchange: Exchange, answer: Answer) -> None:
+    ids = {"request_id": answer.request_id[:64], "merchant_request_id": answer.merchant_request_id[:64]}
+    if answer.outcome == Outcome.ACCEPTED:
+        # From SENDING, or from UNKNOWN when the sweep thought that we had died. Never backwards from an end: the
+        # callback may have been faster than this answer (faults.md P02).
+        asking = {"due_at": after(_ASK_SECONDS[0]), "tries": 0}
+        if not move(payment, State.PENDING, moves=MOVES, **ids, **asking):
+            Payment.objects.filter(pk=payment.pk).update(**ids)
+    elif answer.outcome == Outcome.NOT_EXECUTED:
+        move(payment, State.CREATED, moves=MOVES, due_at=after(_RETRY_SECONDS))
+    elif answer.outcome == Outcome.REFUSED:
+        payment_settle(payment_id=payment.pk, paid=False, code=answer.code, exchange=exchange)
+    else:
+        move(payment, State.UNKNOWN, moves=MOVES, due_at=after(_ASK_SECONDS[0]), tries=0)
+
+
+# --- asking ----------------------------------------------------------------------------------------------------------
+
+
+def _ask(payment: Payment) -> None:
+    hints = inbox.read(payment)
+    if payment.state == State.SENDING and not hints.request_id:
+        # In somebody's hands, unless that worker is dead: then nobody knows whether the provider heard of it.
+        dead = Payment.objects.filter(pk=payment.pk, state=State.SENDING, due_at__lte=Now())
+        dead.update(state=State.UNKNOWN, due_at=after(_ASK_SECONDS[0]), tries=0)
+        return
+    if payment.direction == Direction.IN:
+        _ask_collect(payment, hints)
+    else:
+        _ask_payout(payment, hints)
+
+
+def _ask_collect(payment: Payment, hints: inbox.Hints) -> None:
+    request_id = payment.request_id or hints.request_id
+    if not request_id:
+        # The prompt may be out there and we hold no id to ask by. Only a callback can tell.
+        _ask_later(payment)
+        return
+    exchange = Exchange.objects.create(payment=payment, kind=Kind.COLLECT_REPORT, request_id=request_id)
+    report = rail(payment.method).collect_report(request_id=request_id)
+    exchange.outcome, exchange.http_status = report.fate, report.http_status
+    exchange.code, exchange.text, exchange.body = report.code[:40], report.text[:300], report.body
+    exchange.answered_at = Now()  # type: ignore[assignment]
+    exchange.save()
+    if report.fate == Fate.PAID and not hints.contradiction:
+        payment_settle(payment_id=payment.pk, paid=True, receipt=hints.receipt, exchange=exchange)
+        inbox.handled(hints)
+    elif report.fate == Fate.PAID:
+        payment_flag(payment, hints.contradiction)
+        _ask_later(payment)
+    elif report.fate == Fate.FAILED and hints.success:
+        payment_flag(payment, "The callback says paid, the query says not paid.")
+        _ask_later(payment)
+    elif report.fate == Fate.FAILED:
+        payment_settle(payment_id=payment.pk, paid=False, code=report.code, exchange=exchange)
+        inbox.handled(hints)
+    else:
+        _ask_later(payment)
+
+
+def _ask_payout(payment: Payment, hints: inbox.Hints) -> None:
+    if hints.status_fate == Fate.PAID and not hints.contradiction:
+        payment_settle(payment_id=payment.pk, paid=True, receipt=hints.receipt, callback=hints.status)
+        inbox.handled(hints)
+        return
+    if hints.status_fate == Fate.FAILED and not hints.success:
+        payment_settle(payment_id=payment.pk, paid=False, code=hints.failure_code, callback=hints.status)
+        inbox.handled(hints)
+        return
+    if hints.contradiction or (hints.status_fate == Fate.FAILED and hints.success):
+        payment_flag(payment, hints.contradiction or "The result says paid, the status says not paid.")
+    inbox.handled(hints)
+    # Claimed, so that the result's callback and the sweep do not both ask at the same moment.
+    asked = Payment.objects.filter(pk=payment.pk, state__in=LIVE, tries=payment.tries)
+    if asked.update(tries=F("tries") + 1, due_at=after(_wait(payment.tries))) != 1:
+        return
+    token = new_token()
+    exchange = Exchange.objects.create(payment=payment, kind=Kind.PAY_OUT_ASK, token=token)
+    answer = rail(payment.method).pay_out_ask(
+        originator_id=str(payment.pk),
+        result_url=hook_url("status", token),
+        timeout_url=hook_url("status-timeout", token),
+    )
+    _exchange_answered(exchange, answer)
+    _staff_after_many(payment)
+
+
+def _ask_later(payment: Payment) -> None:
+    Payment.objects.filter(pk=payment.pk, state__in=LIVE).update(
+        tries=F("tries") + 1, due_at=after(_wait(payment.tries))
+    )
+    _staff_after_many(payment)
+
+
+def _staff_after_many(payment: Payment) -> None:
+    if payment.tries == _ASKS_BEFORE_STAFF and not payment.attention:
+        payment_flag(payment, "M-Pesa gives no answer about this payment.")
+
+
+def _wait(tries: int) -> float:
+    """Seconds until the next question, spread by a tenth so that many payments do not ask in one breath."""
+    return _ASK_SECONDS[min(tries, len(_ASK_SECONDS) - 1)] * random.uniform(1, 1.1)  # noqa: S311 - not a secret
