@@ -1,0 +1,58 @@
+"""The numbers that staff may steer, each with what it means, its default and its bounds."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Definition:
+    """`unit` is what the number counts. `places`: digits allowed after the point."""
+
+    name: str
+    label: str
+    unit: str
+    default: Decimal
+    least: Decimal
+    most: Decimal
+    places: int = 0
+
+
+def _kes(name: str, label: str, default: int, *, least: int = 0, most: int = 100_000_000) -> Definition:
+    return Definition(
+        name=name,
+        label=label,
+        unit="KES",
+        default=Decimal(default),
+        least=Decimal(least),
+        most=Decimal(most),
+    )
+
+
+def _count(name: str, label: str, default: int, *, least: int, most: int, unit: str = "") -> Definition:
+    return Definition(
+        name=name,
+        label=label,
+        unit=unit,
+        default=Decimal(default),
+        least=Decimal(least),
+        most=Decimal(most),
+    )
+
+
+# M-Pesa itself moves KES 1 to 250,000 in one go, and a B2C payout at least KES 10.
+_ALL = [
+    _kes("buy_min_kes", "The smallest buy", 100, least=1, most=250_000),
+    _kes("sell_min_kes", "The least that a sale pays", 10, least=10, most=250_000),
+    _kes("order_max_kes", "The largest buy or sale", 250_000, least=100, most=250_000),
+    _kes("payout_approval_kes", "Payouts of this much or more wait for staff", 100_000, most=250_001),
+    _kes("unverified_day_kes", "Buys and sales of an unverified person in one day", 20_000),
+    _kes("verified_day_kes", "Buys and sales of a verified person in one day", 1_000_000),
+    _count("price_max_age_hours", "Oldest price that people trade at", 24, least=1, most=168, unit="hours"),
+    _count("price_jump_percent", "A larger price move asks twice", 20, least=1, most=100, unit="%"),
+    _count("prompts_unpaid_per_phone_hour", "Unpaid prompts to a phone in an hour", 10, least=1, most=1000),
+    _count("prompts_unpaid_per_person_hour", "Unpaid prompts of a person in an hour", 15, least=1, most=1000),
+    _count("quote_open_max", "Open quotes of one person at a time", 20, least=1, most=1000),
+    _count("payouts_manual", "1: every payout waits for staff. 0: only large ones", 0, least=0, most=1),
+]
+
+DEFINITIONS: dict[str, Definition] = {definition.name: definition for definition in _ALL}
