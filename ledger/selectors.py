@@ -1,0 +1,126 @@
+"""Every read of the book that is more than a get."""
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.db import connection
+
+from ledger.chart import Code
+from ledger.models import Account, Entry
+
+ZERO = Decimal(0)
+
+
+def balance(code: Code | str) -> Decimal:
+    """What the account holds, in its asset's unit; 0 for an account that nothing has moved yet."""
+    return balances([code])[str(code)]
+
+
+def balances(codes: Iterable[Code | str]) -> dict[str, Decimal]:
+    """Balances by code, in one statement; accounts that do not exist yet stand at 0."""
+    found = {str(code): ZERO for code in codes}
+    found.update(Account.objects.filter(code__in=list(found)).values_list("code", "balance"))
+    return found
+
+
+def balance_at(code: Code | str, moment: dt.datetime) -> Decimal:
+    """What the account held at a moment: the balance that the last entry entered until then left behind."""
+    entries = Entry.objects.filter(account__code=str(code), transaction__created_at__lte=moment)
+    last = entries.order_by("-seq").values_list("balance", flat=True).first()
+    return ZERO if last is None else last
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One entry of a statement. `counterpart` is the account at the other end of the transfer."""
+
+    seq: int
+    transaction_id: int
+    kind: str
+    actor: str
+    memo: str
+    at: dt.datetime
+    amount: Decimal
+    balance: Decimal
+    counterpart: str
+
+
+_STATEMENT = """
+SELECT e.seq, t.id, t.kind, t.actor, t.memo, t.created_at, e.amount, e.balance, other.code
+FROM ledger_account a
+JOIN ledger_entry e ON e.account_id = a.id
+JOIN ledger_transaction t ON t.id = e.transaction_id
+JOIN ledger_entry o ON o.transaction_id = t.id AND o.leg = e.leg AND o.account_id <> e.account_id
+JOIN ledger_account other ON other.id = o.account_id
+WHERE a.code = %s AND {page}
+ORDER BY e.seq {order}
+LIMIT %s
+"""
+
+
+def statement(
+    code: Code | str, *, after: int | None = None, limit: int = 50, newest_first: bool = False
+) -> list[Line]:
+    """A page of the account's entries. For the next page pass the last line's `seq` as `after`."""
+    if newest_first:
+        page, order, start = "e.seq < %s", "DESC", after if after is not None else 2**63 - 1
+    else:
+        page, order, start = "e.seq > %s", "ASC", after or 0
+    with connection.cursor() as cursor:
+        cursor.execute(_STATEMENT.format(page=page, order=order), [str(code), start, limit])
+        return [Line(*row) for row in cursor.fetchall()]
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One transfer of a posted transaction, read back."""
+
+    source: Code
+    destination: Code
+    amount: Decimal
+
+
+_LEGS = """
+SELECT s.code, s.asset, s.may_go_negative, s.shared, d.code, d.asset, d.may_go_negative, d.shared,
+credit.amount FROM ledger_entry credit JOIN ledger_entry out ON out.transaction_id = credit.transaction_id AND
+out.leg = credit.leg AND out.amount < 0 JOIN ledger_account d ON d.id = credit.account_id JOIN ledger_account
+s ON s.id = out.account_id WHERE credit.transaction_id = %s AND credit.amount > 0 ORDER BY credit.leg
+"""
+
+
+def legs(transaction_id: int) -> list[Leg]:
+    """The transfers of a transaction, in the order in which they were posted."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LEGS, [transaction_id])
+        return [Leg(Code(*row[:4]), Code(*row[4:8]), row[8]) for row in cursor.fetchall()]
+
+
+@dataclass(frozen=True, slots=True)
+class AssetTotal:
+    """One asset's trial balance: what is owed and held sums to what the outside holds for us."""
+
+    asset: str
+    accounts: int
+    positive: Decimal
+    negative: Decimal
+
+    @property
+    def difference(self) -> Decimal:
+        """Zero, or the book is broken."""
+        return self.positive + self.negative
+
+
+_TRIAL_BALANCE = """
+SELECT asset, count(*), coalesce(sum(balance) FILTER (WHERE balance > 0), 0),
+       coalesce(sum(balance) FILTER (WHERE balance < 0), 0)
+FROM ledger_account GROUP BY asset ORDER BY asset
+"""
+
+
+def trial_balance() -> list[AssetTotal]:
+    """Per asset: number of accounts, sum of balances above and below zero. Summed in the database."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TRIAL_BALANCE)
+        return [AssetTotal(*row) for row in cursor.fetchall()]
