@@ -26,7 +26,7 @@ _WALLET = (
 
 _EVERYONE = frozenset({"pricing", "vault", "reviewer", "treasury", "auditor", "administrator"})
 
-# Who works where. The pages guard themselves; this only keeps the list short. Auditor and administrator see all.
+# Who works where. The pages guard themselves; this keeps the list short. Auditor and administrator see all.
 _DESK = (
     ("Overview", "/desk/", "squares-2x2", _EVERYONE),
     ("Orders", "/desk/orders/", "queue-list", frozenset({"treasury", "pricing", "vault"})),

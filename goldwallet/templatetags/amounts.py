@@ -59,6 +59,18 @@ def amount_signed(value: Decimal | None, asset: str) -> str:
 
 
 @register.filter
+def grams_number(value: Decimal) -> str:
+    """Six places without separators or unit: for data attributes and for values that a form sends back."""
+    return f"{value:.6f}"
+
+
+@register.filter
+def plain(value: Decimal) -> str:
+    """Digits and a point only, for a script to read."""
+    return f"{value:f}"
+
+
+@register.filter
 def percent_signed(value: Decimal | None) -> str:
     """One place: `+3.2 %`."""
     if value is None:
@@ -107,7 +119,7 @@ def when(context: Context, moment: dt.datetime | None, style: str = "") -> SafeS
     """A time as people say it; the exact Nairobi time on hover.
 
     "Now" is the view's `now` if it gave one, else this process's clock: the words may be a second off, a
-    deadline never is, because deadlines are the database's to decide. The style "exact" prints the clock time.
+    deadline never is, because deadlines are the database's to decide. Style "exact" prints the clock time.
     """
     if moment is None:
         return NOTHING

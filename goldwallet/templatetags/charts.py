@@ -1,4 +1,4 @@
-"""`{% price_chart history %}`: the price over time as our own SVG (those of chart libraries bring inline script)."""
+"""`{% price_chart history %}`: the price over time as our own SVG (chart libraries bring inline script)."""
 
 import datetime as dt
 from collections.abc import Sequence
