@@ -32,16 +32,21 @@ def _end_process(failure: threading.ExceptHookArgs) -> None:
     os._exit(70)
 
 
-def serve(settings: Settings) -> None:
-    """Run the simulator in this process until a signal ends it."""
+def build(settings: Settings) -> tuple[Simulator, Scheduler]:
+    """Open the data folder, on first use with its key pair and opening float. Raises StoreError."""
     store = Store(settings.data)
     with store.write() as db:
         books.open_float(db, shortcode=settings.b2c_shortcode, amount=settings.float_opening, at=ids.now())
     simulator = Simulator(settings=settings, store=store, key=initiator.key_of(settings.data))
+    return simulator, Scheduler(store, settings)
+
+
+def serve(settings: Settings) -> None:
+    """Run the simulator in this process until a signal ends it."""
+    simulator, scheduler = build(settings)
     server = make_server(
         settings.host, settings.port, create_app(simulator), threaded=True, request_handler=_Handler
     )
-    scheduler = Scheduler(store, settings)
     scheduler.start()
     for number in (signal.SIGINT, signal.SIGTERM):
         # shutdown() waits for the serving loop, so it must not run on the loop's own thread.
@@ -49,7 +54,7 @@ def serve(settings: Settings) -> None:
     _LOG.info("The phone is on http://%s:%s/", settings.host, settings.port)
     server.serve_forever()
     scheduler.stop()
-    store.close()
+    simulator.store.close()
 
 
 def main() -> int:

@@ -1,11 +1,12 @@
 """Callbacks: written with the event they tell of, POSTed once when due, never again.
 
-Seen in the field: one delivery, no retry, whatever the receiver answers; a query may know the result before the
-callback arrives. A callback is claimed in the database before it is sent, so a process that dies in between
-loses it: at most once, as with the real provider. A fault plan (drop, repeat, delay, reorder, forge)
+Seen in the field: one delivery, no retry, whatever the receiver answers; a query may know the result before
+the callback arrives. A callback is claimed in the database before it is sent, so a process that dies in
+between loses it: at most once, as with the real provider. A fault plan (drop, repeat, delay, reorder, forge)
 has its place in `schedule`, where a callback gets its body, address and time.
 """
 
+import contextlib
 import http.client
 import json
 import queue
@@ -43,7 +44,7 @@ class Senders:
     def __init__(self, store: Store, *, timeout: float) -> None:
         self._store = store
         self._timeout = timeout
-        self._due: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._due: queue.SimpleQueue[int | None] = queue.SimpleQueue()
         self._queued: set[int] = set()
         self._guard = threading.Lock()
 
@@ -61,9 +62,16 @@ class Senders:
                     self._queued.add(row["id"])
                     self._due.put(row["id"])
 
+    def stop(self) -> None:
+        """Let each thread end after what it is sending now; what is queued stays due in the database."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._due.get_nowait()
+        for _ in range(_SENDERS):
+            self._due.put(None)
+
     def _work(self) -> None:
-        while True:
-            number = self._due.get()
+        while (number := self._due.get()) is not None:
             self._send(number)
             with self._guard:
                 self._queued.discard(number)

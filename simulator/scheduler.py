@@ -38,6 +38,7 @@ class Scheduler:
         self._stopped.set()
         self._store.changed.set()
         self._thread.join(timeout=5)
+        self._senders.stop()
 
     def _run(self) -> None:
         while not self._stopped.is_set():

@@ -1,16 +1,23 @@
 """The real program on a free port, with a data folder of its own, and a receiver for its callbacks."""
 
+import dataclasses
 import itertools
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
+from simulator.__main__ import build
+from simulator.app import create_app
+from simulator.config import settings_from
 from simulator.tests.tools import Provider, Receiver
 
 HOUSE = Path(__file__).resolve().parents[2]
@@ -86,6 +93,28 @@ def program(tmp_path):
     yield make
     for one in programs:
         one.end(signal.SIGKILL)
+
+
+@pytest.fixture
+def variant(provider, tmp_path):
+    """A simulator with other settings, inside the test's own process: `variant(float_opening=1200)`."""
+    running = []
+
+    def make(**changes: Any) -> Provider:
+        data = tmp_path / f"variant{len(running)}"
+        data.mkdir()
+        for name in ("key.pem", "certificate.pem"):  # a key pair takes long to make
+            shutil.copy(provider.data / name, data)
+        settings = dataclasses.replace(settings_from(QUICK), data=data, **changes)
+        simulator, scheduler = build(settings)
+        scheduler.start()
+        running.append((simulator, scheduler))
+        return Provider("http://variant", data, httpx.WSGITransport(create_app(simulator)))
+
+    yield make
+    for simulator, scheduler in running:
+        scheduler.stop()
+        simulator.store.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,3 @@
-import base64
-
-import httpx
 import pytest
 
 from simulator.tests.tools import KEY, SECRET
@@ -75,20 +72,17 @@ def test_a_missing_bearer_is_an_invalid_header(provider, value):
     assert answer.json()["errorCode"] == "404.001.04"
 
 
-def test_tokens_run_out(program):
-    provider = program(SIMULATOR_TOKEN_SECONDS="0").start()
+def test_tokens_run_out(variant):
+    provider = variant(token_seconds=0)
     answer = provider.call("/mpesa/stkpush/v1/processrequest", {}, token=provider.token())
     assert answer.json()["errorCode"] == "404.001.03"
 
 
-def test_a_new_token_can_end_the_one_before(program):
-    provider = program(SIMULATOR_ONE_TOKEN="1", SIMULATOR_NUMERIC_EXPIRY="1").start()
+def test_a_new_token_can_end_the_one_before(variant):
+    provider = variant(one_token=True, numeric_expiry=True)
     first, second = provider.token(), provider.token()
     path = "/mpesa/stkpush/v1/processrequest"
     assert provider.call(path, {}, token=first).json()["errorCode"] == "404.001.03"
     assert provider.call(path, {}, token=second).json()["errorCode"] == "400.002.02"
-    basic = base64.b64encode(f"{KEY}:{SECRET}".encode()).decode()
-    answer = httpx.get(
-        provider.base + PATH, params=GRANT, headers={"Authorization": f"Basic {basic}"}, trust_env=False
-    )
+    answer = provider.http.get(PATH, params=GRANT, auth=(KEY, SECRET))
     assert answer.json()["expires_in"] == 3599

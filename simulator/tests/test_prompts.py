@@ -59,8 +59,8 @@ def test_refused(provider, receiver, phone, action, code, text):
     assert provider.control(f"prompts?phone={phone}") == []
 
 
-def test_ignored_stays_pending_and_holds_the_phone_until_the_network_gives_up(program, phone):
-    provider = program(SIMULATOR_IGNORE_SECONDS="1.5").start()
+def test_ignored_stays_pending_and_holds_the_phone_until_the_network_gives_up(variant, phone):
+    provider = variant(ignore_seconds=1.5)
     checkout_id = provider.pushed(phone)
     assert provider.decide(checkout_id, "ignore").json()["state"] == "ignored"
     assert provider.control("prompts") == []
@@ -70,8 +70,8 @@ def test_ignored_stays_pending_and_holds_the_phone_until_the_network_gives_up(pr
     assert provider.push(phone, Amount=7).status_code == 200
 
 
-def test_nobody_answers(program, receiver, phone):
-    provider = program(SIMULATOR_PROMPT_SECONDS="0.5").start()
+def test_nobody_answers(variant, receiver, phone):
+    provider = variant(prompt_seconds=0.5)
     address = receiver.address()
     checkout_id = provider.pushed(phone, CallBackURL=address)
     assert receiver.next(address).stk["ResultCode"] == 1037

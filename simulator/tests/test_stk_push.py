@@ -113,7 +113,9 @@ def test_another_shortcode_does_not_exist(provider, phone):
     assert refusal(answer) == (500, "500.001.1001", "Merchant does not exist")
 
 
-@pytest.mark.parametrize("wrong", ["nonsense", password(passkey="other"), password(stamp="20261121103016"), "é"])
+@pytest.mark.parametrize(
+    "wrong", ["nonsense", password(passkey="other"), password(stamp="20261121103016"), "é"]
+)
 def test_a_wrong_password_is_refused(provider, phone, wrong):
     answer = provider.push(phone, Password=wrong)
     assert refusal(answer) == (500, "500.001.1001", "[MerchantValidate] - Wrong credentials")

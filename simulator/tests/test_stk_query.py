@@ -58,8 +58,8 @@ def test_wrong_password(provider, phone):
     assert answer.json()["errorMessage"] == "[MerchantValidate] - Wrong credentials"
 
 
-def test_spurious_errors_also_for_what_has_ended(program, phone):
-    provider = program(SIMULATOR_QUERY_ERRORS="0.5").start()
+def test_spurious_errors_also_for_what_has_ended(variant, phone):
+    provider = variant(query_errors=0.5)
     checkout_id = provider.pushed(phone)
     provider.decide(checkout_id, "accept")
     answers = [provider.query(checkout_id) for _ in range(40)]
@@ -68,8 +68,8 @@ def test_spurious_errors_also_for_what_has_ended(program, phone):
     assert {one.json()["ResultCode"] for one in answers if one.status_code == 200} == {"0"}
 
 
-def test_the_older_way_to_say_pending(program, phone):
-    provider = program(SIMULATOR_LEGACY_QUERY="1").start()
+def test_the_older_way_to_say_pending(variant, phone):
+    provider = variant(legacy_query=True)
     checkout_id = provider.pushed(phone)
     answer = provider.query(checkout_id)
     assert answer.status_code == 500

@@ -27,9 +27,9 @@ def password(*, shortcode: str = SHORTCODE, passkey: str = PASSKEY, stamp: str =
 class Provider:
     """A client as an integrator would write it, with a valid request that a test changes one field of."""
 
-    def __init__(self, base: str, data: Path) -> None:
+    def __init__(self, base: str, data: Path, transport: httpx.BaseTransport | None = None) -> None:
         self.base, self.data = base, data
-        self.http = httpx.Client(base_url=base, timeout=10, trust_env=False)
+        self.http = httpx.Client(base_url=base, timeout=10, trust_env=False, transport=transport)
         self._token = ""
 
     def is_up(self) -> bool:
@@ -127,7 +127,11 @@ class Provider:
     # Control
 
     def control(self, path: str, body: Any = None) -> Any:
-        answer = self.http.get(f"/control/{path}") if body is None else self.http.post(f"/control/{path}", json=body)
+        answer = (
+            self.http.get(f"/control/{path}")
+            if body is None
+            else self.http.post(f"/control/{path}", json=body)
+        )
         assert answer.status_code == 200, answer.text
         return answer.json()
 
