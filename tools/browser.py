@@ -66,16 +66,8 @@ def find_or_fetch(python: Path) -> Path:
 
 def ways(python: Path) -> Iterator[tuple[str, list[list[str | Path]]]]:
     if os.geteuid() == 0 and shutil.which("apt-get"):
-        install = [
-            "apt-get",
-            "install",
-            "-qq",
-            "-y",
-            "-o",
-            "DPkg::Lock::Timeout=120",
-            "--no-install-recommends",
-            "chromium",
-        ]
+        wait = ("-o", "DPkg::Lock::Timeout=120")
+        install = ["apt-get", "install", "-qq", "-y", *wait, "--no-install-recommends", "chromium"]
         yield "apt-get install chromium", [["apt-get", "update", "-qq"], [*install]]
     yield "Playwright's download", [[python, "-m", "playwright", "install", "chromium"]]
 

@@ -14,6 +14,9 @@ from pathlib import Path
 
 import pytest
 
+# What the caller of these tests may have set for itself.
+SETTINGS = {"DATABASE_URL", "GOLDWALLET_MODE", "MAKEFLAGS", "MAKELEVEL", "PORT", "PYTHON", "SIMULATOR_PORT"}
+
 REAL = Path(__file__).resolve().parents[2]
 
 MANAGE = """
@@ -81,12 +84,19 @@ class Checkout:
 
     @property
     def environment(self) -> dict[str, str]:
-        ours = {"DATABASE_URL", "MAKELEVEL", "MAKEFLAGS", "PORT", "SIMULATOR_PORT", "GOLDWALLET_MODE"}
-        return {**{name: value for name, value in os.environ.items() if name not in ours}, **self.settings}
+        inherited = {name: value for name, value in os.environ.items() if name not in SETTINGS}
+        return {**inherited, **self.settings}
 
-    def tool(self, *words: str, **options: object) -> subprocess.CompletedProcess[str]:
+    def tool(self, *words: str) -> subprocess.CompletedProcess[str]:
         command = [self.folder / ".venv/bin/python", self.folder / "tools" / words[0], *words[1:]]
         return subprocess.run(command, capture_output=True, text=True, env=self.environment, timeout=60)
+
+    def shell(self, command: str, path: str) -> subprocess.CompletedProcess[str]:
+        """Runs a line of shell in the checkout, with no programs but those on this path."""
+        environment = {**self.environment, "PATH": path, "HOME": "/nonexistent"}
+        return subprocess.run(
+            command, shell=True, cwd=self.folder, env=environment, capture_output=True, text=True, timeout=60
+        )
 
     def postgres(self, *words: str) -> subprocess.CompletedProcess[str]:
         return self.tool("postgres.py", *words)

@@ -14,6 +14,8 @@ EXAMPLE = (ROOT / ".env.example").read_text()
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES = COMPOSE["services"]
 
+READERS = r"_secret|env\.(text|flag|number|names)"
+
 
 def dockerfile() -> list[list[str]]:
     """Its instructions, each as a list of words."""
@@ -30,10 +32,9 @@ def settings_names() -> set[str]:
     goldwallet/settings.py."""
     names = set()
     for node in ast.walk(ast.parse((ROOT / "goldwallet/settings.py").read_text())):
-        if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
-            if re.fullmatch(r"_secret|env\.(text|flag|number|names)", ast.unparse(node.func)):
-                names.add(str(node.args[0].value))
-    return names
+        if isinstance(node, ast.Call) and re.fullmatch(READERS, ast.unparse(node.func)):
+            names.add(node.args[0])
+    return {str(name.value) for name in names if isinstance(name, ast.Constant)}
 
 
 def test_the_parts_are_there_and_only_the_demo_has_a_simulator() -> None:
