@@ -52,7 +52,7 @@ def serve(settings: Settings) -> None:
         # shutdown() waits for the serving loop, so it must not run on the loop's own thread.
         signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())
     _LOG.info("The phone is on http://%s:%s/", settings.host, settings.port)
-    server.serve_forever()
+    server.serve_forever(poll_interval=0.1)
     scheduler.stop()
     simulator.store.close()
 

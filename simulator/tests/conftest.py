@@ -25,10 +25,10 @@ HOUSE = Path(__file__).resolve().parents[2]
 # Times are short so that the run is; the share of failing queries is off unless a test wants it.
 QUICK = {
     "SIMULATOR_PROMPT_SECONDS": "30",
-    "SIMULATOR_IGNORE_SECONDS": "0.4",
-    "SIMULATOR_CALLBACK_SECONDS": "0.05",
+    "SIMULATOR_IGNORE_SECONDS": "0.25",
+    "SIMULATOR_CALLBACK_SECONDS": "0.02",
     "SIMULATOR_CALLBACK_TIMEOUT_SECONDS": "1",
-    "SIMULATOR_B2C_SECONDS": "0.1",
+    "SIMULATOR_B2C_SECONDS": "0.03",
     "SIMULATOR_QUERY_ERRORS": "0",
 }
 
