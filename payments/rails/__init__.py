@@ -1,9 +1,9 @@
 """A rail moves money between a phone and us. This is all that `payments` knows of one.
 
-A rail makes one attempt and says honestly what it knows. It never decides about an order, never repeats a request that
-may have been carried out, and never raises for what a provider or a network does: those are answers. It raises
-ValueError for a request that must not be sent (our bug; nothing was sent), and RuntimeError when it is called inside a
-database transaction (design section 5: no HTTP there).
+A rail makes one attempt and says honestly what it knows. It never decides about an order, never repeats a
+request that may have been carried out, and never raises for what a provider or a network does: those are
+answers. It raises ValueError for a request that must not be sent (our bug; nothing was sent), and
+RuntimeError when it is called inside a database transaction (design section 5: no HTTP there).
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,8 @@ class Outcome(StrEnum):
 class Answer:
     """The answer to one request. `text` and `body` are free of our credentials; `body` has at most 20 kB.
 
-    `request_id` is the provider's id of the request and `merchant_request_id` its second one, where it gives them.
+    `request_id` is the provider's id of the request and `merchant_request_id` its second one, where it gives
+    them.
     """
 
     outcome: Outcome
@@ -66,8 +67,9 @@ class Report:
 class Claim:
     """What a callback says. Anybody may have sent it: nothing in it is trusted, each field may be empty.
 
-    `success`: True "it was paid", False "it definitely was not", None "cannot tell" (also for each code that is not on
-    the list of definite failures). `readable`: the shape was known and nothing in it contradicted itself.
+    `success`: True "it was paid", False "it definitely was not", None "cannot tell" (also for each code that
+    is not on the list of definite failures). `readable`: the shape was known and nothing in it contradicted
+    itself.
     """
 
     success: bool | None
@@ -89,7 +91,7 @@ class Rail(Protocol):
     def collect(
         self, *, amount: Decimal, phone: str, reference: str, description: str, callback_url: str
     ) -> Answer:
-        """Ask the phone to pay us. `reference` (at most 12 characters) is shown there; `description` at most 13."""
+        """Ask the phone to pay us. It shows `reference` (1-12 characters); `description` has 1-13."""
 
     def collect_report(self, *, request_id: str) -> Report:
         """What became of a collection that was ACCEPTED with this `request_id`."""
@@ -104,7 +106,7 @@ class Rail(Protocol):
         result_url: str,
         timeout_url: str,
     ) -> Answer:
-        """Send money to the phone. `originator_id` is our own id, unique for ever: the same one never pays twice."""
+        """Send money to the phone. `originator_id` is ours and unique for ever: it never pays twice."""
 
     def pay_out_ask(self, *, originator_id: str, result_url: str, timeout_url: str) -> Answer:
         """Ask what became of a payout; the answer comes as a callback, read with `read_status`.
@@ -115,7 +117,7 @@ class Rail(Protocol):
     def read_collect(self, body: bytes) -> Claim: ...
 
     def read_pay_out(self, body: bytes) -> Claim:
-        """A result, or the notice that a request waited too long in the queue, which says nothing of its fate."""
+        """A result; or the notice that a request waited too long in a queue, which is no failure."""
 
     def read_status(self, body: bytes) -> Claim:
         """The answer to `pay_out_ask`. `request_id` is the question's; `originator_id` is the payout's."""
@@ -135,7 +137,7 @@ RAILS = {"daraja": "payments.rails.daraja.client.Daraja"}
 @cache
 def rail(method: str) -> Rail:
     """The rail of this name. Raises KeyError for a name that is none."""
-    return cast(Rail, import_string(RAILS[method])())
+    return cast("Rail", import_string(RAILS[method])())
 
 
 def sentence(code: str, direction: str, method: str = "daraja") -> str:

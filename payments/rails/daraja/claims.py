@@ -1,16 +1,19 @@
-"""What a callback claims (daraja.md 2.4, 4.3, 4.4, 5.1). Parsed tolerantly, trusted never, and it never raises."""
+"""What a callback claims (daraja.md 2.4, 4.3, 4.4, 5.1). Parsed tolerantly, trusted never, and it never
+raises.
+"""
 
 import re
+from dataclasses import replace
 
 from payments.rails import Claim, Fate
 from payments.rails.daraja import codes
 from payments.rails.daraja.documents import Missing, Number, Pairs, Reader, parse
 
 _RECEIPT = re.compile(r"[A-Z0-9]{8,16}")
-# "2547… - FIRST LAST", also masked: only what stands before the name, never the name.
-_PHONE = re.compile(r"\+?([0-9*]{9,15})(?![0-9*])")
+_PHONE = re.compile(r"\+?([0-9*]{9,15})")
 
-# Final states of a transaction (daraja.md 5.1, the data feed's Failed included). All others are not final, or unknown.
+# Final states of a transaction (daraja.md 5.1, the data feed's Failed included). All others are not final, or
+# unknown.
 _FATES = {
     "completed": Fate.PAID,
     "cancelled": Fate.FAILED,
@@ -46,7 +49,10 @@ def _receipt(reader: Reader, value: object) -> str:
 
 
 def _phone(value: object) -> str:
-    found = _PHONE.match(value.strip()) if isinstance(value, str) else None
+    """Of "2547… - FIRST LAST", also masked, only the number: the name is not ours to keep."""
+    if not isinstance(value, str):
+        return ""
+    found = _PHONE.fullmatch(value.partition(" - ")[0].replace(" ", ""))
     return found.group(1) if found else ""
 
 
@@ -84,19 +90,7 @@ def _judged(claim: Claim, reader: Reader) -> Claim:
     """A document that contradicts itself, or that gives no code, claims nothing about success."""
     if reader.sound and claim.code:
         return claim
-    return Claim(
-        success=None,
-        code=claim.code,
-        text=claim.text,
-        request_id=claim.request_id,
-        merchant_request_id=claim.merchant_request_id,
-        originator_id=claim.originator_id,
-        amount=claim.amount,
-        phone=claim.phone,
-        receipt=claim.receipt,
-        transaction_status=claim.transaction_status,
-        readable=False,
-    )
+    return replace(claim, success=None, readable=False)
 
 
 def _result(reader: Reader, body: bytes) -> tuple[object, object]:
@@ -142,7 +136,9 @@ def _originator(reader: Reader, node: object) -> str:
 
 
 def _echo(body: bytes) -> Claim:
-    """The undocumented body of a queue timeout: our request again. Only its id is of use, and it is no failure."""
+    """The undocumented body of a queue timeout: our request again. Only its id is of use, and it is no
+    failure.
+    """
     reader = Reader()
     document = parse(body)
     nested = (
@@ -165,7 +161,9 @@ def _echo(body: bytes) -> Claim:
 
 
 def status(body: bytes) -> Claim:
-    """The answer to a Transaction Status query. ResultCode is the query's; TransactionStatus is the payment's fate."""
+    """The answer to a Transaction Status query. ResultCode is the query's; TransactionStatus is the payment's
+    fate.
+    """
     reader = Reader()
     result, parameters = _result(reader, body)
     if not isinstance(result, Pairs):
@@ -192,7 +190,9 @@ def status(body: bytes) -> Claim:
 
 
 def fate_of_status(claim: Claim) -> Fate:
-    """The payout's fate as `status` read it; UNKNOWN when the query itself did not work or contradicts itself."""
+    """The payout's fate as `status` read it; UNKNOWN when the query itself did not work or contradicts
+    itself.
+    """
     if not claim.readable or claim.code != codes.PAID:
         return Fate.UNKNOWN
     return _FATES.get("".join(claim.transaction_status.lower().split()), Fate.UNKNOWN)

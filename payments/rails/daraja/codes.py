@@ -1,13 +1,15 @@
-"""Result codes of a payment: which of them are definite failures, and what a customer reads (daraja.md 2.5, 4.3).
+"""Result codes of a payment: which of them are definite failures, and what a customer reads (daraja.md 2.5,
+4.3).
 
-The lists are allow-lists. A code that is not here says nothing for certain, and neither do these, which the page calls
-ambiguous or still alive: 15, 17 for payouts, 26 for payouts, 1050, 2029, 4999, 100000000 and its like.
+The lists are allow-lists. A code that is not here says nothing for certain, and neither do these, which the
+page calls ambiguous or still alive: 15, 17 for payouts, 26 for payouts, 1050, 2029, 4999, 100000000 and its
+like.
 """
 
 PAID = "0"
 STILL_RUNNING = frozenset({"4999"})
 
-_OURS = "We could not ask for this payment, and the fault is on our side. No money was taken. Please try again later."
+_OURS = "The fault is on our side. No money was taken. Please try again later."
 _NO_PROMPT = "The request did not reach your phone. No money was taken. Please try again."
 _CANCELLED = "You cancelled the request on your phone. No money was taken."
 
@@ -18,8 +20,7 @@ COLLECT_FAILURES = {
     "3": "The amount is above the most that M-Pesa moves at once, KES 250,000. Choose a smaller one.",
     "4": "This payment would pass your daily M-Pesa limit. Try a smaller amount, or try again tomorrow.",
     "8": "We cannot take this payment just now. No money was taken. Please try again later.",
-    "17": "M-Pesa does not take the same amount from the same phone twice within two minutes. Wait a little, then try "
-    "again.",
+    "17": "M-Pesa does not take the same amount twice within two minutes. Wait a little, then try again.",
     "26": "M-Pesa is busy. No money was taken. Please try again in a few minutes.",
     "1001": "Another M-Pesa payment is open on your phone. Finish it, wait a minute, then try again.",
     "1019": "The request ran out before it was answered. No money was taken. Please try again.",
@@ -27,7 +28,8 @@ COLLECT_FAILURES = {
     "1031": _CANCELLED,
     "1032": _CANCELLED,
     "1036": _NO_PROMPT,
-    # Soft: no later success was ever proven, yet a phone that was off may still answer. So nothing is promised.
+    # Soft: no later success was ever proven, yet a phone that was off may still answer. So nothing is
+    # promised.
     "1037": "There was no answer from your phone. Check that it is on and has network, then try again.",
     "1101": _NO_PROMPT,
     "1102": _NO_PROMPT,
@@ -48,7 +50,7 @@ PAY_OUT_FAILURES = {
     "1": "We cannot send your money just now. Nothing was sent. Please try again later.",
     "2": "M-Pesa sends KES 10 or more. Choose a larger amount.",
     "3": "M-Pesa sends at most KES 250,000 at once. Choose a smaller amount.",
-    "4": "This payment would pass the daily limit of that M-Pesa number. Try a smaller amount, or try again tomorrow.",
+    "4": "This would pass the daily limit of that M-Pesa number. Send less, or try again tomorrow.",
     "8": "That M-Pesa number cannot hold so much money. Choose a smaller amount, or make room first.",
     "11": _NOT_SENT,
     "18": _NOT_SENT,
@@ -67,7 +69,8 @@ PAY_OUT_FAILURES = {
     "TP40153": _NOT_SENT,
 }
 
-# Codes that an order can end with although they are no definite failure by themselves, and refusals of a request.
+# Codes that an order can end with although they are no definite failure by themselves, and refusals of a
+# request.
 _OTHERS = {
     "in": {
         "SFC_IC0003": _OURS,

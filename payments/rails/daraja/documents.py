@@ -1,4 +1,4 @@
-"""Reading JSON that anybody may have sent: bounded in size and depth, exact, and honest about contradictions."""
+"""Reading JSON that anybody may have sent: bounded, exact, and honest about contradictions."""
 
 import json
 import re
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 MOST_BYTES = 65_536
+MOST_COMMAS = 400
 # Each level of nesting has an opening bracket, so this bounds the depth too; a real callback has about 25.
 MOST_OPENINGS = 100
 
@@ -32,8 +33,9 @@ MISSING = Missing()
 
 
 def parse(body: bytes) -> object:
-    """The document, objects as Pairs and numbers as Number; MISSING when it is too big, too deep or not JSON."""
-    if len(body) > MOST_BYTES or body.count(b"{") + body.count(b"[") > MOST_OPENINGS:
+    """Objects as Pairs, numbers as Number; MISSING for what is too big, too deep or not JSON."""
+    openings = body.count(b"{") + body.count(b"[")
+    if len(body) > MOST_BYTES or openings > MOST_OPENINGS or body.count(b",") > MOST_COMMAS:
         return MISSING
     try:
         found: object = json.loads(
@@ -50,7 +52,7 @@ def parse(body: bytes) -> object:
 
 
 def write(node: object) -> str:
-    """Back to text, with order, duplicates and numbers as they came. Pure ASCII, so any column can hold it."""
+    """Back to text, with order, duplicates and numbers as they came. Pure ASCII: any column can hold it."""
     if isinstance(node, Pairs):
         return "{" + ", ".join(f"{json.dumps(key)}: {write(value)}" for key, value in node) + "}"
     if isinstance(node, list):
@@ -69,8 +71,8 @@ def tidy(text: str, most: int) -> str:
 
 
 class Reader:
-    """Takes fields out of a document. `sound` turns False when a field that was asked for contradicts itself or is
-    not what it should be; the field then counts as missing."""
+    """Takes fields out of a document. `sound` turns False when a field that was asked for contradicts itself
+    or is not what it should be; the field then counts as missing."""
 
     def __init__(self) -> None:
         self.sound = True
@@ -93,7 +95,9 @@ class Reader:
         return self._agreed(value for key, value in node if plain(key) in wanted)
 
     def item(self, node: object, *names: str) -> object:
-        """The Value of the items whose Key (or Name) is one of `names`. `node` is a list of items or a single one."""
+        """The Value of the items whose Key (or Name) is one of `names`. `node` is a list of items or a single
+        one.
+        """
         wanted = {plain(name) for name in names}
         entries = [node] if isinstance(node, Pairs) else node if isinstance(node, list) else []
 
