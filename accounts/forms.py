@@ -1,6 +1,147 @@
+"""The forms of sign-up, sign-in and account: allauth's, with our words and the phone."""
+
+from typing import Any
+
+from allauth.account import forms as allauth_forms
+from allauth.account.fields import PasswordField, SetPasswordField
 from django import forms
+from django.contrib.auth.hashers import make_password
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest, HttpResponse
+
+from accounts.models import User
+from accounts.selectors import person_by_email
+from goldwallet import phones
+from goldwallet.errors import Conflict, Refused
+
+_PASSWORD_RULE = "At least 10 characters. A few words in a row are easy to remember and hard to guess."  # noqa: S105
+_MISSING = {"required": "Please fill this in."}
 
 
-class SignupForm(forms.Form):
-    def signup(self, request, user):  # type: ignore[no-untyped-def]
-        pass
+class PhoneField(forms.CharField):
+    """A Kenyan mobile number; its value is 2547XXXXXXXX or 2541XXXXXXXX."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("label", "M-Pesa phone number")
+        kwargs.setdefault("max_length", 30)
+        kwargs.setdefault("widget", forms.TextInput(attrs={"type": "tel", "autocomplete": "tel", "inputmode": "tel"}))
+        super().__init__(**kwargs)
+
+    def clean(self, value: Any) -> str:
+        text: str = super().clean(value)
+        if not text:
+            return ""
+        try:
+            return phones.normalise(text)
+        except Refused as refusal:
+            raise forms.ValidationError(refusal.sentence, code=refusal.code) from refusal
+
+
+def _reword(form: forms.Form, **words: tuple[str, str]) -> None:
+    """Give fields our label and help; placeholders go, as they vanish when one needs them."""
+    for name, field in form.fields.items():
+        field.widget.attrs.pop("placeholder", None)
+        field.error_messages.update(_MISSING)
+        if name in words:
+            field.label, field.help_text = words[name]
+
+
+class SignUpForm(allauth_forms.SignupForm):  # type: ignore[misc]
+    phone = PhoneField(help_text="We send M-Pesa prompts and payments to it. For example 0712 345 678.")
+
+    field_order = ["email", "username", "phone", "password1", "password2"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _reword(
+            self,
+            email=("E-mail address", "We send a code to it."),
+            username=("Username", "You may sign in with it, too. 3 to 30 letters and digits."),
+            password1=("Password", _PASSWORD_RULE),
+            password2=("The password once more", ""),
+        )
+
+    def try_save(self, request: HttpRequest) -> tuple[User | None, HttpResponse | None]:
+        """A person, or the answer that a known e-mail address gets: the same page, and a mail to its owner."""
+        if self.account_already_exists:
+            return self._known_address(request)
+        try:
+            with transaction.atomic():
+                saved: tuple[User | None, HttpResponse | None] = super().try_save(request)
+        except IntegrityError:
+            # Somebody else was first with the address or the name, between our look and our write.
+            if person_by_email(self.cleaned_data["email"]) is None:
+                raise Conflict("Somebody has just taken this username. Go back and choose another.") from None
+            self.account_already_exists = True
+            return self._known_address(request)
+        return saved
+
+    def _known_address(self, request: HttpRequest) -> tuple[User | None, HttpResponse | None]:
+        # Hashing is what takes the time in a real sign-up; a known address must not answer sooner (faults.md A01).
+        make_password(self.cleaned_data["password1"])
+        answer: tuple[User | None, HttpResponse | None] = super().try_save(request)
+        return answer
+
+
+class SignInForm(allauth_forms.LoginForm):  # type: ignore[misc]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _reword(self, login=("E-mail address or username", ""), password=("Password", ""))
+        self.fields["login"].widget.attrs.update(autocomplete="username", autocapitalize="none", spellcheck="false")
+
+
+class ChangePasswordForm(allauth_forms.ChangePasswordForm):  # type: ignore[misc]
+    oldpassword = PasswordField(label="Your password now", autocomplete="current-password")
+    password1 = SetPasswordField(label="New password", help_text=_PASSWORD_RULE)
+    password2 = PasswordField(label="The new password once more", autocomplete="new-password")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _reword(self)
+
+
+class ResetPasswordForm(allauth_forms.ResetPasswordForm):  # type: ignore[misc]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _reword(self, email=("E-mail address", "The one you signed up with."))
+
+
+class NewPasswordForm(allauth_forms.ResetPasswordKeyForm):  # type: ignore[misc]
+    password1 = SetPasswordField(label="New password", help_text=_PASSWORD_RULE)
+    password2 = PasswordField(label="The new password once more", autocomplete="new-password")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _reword(self)
+
+
+class ChangeEmailForm(allauth_forms.AddEmailForm):  # type: ignore[misc]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _reword(self, email=("New e-mail address", "We send a code to it. Until you enter the code, nothing changes."))
+
+
+class ReauthenticateForm(allauth_forms.ReauthenticateForm):  # type: ignore[misc]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _reword(self, password=("Password", ""))
+
+
+class ConfirmEmailForm(allauth_forms.ConfirmEmailVerificationCodeForm):  # type: ignore[misc]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _reword(self, code=("Code from the mail", ""))
+        self.fields["code"].widget.attrs.update(autocapitalize="characters", spellcheck="false", autofocus=True)
+
+
+class CodeForm(forms.Form):
+    """A code of the authenticator app, or a recovery code."""
+
+    code = forms.CharField(
+        label="Code",
+        max_length=30,
+        error_messages=_MISSING,
+        widget=forms.TextInput(
+            attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false", "autofocus": True}
+        ),
+    )

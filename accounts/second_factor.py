@@ -216,8 +216,9 @@ def new_key() -> str:
 
 
 def _recovery_codes_make(user: User) -> list[str]:
-    RecoveryKit.objects.filter(user=user).delete()
-    kit = RecoveryKit.objects.create(user=user, confirmed=True, name="recovery codes")
+    # The kit stays, and only its codes change: a session that was let in by a recovery code hangs on the kit.
+    kit, _ = RecoveryKit.objects.get_or_create(user=user, defaults={"confirmed": True, "name": "recovery codes"})
+    RecoveryCode.objects.filter(kit=kit).delete()
     codes = [
         "".join(secrets.choice(_RECOVERY_ALPHABET) for _ in range(_RECOVERY_LENGTH))
         for _ in range(RECOVERY_CODES)

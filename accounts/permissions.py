@@ -1,0 +1,119 @@
+"""Who may see a page and who may act on it.
+
+Put one of these on every view that is not for everybody:
+
+    @customer_page                        signed in
+    @staff_page("pricing", "treasury")    staff with the second factor; GET for these roles, the auditor and the
+                                          administrator; anything else for these roles only, and never for an auditor
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import resolve_url
+from django.utils.cache import add_never_cache_headers, patch_vary_headers
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+
+from accounts.models import User
+from accounts.roles import SEES_ALL, Role
+from accounts.selectors import is_staff_member, roles_of
+
+type View = Callable[..., HttpResponseBase]
+
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def customer_page(view: View) -> View:
+    """For people who are signed in; the answer is stored nowhere."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        answer = sign_in_first(request)
+        return _private(answer or view(request, *args, **kwargs))
+
+    return guarded
+
+
+def staff_page(*roles: str) -> Callable[[View], View]:
+    """For staff; `roles` may act. No role named: all staff may read and nobody may act."""
+    acting = frozenset(Role(role) for role in roles)
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            answer = staff_entry(request)
+            if answer is None and not _may(request, acting):
+                raise PermissionDenied("Your role does not allow this.")
+            return _private(answer or view(request, *args, **kwargs))
+
+        return guarded
+
+    return decorate
+
+
+def sign_in_first(request: HttpRequest) -> HttpResponse | None:
+    """None for a signed-in person; for anybody else the way to the sign-in page and back."""
+    if request.user.is_authenticated:
+        return None
+    return _go(request, resolve_url(settings.LOGIN_URL))
+
+
+def staff_entry(request: HttpRequest) -> HttpResponse | None:
+    """None for staff whose session has passed the second factor. A stranger goes to sign-in, staff without the code to
+    the code page. Raises PermissionDenied for a customer.
+    """
+    if answer := sign_in_first(request):
+        return answer
+    if not is_staff_member(cast(User, request.user)):
+        raise PermissionDenied("This page is for the staff of Gold Wallet.")
+    if not request.user.is_verified():  # type: ignore[union-attr]
+        return _go(request, resolve_url("account_code"))
+    return None
+
+
+def _may(request: HttpRequest, acting: frozenset[Role]) -> bool:
+    held = roles_of(cast(User, request.user))
+    if request.method in _READING:
+        return not acting or bool(held & (acting | SEES_ALL))
+    return bool(held & acting) and Role.AUDITOR not in held
+
+
+def may_act(user: User, *roles: str) -> bool:
+    """For templates and views that leave out what a person could not use."""
+    held = roles_of(user)
+    return bool(held & {Role(role) for role in roles}) and Role.AUDITOR not in held
+
+
+def _go(request: HttpRequest, url: str) -> HttpResponse:
+    """A redirect that comes back to where the person was. htmx would put the page into a fragment, so it gets the
+    address to load instead.
+    """
+    back = _way_back(request)
+    if request.headers.get("HX-Request") == "true":
+        return HttpResponse(status=401, headers={"HX-Redirect": f"{url}?{urlencode({'next': back})}"})
+    return redirect_to_login(back, login_url=url)
+
+
+def _way_back(request: HttpRequest) -> str:
+    """The page that the person looks at: this one, or for a fragment or a form the page that holds it."""
+    fragment = request.headers.get("HX-Request") == "true"
+    if request.method in _READING and not fragment:
+        return request.get_full_path()
+    page = request.headers.get("HX-Current-URL" if fragment else "Referer", "")
+    if not url_has_allowed_host_and_scheme(page, allowed_hosts={request.get_host()}):
+        return "/"
+    parts = urlsplit(page)
+    return f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
+
+
+def _private(response: HttpResponseBase) -> HttpResponseBase:
+    """Neither a shared cache nor the browser's own keeps it, so nothing shows after sign-out (faults.md X07)."""
+    add_never_cache_headers(response)  # type: ignore[arg-type]
+    patch_vary_headers(response, ["HX-Request"])  # type: ignore[arg-type]
+    return response

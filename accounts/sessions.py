@@ -1,0 +1,74 @@
+"""How long a session lasts: until nothing happened for a while, and never more than a day."""
+
+import datetime as dt
+from enum import StrEnum
+
+from django.conf import settings
+from django.contrib.auth import logout
+from django.http import HttpRequest
+
+from goldwallet.clock import now
+
+SIGNED_IN_AT = "signed_in_at"
+LAST_SEEN_AT = "last_seen_at"
+ENDED = "session_ended"
+LONGEST = dt.timedelta(days=1)
+# Each note of activity writes the session, so it is made at most this often.
+_NOTE_EVERY = dt.timedelta(minutes=1)
+POLL_PARAMETER = "poll"
+
+
+class Ended(StrEnum):
+    """Why a session ended, and what the sign-in page says about it."""
+
+    IDLE = "idle"
+    DAY = "day"
+
+    @property
+    def sentence(self) -> str:
+        if self is Ended.DAY:
+            return "You signed in a day ago. Please sign in again."
+        return f"You were signed out because nothing happened for {idle_minutes()} minutes."
+
+
+def idle_minutes() -> int:
+    return int(settings.SESSION_IDLE_SECONDS) // 60
+
+
+def begin(request: HttpRequest) -> None:
+    """Start both clocks, at sign-in."""
+    moment = now().isoformat()
+    request.session[SIGNED_IN_AT] = moment
+    request.session[LAST_SEEN_AT] = moment
+
+
+def check(request: HttpRequest) -> None:
+    """End the signed-in session of this request if its time is over; else note that its person is active."""
+    signed_in_at, last_seen_at = request.session.get(SIGNED_IN_AT), request.session.get(LAST_SEEN_AT)
+    if signed_in_at is None or last_seen_at is None:
+        begin(request)
+        return
+    moment = now()
+    seen = dt.datetime.fromisoformat(last_seen_at)
+    if moment - dt.datetime.fromisoformat(signed_in_at) >= LONGEST:
+        _end(request, Ended.DAY)
+    elif moment - seen >= dt.timedelta(seconds=settings.SESSION_IDLE_SECONDS):
+        _end(request, Ended.IDLE)
+    elif moment - seen >= _NOTE_EVERY and not is_poll(request):
+        request.session[LAST_SEEN_AT] = moment.isoformat()
+
+
+def is_poll(request: HttpRequest) -> bool:
+    """A request that a page makes by itself: it says so by `?poll=1`. It shows no person at the screen."""
+    return POLL_PARAMETER in request.GET
+
+
+def _end(request: HttpRequest, why: Ended) -> None:
+    logout(request)
+    request.session[ENDED] = why.value
+
+
+def why_ended(request: HttpRequest) -> str:
+    """The sentence for the sign-in page, or nothing."""
+    found = request.session.get(ENDED, "")
+    return Ended(found).sentence if found in list(Ended) else ""

@@ -1,0 +1,196 @@
+"""Account pages: allauth's views with our templates and honest status codes, and the second factor."""
+
+from typing import Any, cast
+
+import django_otp
+from allauth.account import views as allauth_views
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_POST
+
+from accounts import second_factor, sessions
+from accounts.forms import CodeForm
+from accounts.models import SecondFactor, User
+from accounts.permissions import customer_page, sign_in_first
+from accounts.selectors import authenticator_of, is_staff_member, second_factor_state
+from accounts.stages import SecondFactorStage, current_stage
+from goldwallet.errors import Refused
+from goldwallet.phones import mask
+
+_LIMITED = "too_many_login_attempts"
+
+
+class HonestStatusMixin:
+    """A form with something wrong in it answers 400, one that came too often 429. allauth answers 200."""
+
+    def form_invalid(self, form: Any) -> HttpResponse:
+        response: HttpResponse = super().form_invalid(form)  # type: ignore[misc]
+        if response.status_code == 200:
+            codes = {error.code for errors in form.errors.as_data().values() for error in errors}
+            response.status_code = 429 if _LIMITED in codes else 400
+        return response
+
+
+class SignInView(HonestStatusMixin, allauth_views.LoginView):  # type: ignore[misc]
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_context_data(**kwargs)
+        return {**context, "ended": sessions.why_ended(self.request)}
+
+
+class SignUpView(HonestStatusMixin, allauth_views.SignupView):  # type: ignore[misc]
+    pass
+
+
+class ConfirmEmailView(HonestStatusMixin, allauth_views.ConfirmEmailVerificationCodeView):  # type: ignore[misc]
+    pass
+
+
+class EmailChangeView(HonestStatusMixin, allauth_views.EmailView):  # type: ignore[misc]
+    pass
+
+
+class PasswordChangeView(HonestStatusMixin, allauth_views.PasswordChangeView):  # type: ignore[misc]
+    pass
+
+
+class PasswordResetView(HonestStatusMixin, allauth_views.PasswordResetView):  # type: ignore[misc]
+    pass
+
+
+class PasswordResetFromKeyView(HonestStatusMixin, allauth_views.PasswordResetFromKeyView):  # type: ignore[misc]
+    pass
+
+
+class ReauthenticateView(HonestStatusMixin, allauth_views.ReauthenticateView):  # type: ignore[misc]
+    pass
+
+
+# --- second factor --------------------------------------------------------------------------------------------------
+
+
+@never_cache
+@sensitive_post_parameters("code")
+def code(request: HttpRequest) -> HttpResponse:
+    """Ask for the second factor: within a sign-in, or of a session that has not shown it yet."""
+    stage = current_stage(request)
+    if stage is None and (answer := sign_in_first(request)):
+        return answer
+    person = _person(request, stage)
+    if authenticator_of(person) is None:
+        return _without_authenticator(request, stage, person)
+    form = CodeForm(request.POST or None)
+    if request.method != "POST":
+        return _code_page(request, form, stage)
+    if not form.is_valid():
+        return _code_page(request, form, stage, status=400)
+    try:
+        device = second_factor.code_check(user=person, code=form.cleaned_data["code"])
+    except Refused as refusal:
+        form.add_error("code", refusal.sentence)
+        return _code_page(request, form, stage, status=refusal.status)
+    return _let_in(request, stage, device)
+
+
+def _person(request: HttpRequest, stage: SecondFactorStage | None) -> User:
+    return cast(User, stage.login.user if stage else request.user)
+
+
+def _code_page(
+    request: HttpRequest, form: CodeForm, stage: SecondFactorStage | None, *, status: int = 200
+) -> HttpResponse:
+    context = {"form": form, "signing_in": stage is not None, "next": request.GET.get("next", "")}
+    return render(request, "accounts/code.html", context, status=status)
+
+
+def _without_authenticator(request: HttpRequest, stage: SecondFactorStage | None, person: User) -> HttpResponse:
+    if stage:
+        return redirect("account_enrol")
+    if not is_staff_member(person):
+        return redirect("account_security")
+    # Who only holds the session must not be able to tie an authenticator to the account: the password comes first.
+    back = _safe_next(request)
+    logout(request)
+    messages.info(request, "Please sign in again to set up your authenticator app.")
+    return redirect_to_login(back, login_url=reverse("account_login"))
+
+
+def _let_in(request: HttpRequest, stage: SecondFactorStage | None, device: SecondFactor) -> HttpResponse:
+    if stage:
+        stage.login.user.otp_device = device
+        return cast(HttpResponse, stage.exit())
+    django_otp.login(request, device)
+    request.session.cycle_key()
+    return HttpResponseRedirect(_safe_next(request))
+
+
+def _safe_next(request: HttpRequest) -> str:
+    url = request.POST.get("next") or request.GET.get("next") or ""
+    return url if url_has_allowed_host_and_scheme(url, allowed_hosts={request.get_host()}) else "/"
+
+
+@never_cache
+@sensitive_post_parameters("code")
+def enrol(request: HttpRequest) -> HttpResponse:
+    """Set up an authenticator within a sign-in. Right code: signed in, and the recovery codes are shown this once."""
+    stage = current_stage(request)
+    if stage is None:
+        return redirect("account_security" if request.user.is_authenticated else "account_login")
+    person = _person(request, stage)
+    if authenticator_of(person):
+        return redirect("account_code")
+    form = CodeForm(request.POST or None)
+    status = 200
+    if request.method == "POST":
+        status = 400
+        if form.is_valid():
+            try:
+                device, codes = second_factor.authenticator_confirm(user=person, code=form.cleaned_data["code"])
+            except Refused as refusal:
+                form.add_error("code", refusal.sentence)
+                status = refusal.status
+            else:
+                return _recovery_codes(request, codes, onward=_let_in(request, stage, device)["Location"])
+    enrolment = second_factor.authenticator_begin(user=person)
+    return render(request, "accounts/enrol.html", {"form": form, "enrolment": enrolment}, status=status)
+
+
+def _recovery_codes(request: HttpRequest, codes: list[str], *, onward: str) -> HttpResponse:
+    return render(request, "accounts/recovery_codes.html", {"codes": codes, "onward": onward})
+
+
+@customer_page
+def security(request: HttpRequest, *, form: CodeForm | None = None, status: int = 200) -> HttpResponse:
+    person = cast(User, request.user)
+    context = {
+        "person": person,
+        "phone": mask(person.phone),
+        "staff": is_staff_member(person),
+        "factor": second_factor_state(person),
+        "form": form or CodeForm(),
+        "longest_hours": int(sessions.LONGEST.total_seconds() // 3600),
+        "idle_minutes": sessions.idle_minutes(),
+    }
+    return render(request, "accounts/security.html", context, status=status)
+
+
+@require_POST
+@customer_page
+@sensitive_post_parameters("code")
+def recovery_codes(request: HttpRequest) -> HttpResponse:
+    """New recovery codes for a code of the second factor; the old ones stop working."""
+    form = CodeForm(request.POST)
+    if not form.is_valid():
+        return cast(HttpResponse, security(request, form=form, status=400))
+    try:
+        codes = second_factor.recovery_codes_renew(user=cast(User, request.user), code=form.cleaned_data["code"])
+    except Refused as refusal:
+        form.add_error("code", refusal.sentence)
+        return cast(HttpResponse, security(request, form=form, status=refusal.status))
+    return _recovery_codes(request, codes, onward=reverse("account_security"))
