@@ -17,6 +17,12 @@ from terminal import Problem, paint
 GRACE_SECONDS = 10
 
 
+def bound(command: Sequence[str | Path]) -> list[str | Path]:
+    """The command as a child that does not outlive the thread that starts it; see child.py."""
+    wrapper = Path(__file__).with_name("child.py")
+    return [sys.executable, "-I", "-S", wrapper, str(os.getpid()), *command]
+
+
 class StoppedError(BaseException):
     """Somebody asked this tool to stop: Ctrl-C, SIGTERM, or the terminal was closed."""
 
@@ -57,7 +63,7 @@ class Child:
         self.name = name
         self._label = paint(f"{name:<9} |", colour)
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", Path(__file__).with_name("child.py"), str(os.getpid()), *command],
+            bound(command),
             cwd=folder,
             env=dict(environment),
             stdin=subprocess.DEVNULL,

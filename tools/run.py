@@ -36,6 +36,7 @@ class House:
         self.demo = self.settings.get("GOLDWALLET_MODE", "demo") == "demo"
         self.port = port_number(self.settings, "PORT", 8000)
         self.simulator_port = port_number(self.settings, "SIMULATOR_PORT", 8001)
+        self.passing: list[Child] = []
         self.serving: list[Child] = []
         self.simulator: list[Child] = []
         self.database = ExitStack()
@@ -72,7 +73,7 @@ class House:
         if self.demo:
             self.simulator.append(self.child("simulator", [python, "-m", "simulator"], colour="magenta"))
         with step("migrations, demo data"):
-            self.child("prepare", [python, "manage.py", "prepare"]).wait(self.watch)
+            self.complete("prepare", [python, "manage.py", "prepare"])
         with step("web server and worker"):
             self.serving.append(self.child("web", self.web_command(python), colour="cyan"))
             self.serving.append(self.child("worker", [python, "manage.py", "worker"], colour="blue"))
@@ -81,7 +82,7 @@ class House:
             self.wait_for(self.port, "/readyz", "The web server")
         if self.demo:
             with step("demo orders"):
-                self.child("demo", [python, "manage.py", "demo_orders"]).wait(self.watch)
+                self.complete("demo", [python, "manage.py", "demo_orders"])
         say(f"  {'all':<34} {paint(f'{time.monotonic() - began:5.1f} s', 'dim')}")
 
     def web_command(self, python: Path) -> list[str | Path]:
@@ -92,6 +93,11 @@ class House:
 
     def child(self, name: str, command: Sequence[str | Path], colour: str = "dim") -> Child:
         return Child(name, command, environment=self.settings, folder=CHECKOUT, colour=colour)
+
+    def complete(self, name: str, command: Sequence[str | Path]) -> None:
+        """Runs one part to its end."""
+        self.passing = [self.child(name, command)]
+        self.passing[0].wait(self.watch)
 
     def wait_for(self, port: int, path: str, what: str) -> None:
         """Waits until the address answers 200 (or sends to https, as in production)."""
@@ -118,7 +124,7 @@ class House:
 
     def stop(self, stopping: Stopping) -> None:
         """Web server and worker first: what the worker has begun may still need simulator and database."""
-        stop(self.serving, stopping)
+        stop([*self.passing, *self.serving], stopping)
         stop(self.simulator, stopping)
         self.database.close()
 

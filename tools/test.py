@@ -20,6 +20,7 @@ from pathlib import Path
 import browser
 import environment
 from postgres import Lease, locked
+from processes import bound
 from production import throwaway
 from terminal import Problem, complain, paint, say, step
 
@@ -44,7 +45,7 @@ class Step:
         """Runs it and keeps what it says, for the case that it fails."""
         began = time.monotonic()
         done = subprocess.run(
-            self.command,
+            bound(self.command),
             cwd=CHECKOUT,
             env={**os.environ, **self.environment},
             stdin=subprocess.DEVNULL,
@@ -96,7 +97,7 @@ def run_tests(one: Step) -> None:
     """Runs pytest before the person's eyes, keeping its last line for the end."""
     began = time.monotonic()
     process = subprocess.Popen(
-        one.command,
+        bound(one.command),
         cwd=CHECKOUT,
         env={**os.environ, **one.environment},
         stdin=subprocess.DEVNULL,

@@ -10,10 +10,10 @@ from pathlib import Path
 import environment
 from dotenv import read_dotenv
 from postgres import Lease
+from processes import bound
 from terminal import Problem, complain
 
 CHECKOUT = Path(__file__).resolve().parent.parent
-CHILD = Path(__file__).with_name("child.py")
 
 
 def main(arguments: list[str]) -> int:
@@ -22,8 +22,7 @@ def main(arguments: list[str]) -> int:
     with ExitStack() as held:
         if not settings.get("DATABASE_URL"):
             settings["DATABASE_URL"] = held.enter_context(Lease()).url
-        command: list[str | Path] = [python, "-I", "-S", CHILD, str(os.getpid()), python, *arguments]
-        return subprocess.run(command, cwd=CHECKOUT, env=settings).returncode
+        return subprocess.run(bound([python, *arguments]), cwd=CHECKOUT, env=settings).returncode
 
 
 if __name__ == "__main__":
