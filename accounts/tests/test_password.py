@@ -1,0 +1,118 @@
+"""Changing and resetting the password."""
+
+import re
+
+import pytest
+from django.test import Client
+
+from accounts.tests.people import PASSWORD, customer, read_mail, signed_in
+
+pytestmark = pytest.mark.django_db
+NEW = "slow-mountain-tea-77"
+
+
+def change(browser, **changes):
+    return browser.post(
+        "/accounts/password/change/", {"oldpassword": PASSWORD, "password1": NEW, "password2": NEW, **changes}
+    )
+
+
+def sign_in(client, person, password):
+    return client.post("/accounts/login/", {"login": person.email, "password": password})
+
+
+def test_change_keeps_this_session_and_ends_all_others():
+    alice = customer()
+    here, elsewhere = signed_in(alice), signed_in(alice)
+    key = here.session.session_key
+    answer = change(here)
+    assert answer.status_code == 302 and answer["Location"] == "/accounts/security/"
+    assert here.get("/accounts/security/").status_code == 200
+    assert here.session.session_key != key
+    assert elsewhere.get("/accounts/security/").status_code == 302
+    assert sign_in(Client(), alice, PASSWORD).status_code == 400
+    assert sign_in(Client(), alice, NEW).status_code == 302
+    letter = read_mail(alice.email)
+    assert letter.subject == "Your password was changed" and "127.0.0.1" in letter.body
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"oldpassword": "something else"}, "That is not your password now."),
+        ({"password1": "short", "password2": "short"}, "too short"),
+        ({"password2": "different-harbour-12"}, "same password"),
+    ],
+)
+def test_change_refuses_in_words(changes, sentence):
+    alice = customer()
+    browser = signed_in(alice)
+    answer = change(browser, **changes)
+    assert answer.status_code == 400 and sentence in answer.content.decode()
+    assert sign_in(Client(), alice, PASSWORD).status_code == 302
+
+
+def reset_link(email):
+    path = re.search(r"https?://[^/]+(/accounts/password/reset/key/\S+)", str(read_mail(email).body))
+    assert path
+    return path.group(1)
+
+
+def test_reset_by_mail_ends_every_session_and_works_once(client):
+    alice = customer()
+    elsewhere = signed_in(alice)
+    answer = client.post("/accounts/password/reset/", {"email": alice.email.upper()})
+    assert answer["Location"] == "/accounts/password/reset/done/"
+    link = reset_link(alice.email)
+    form_at = client.get(link)["Location"]
+    assert "set-password" in form_at, "the key does not stay in the address bar"
+    answer = client.post(form_at, {"password1": NEW, "password2": NEW})
+    assert answer["Location"] == "/accounts/password/reset/key/done/"
+    assert client.get(answer["Location"]).status_code == 200
+    assert client.get("/accounts/security/").status_code == 302, "a reset signs nobody in"
+    assert elsewhere.get("/accounts/security/").status_code == 302
+    assert sign_in(Client(), alice, NEW).status_code == 302
+    assert read_mail(alice.email).subject == "Your password was set anew"
+    page = Client().get(link)
+    assert "This link does not work any more" in page.content.decode()
+
+
+def test_reset_link_is_built_from_the_configured_address(client, settings):
+    alice = customer()
+    client.post("/accounts/password/reset/", {"email": alice.email}, HTTP_HOST="evil.example")
+    body = str(read_mail(alice.email).body)
+    assert "evil.example" not in body and f"{settings.BASE_URL}/accounts/password/reset/key/" in body
+
+
+def test_reset_for_an_unknown_address_answers_the_same(client):
+    known = client.post("/accounts/password/reset/", {"email": customer().email})
+    unknown = client.post("/accounts/password/reset/", {"email": "nobody@example.com"})
+    assert (known.status_code, known["Location"]) == (unknown.status_code, unknown["Location"])
+    assert read_mail("nobody@example.com").subject == "There is no account with this address"
+
+
+def test_reset_takes_away_the_count_of_failed_tries_of_its_account(client):
+    alice = customer()
+    for _ in range(6):
+        answer = sign_in(client, alice, "wrong")
+    assert answer.status_code == 429
+    client.post("/accounts/password/reset/", {"email": alice.email})
+    client.post(client.get(reset_link(alice.email))["Location"], {"password1": NEW, "password2": NEW})
+    assert sign_in(Client(), alice, NEW).status_code == 302
+
+
+def test_change_of_address_asks_for_the_password_and_a_code(settings):
+    alice = customer(email="alice@example.com")
+    browser = signed_in(alice)
+    answer = browser.post("/accounts/email/", {"email": "new@example.com", "action_add": "1"})
+    assert answer["Location"].startswith("/accounts/reauthenticate/")
+    assert browser.post(answer["Location"], {"password": "wrong"}).status_code == 400
+    answer = browser.post(answer["Location"], {"password": PASSWORD})
+    assert answer["Location"] == "/accounts/confirm-email/"
+    alice.refresh_from_db()
+    assert alice.email == "alice@example.com"
+    code = re.search(r"^([0-9]{6})$", str(read_mail("new@example.com").body), re.MULTILINE).group(1)
+    assert browser.post("/accounts/confirm-email/", {"code": code})["Location"] == "/accounts/security/"
+    alice.refresh_from_db()
+    assert alice.email == "new@example.com"
+    assert "new@example.com" in read_mail("alice@example.com").body
