@@ -41,13 +41,13 @@ def insert_many[M: Model](rows: Sequence[M], **computed: Any) -> None:
 
 
 @cache
-def _plain_fields(model: type[Model]) -> tuple[Field[Any, Any], ...]:
+def _plain_fields(model: type[Model]) -> "tuple[Field[Any, Any], ...]":
     return tuple(
         field for field in model._meta.local_concrete_fields if not field.has_db_default() and not _is_serial(field)
     )
 
 
-def _is_serial(field: Field[Any, Any]) -> bool:
+def _is_serial(field: "Field[Any, Any]") -> bool:
     return field.get_internal_type() in {"AutoField", "BigAutoField", "SmallAutoField"}
 
 
