@@ -13,7 +13,7 @@ STATES: dict[str, dict[str, Word]] = {
         "completed": ("Completed", "done"),
         "failed": ("Not completed", "wrong"),
         "expired": ("Expired", "ended"),
-        "paid_late": ("Paid late: your choice", "next"),
+        "paid_late": ("Paid late", "next"),
         "refunded": ("Money returned", "done"),
         "rebought": ("Bought again", "done"),
         "reversed": ("Reversed", "wrong"),

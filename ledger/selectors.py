@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from django.db import connection
+from django.db.models import Q
 
 from ledger.chart import Code
-from ledger.models import Account, Entry
+from ledger.models import Account, Entry, Transaction
 
 ZERO = Decimal(0)
 
@@ -124,3 +125,18 @@ def trial_balance() -> list[AssetTotal]:
     with connection.cursor() as cursor:
         cursor.execute(_TRIAL_BALANCE)
         return [AssetTotal(*row) for row in cursor.fetchall()]
+
+
+def transactions_of(prefixes: Iterable[str]) -> list[Transaction]:
+    """Transactions whose key begins with one of `prefixes` (say `order:<id>:`), oldest first."""
+    asked = Q(pk__in=[])
+    for prefix in prefixes:
+        # A range, not LIKE: it walks the key's index, whose collation is "C".
+        asked |= Q(key__gte=prefix, key__lt=prefix[:-1] + chr(ord(prefix[-1]) + 1))
+    return list(Transaction.objects.filter(asked).order_by("pk"))
+
+
+def accounts_page(*, contains: str = "", after: str = "", limit: int = 100) -> list[Account]:
+    """Accounts by code, the next page after the code `after`."""
+    accounts = Account.objects.filter(code__gt=after).order_by("code")
+    return list((accounts.filter(code__contains=contains) if contains else accounts)[:limit])

@@ -4,13 +4,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotFound, JsonRes
 from django.views.decorators.csrf import csrf_exempt
 
 from payments import inbox
-from payments.rails import METHODS
+from payments.rails import RAILS
 
 
 @csrf_exempt
 def hook(request: HttpRequest, method: str, kind: str, token: str) -> HttpResponse:
     """Keep the body, answer 200. Every wrong address, verb or token gets the same answer."""
-    known = request.method == "POST" and method in METHODS and kind in inbox.KINDS
+    known = request.method == "POST" and method in RAILS and kind in inbox.KINDS
     if not known or not inbox.callback_store(
         method=method,
         kind=kind,

@@ -59,6 +59,11 @@ class Hints:
     status_fate: Fate = Fate.UNKNOWN
     callbacks: list[Callback] = field(default_factory=list)
 
+    @property
+    def fresh(self) -> bool:
+        """Whether something came in that nobody has looked at yet."""
+        return any(callback.handled_at is None for callback in self.callbacks)
+
 
 def read(payment: Payment) -> Hints:
     """Read every stored callback of the payment, oldest first. Writes nothing."""
@@ -120,18 +125,12 @@ def handled(hints: Hints) -> None:
         Callback.objects.filter(pk__in=unhandled).update(handled_at=Now())
 
 
-def take_in_late(payment: Payment) -> None:
-    """Callbacks for a payment that has ended: a missing receipt is filled in, a contradiction goes to staff.
-
-    A claim of success for a payment that ended unpaid is looked into by asking again (`reopen`).
-    """
-    hints = read(payment)
-    if all(callback.handled_at for callback in hints.callbacks):
-        return
+def take_in_late(payment: Payment, hints: Hints) -> None:
+    """Callbacks for a payment that has ended: a missing receipt is filled in, a contradiction goes to staff."""
     if payment.state == State.SUCCEEDED and not payment.receipt and hints.receipt and not hints.contradiction:
         payment_receipt_add(payment_id=payment.pk, receipt=hints.receipt)
     elif hints.contradiction:
         payment_flag(payment, hints.contradiction)
     elif payment.state in {State.FAILED, State.CANCELLED} and hints.success:
-        payment_flag(payment, "A callback says paid, but this payment had ended unpaid.")
+        payment_flag(payment, "A result says paid, but this payment had ended unpaid.")
     handled(hints)

@@ -36,7 +36,7 @@ def payment_step(payment_id: uuid.UUID) -> None:
     elif payment.state in LIVE:
         _ask(payment)
     elif payment.state in FINAL:
-        inbox.take_in_late(payment)
+        _after_the_end(payment)
 
 
 def payments_due(*, limit: int = 200) -> int:
@@ -154,11 +154,9 @@ def _ask_collect(payment: Payment, hints: inbox.Hints) -> None:
         payment_settle(payment_id=payment.pk, paid=True, receipt=hints.receipt, exchange=exchange)
         inbox.handled(hints)
     elif report.fate == Fate.PAID:
-        payment_flag(payment, hints.contradiction)
-        _ask_later(payment)
+        _contradicted(payment, hints, hints.contradiction)
     elif report.fate == Fate.FAILED and hints.success:
-        payment_flag(payment, "The callback says paid, the query says not paid.")
-        _ask_later(payment)
+        _contradicted(payment, hints, "The callback says paid, the query says not paid.")
     elif report.fate == Fate.FAILED:
         payment_settle(payment_id=payment.pk, paid=False, code=report.code, exchange=exchange)
         inbox.handled(hints)
@@ -193,8 +191,33 @@ def _ask_payout(payment: Payment, hints: inbox.Hints) -> None:
     _staff_after_many(payment)
 
 
+def _contradicted(payment: Payment, hints: inbox.Hints, note: str) -> None:
+    payment_flag(payment, note)
+    if payment.state in LIVE:
+        _ask_later(payment)
+    else:
+        inbox.handled(hints)
+        _rest(payment)
+
+
+def _after_the_end(payment: Payment) -> None:
+    """What comes in for a payment that has ended. A claim of late money is asked about like any other."""
+    hints = inbox.read(payment)
+    unpaid = payment.state in {State.FAILED, State.CANCELLED}
+    if hints.fresh and payment.direction == Direction.IN and unpaid and hints.success:
+        _ask_collect(payment, hints)
+        return
+    if hints.fresh:
+        inbox.take_in_late(payment, hints)
+    _rest(payment)
+
+
+def _rest(payment: Payment) -> None:
+    Payment.objects.filter(pk=payment.pk, state__in=FINAL).update(due_at=None)
+
+
 def _ask_later(payment: Payment) -> None:
-    Payment.objects.filter(pk=payment.pk, state__in=LIVE).update(
+    Payment.objects.filter(pk=payment.pk).exclude(state__in=[State.CREATED, State.SUCCEEDED]).update(
         tries=F("tries") + 1, due_at=after(_wait(payment.tries))
     )
     _staff_after_many(payment)

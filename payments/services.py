@@ -73,7 +73,7 @@ def look_soon(payment_id: uuid.UUID, *, seconds: int = 0) -> None:
 
 def hook_url(kind: str, token: str) -> str:
     """The absolute address for one callback of one payment or question."""
-    return settings.BASE_URL + reverse("payments:hook", args=["daraja", kind, token])
+    return settings.BASE_URL + reverse("hook", args=["daraja", kind, token])
 
 
 def payment_settle(

@@ -67,7 +67,7 @@ def refuse_in_transaction() -> None:
     """Raises RuntimeError when any database transaction is open here: what it wrote is not yet true, and its
     locks would wait for the provider. The wrapper that a test case puts around a test does not count."""
     for connection in connections.all(initialized_only=True):
-        blocks = [block for block in connection.atomic_blocks if not block._from_testcase]
+        blocks = [block for block in connection.atomic_blocks if not getattr(block, "_from_testcase", False)]
         # Without any block, autocommit that is off is a transaction begun by hand.
         by_hand = (
             not connection.atomic_blocks and connection.connection is not None and not connection.autocommit

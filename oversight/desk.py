@@ -1,0 +1,58 @@
+"""The desk's overview and the pages of the ledger. Everything here only reads."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.views.decorators.http import require_GET
+
+from accounts.permissions import staff_page
+from ledger import selectors as ledger
+from ledger.models import Account, Transaction
+from oversight import selectors
+from pools.selectors import current_price
+
+_PAGE = 50
+
+
+@require_GET
+@staff_page()
+def overview(request: HttpRequest) -> HttpResponse:
+    context = {"figures": selectors.figures(), "waiting": selectors.waiting(), "price": current_price()}
+    return render(request, "oversight/overview.html", context)
+
+
+@require_GET
+@staff_page("treasury")
+def accounts(request: HttpRequest) -> HttpResponse:
+    contains = request.GET.get("code", "").strip()
+    found = ledger.accounts_page(contains=contains, after=request.GET.get("after", ""))
+    older = ""
+    if len(found) == 100:
+        older = f"{reverse('desk_ledger')}?{urlencode({'code': contains, 'after': found[-1].code})}"
+    context = {
+        "accounts": found,
+        "trial_balance": ledger.trial_balance(),
+        "contains": contains,
+        "older_url": older,
+    }
+    return render(request, "oversight/ledger.html", context)
+
+
+@require_GET
+@staff_page("treasury")
+def account(request: HttpRequest, code: str) -> HttpResponse:
+    found = get_object_or_404(Account, code=code)
+    after = request.GET.get("after", "")
+    seq = int(after) if after.isascii() and after.isdigit() and len(after) < 19 else None
+    lines = ledger.statement(code, after=seq, limit=_PAGE, newest_first=True)
+    older = f"{reverse('desk_account', args=[code])}?after={lines[-1].seq}" if len(lines) == _PAGE else ""
+    return render(request, "oversight/account.html", {"account": found, "lines": lines, "older_url": older})
+
+
+@require_GET
+@staff_page("treasury")
+def transaction(request: HttpRequest, transaction_id: int) -> HttpResponse:
+    found = get_object_or_404(Transaction.objects.select_related("reverses"), pk=transaction_id)
+    context = {"transaction": found, "legs": ledger.legs(found.pk), "reversed_by": found.reversals.first()}
+    return render(request, "oversight/transaction.html", context)

@@ -1,0 +1,164 @@
+"""Quotes and orders. Grams and shillings of an order are what was agreed; what moved stands in the ledger."""
+
+import uuid
+from decimal import Decimal
+
+import pghistory
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from goldwallet import phones
+from goldwallet.clock import Now
+from goldwallet.money import cents_down
+from goldwallet.sealing import sealed_property
+from goldwallet.states import Moves
+from payments.models import Payment
+from payments.rails import sentence
+
+
+class Side(models.TextChoices):
+    BUY = "buy", "Buy"
+    SELL = "sell", "Sell"
+
+
+class Status(models.TextChoices):
+    PENDING = "pending", "In progress"
+    COMPLETED = "completed", "Completed"
+    FAILED = "failed", "Not completed"
+    EXPIRED = "expired", "Expired"
+    PAID_LATE = "paid_late", "Paid late"
+    REFUNDED = "refunded", "Refunded"
+    REBOUGHT = "rebought", "Bought anew"
+    REVERSED = "reversed", "Reversed"
+
+
+#: Design section 6.
+MOVES: Moves = {
+    # A buy whose money comes before the tidying job but after its price has lapsed goes straight to PAID_LATE.
+    Status.PENDING: frozenset({Status.COMPLETED, Status.FAILED, Status.EXPIRED, Status.PAID_LATE}),
+    Status.EXPIRED: frozenset({Status.PAID_LATE}),
+    Status.FAILED: frozenset({Status.PAID_LATE}),
+    Status.PAID_LATE: frozenset({Status.COMPLETED, Status.REFUNDED, Status.REBOUGHT}),
+    Status.COMPLETED: frozenset({Status.REVERSED}),
+    Status.REFUNDED: frozenset(),
+    Status.REBOUGHT: frozenset(),
+    Status.REVERSED: frozenset(),
+}
+
+
+class Terms(models.Model):
+    """What a quote offers and an order agrees: side, grams, whole shillings, and the price per gram behind them."""
+
+    side = models.CharField(max_length=4, choices=Side)
+    grams = models.DecimalField(max_digits=18, decimal_places=6)
+    total_kes = models.DecimalField(max_digits=20, decimal_places=2)
+    price_per_gram = models.DecimalField(max_digits=18, decimal_places=2)
+
+    class Meta:
+        abstract = True
+
+
+class Quote(Terms):
+    """A price that binds us for a minute, for one person, once."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    phone_sealed = models.TextField()
+    #: The whole holding was asked for, so that the sale leaves no dust.
+    everything = models.BooleanField(default=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, default=None)
+
+    phone = sealed_property("phone_sealed")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="quote_side_known", condition=Q(side__in=Side.values)),
+            models.CheckConstraint(
+                name="quote_amounts_positive", condition=Q(grams__gt=0, total_kes__gt=0, price_per_gram__gt=0)
+            ),
+        ]
+        indexes = [models.Index(fields=["user", "expires_at"], name="quote_open", condition=Q(used_at=None))]
+
+    @property
+    def phone_masked(self) -> str:
+        return phones.mask(self.phone)
+
+    @property
+    def kes(self) -> Decimal:
+        return self.total_kes
+
+    @property
+    def remainder_kes(self) -> Decimal:
+        """What whole shillings and cut grams leave: the exact value less what moves, in cents, never below zero."""
+        exact = self.grams * self.price_per_gram
+        return cents_down(abs(self.total_kes - exact))
+
+
+@pghistory.track(
+    pghistory.UpdateEvent(condition=pghistory.AnyChange("status")),
+    fields=["status", "failure_code"],
+    model_name="OrderEvent",
+)
+class Order(Terms):
+    """A buy or a sale that somebody confirmed."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    quote = models.OneToOneField(Quote, models.PROTECT, related_name="order")
+    payment = models.OneToOneField(Payment, models.PROTECT, related_name="+")
+    #: Shown to the customer and in the M-Pesa prompt: the payment's AccountReference.
+    reference = models.CharField(max_length=12, unique=True)
+    status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
+    failure_code = models.CharField(max_length=40, blank=True, default="")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    #: A buy keeps its gold reserved until then. A sale's hold never expires.
+    expires_at = models.DateTimeField(null=True, default=None)
+    #: Money that comes by then completes the order at its price, if there is gold.
+    honour_until = models.DateTimeField(null=True, default=None)
+    finished_at = models.DateTimeField(null=True, default=None)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="order_side_known", condition=Q(side__in=Side.values)),
+            models.CheckConstraint(name="order_status_known", condition=Q(status__in=Status.values)),
+            models.CheckConstraint(
+                name="order_amounts_positive", condition=Q(grams__gt=0, total_kes__gt=0, price_per_gram__gt=0)
+            ),
+            # One rounding rule, down, for the house (design section 3): the customer never gets more than the price
+            # gives. Held here too, so that no code path can round the other way.
+            models.CheckConstraint(
+                name="order_rounds_for_the_house",
+                condition=Q(side="buy", total_kes__gte=F("grams") * F("price_per_gram"))
+                | Q(side="sell", total_kes__lte=F("grams") * F("price_per_gram")),
+            ),
+            models.CheckConstraint(
+                name="order_buy_has_deadlines",
+                condition=Q(side="sell") | Q(expires_at__isnull=False, honour_until__isnull=False),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["user", "-created_at", "-id"], name="order_of_user"),
+            models.Index(fields=["-created_at", "-id"], name="order_newest"),
+            models.Index(fields=["expires_at"], name="order_expiring", condition=Q(status="pending", side="buy")),
+        ]
+
+    @property
+    def is_buy(self) -> bool:
+        return self.side == Side.BUY
+
+    @property
+    def final(self) -> bool:
+        """Nothing more happens by itself."""
+        return self.status != Status.PENDING
+
+    @property
+    def failure_sentence(self) -> str:
+        """Why the order ended without money, as the customer reads it. Empty when it did not."""
+        if not self.failure_code:
+            return ""
+        if self.failure_code == "refused":
+            return f"Our team did not release this payout. They wrote: {self.payment.note}"
+        return sentence(self.failure_code, self.payment.direction)

@@ -1,0 +1,83 @@
+"""What a buy and a sale have in common when somebody confirms them."""
+
+import uuid
+from collections.abc import Sequence
+from decimal import Decimal
+
+from accounts.models import User
+from goldwallet.errors import Refused
+from goldwallet.sealing import fingerprint
+from kyc.services import check_day_limit
+from ledger import chart
+from ledger.services import Transfer
+from notifications.services import message_enqueue
+from payments.models import Payment
+from pools.services import Share
+from trading import mails
+from trading.models import Order, Quote
+from trading.selectors import DayUse, day_use
+
+
+def person_lock(user_id: uuid.UUID) -> User:
+    """The customer under the lock that every limit is checked under; the first in the lock order.
+
+    NO KEY UPDATE: rows that merely point at the person (a message, an order being settled) do not wait for it.
+    """
+    person = User.objects.select_for_update(no_key=True).only("id", "kyc_status", "is_active").get(pk=user_id)
+    if not person.is_active:
+        raise Refused("This account is closed.", code="inactive", status=403)
+    return person
+
+
+def limits_check(person: User, quote: Quote) -> DayUse:
+    """Refuse what goes over today's limit, under the person's lock."""
+    use = day_use(user_id=person.pk, phone_lookup=fingerprint(quote.phone, kind="phone"))
+    check_day_limit(kyc_status=person.kyc_status, used_today=use.kes, amount=quote.total_kes)
+    return use
+
+
+def order_from(quote: Quote, payment: Payment) -> Order:
+    """The order that a quote becomes. Not saved."""
+    return Order(
+        user_id=quote.user_id,
+        quote=quote,
+        payment=payment,
+        reference=payment.reference,
+        side=quote.side,
+        grams=quote.grams,
+        total_kes=quote.total_kes,
+        price_per_gram=quote.price_per_gram,
+    )
+
+
+def order_mail(kind: str, *, order: Order, payment: Payment) -> None:
+    """A mail about the end of an order, in the transaction that ends it; one for each kind of end."""
+    subject, text = mails.write(kind, order=order, payment=payment)
+    message_enqueue(
+        user_id=order.user_id,
+        to=payment.user.email,
+        subject=subject,
+        text=text,
+        kind=f"order_{kind}",
+        key=f"order:{order.pk}:{kind}",
+    )
+
+
+def released(user_id: uuid.UUID, shares: Sequence[Share]) -> list[Transfer]:
+    """Reserved grams back to the pools that they were taken from: the mirror of the reservation."""
+    incoming = chart.user_gold_incoming(user_id)
+    return [Transfer(incoming, chart.pool_available(share.pool_id), share.grams) for share in shares]
+
+
+def reserved(user_id: uuid.UUID, shares: Sequence[Share]) -> list[Transfer]:
+    incoming = chart.user_gold_incoming(user_id)
+    return [Transfer(chart.pool_available(share.pool_id), incoming, share.grams) for share in shares]
+
+
+def collected(user_id: uuid.UUID, kes: Decimal) -> Transfer:
+    """The money of a buy has come: it is the customer's."""
+    return Transfer(chart.mpesa_collections(), chart.user_cash(user_id), kes)
+
+
+def spent(user_id: uuid.UUID, kes: Decimal) -> Transfer:
+    return Transfer(chart.user_cash(user_id), chart.house_sales(), kes)

@@ -1,0 +1,151 @@
+"""Quotes: made for a minute, bound to a person, used once.
+
+The client sends back only the quote's id; side, grams, shillings, price and phone are read from the row.
+"""
+
+import secrets
+import uuid
+from decimal import Decimal
+from typing import Any
+
+from django.db import connection
+
+from accounts.models import User
+from controls.selectors import threshold
+from goldwallet import phones
+from goldwallet.clock import Now, after
+from goldwallet.errors import Conflict, Refused
+from goldwallet.money import show_grams, show_kes
+from kyc.services import check_day_limit
+from ledger import chart
+from ledger.selectors import balance
+from pools import selectors as pools
+from trading import terms
+from trading.models import Quote, Side
+from trading.selectors import day_use, price_or_refuse
+
+QUOTE_SECONDS = 60
+#: No 0/O, 1/I/L: a reference is read aloud on the telephone.
+_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
+
+
+class NotEnoughGold(Refused):
+    """Less gold is free than was asked for. `grams` and `kes` are what can be had; zero grams: nothing."""
+
+    def __init__(self, *, grams: Decimal, kes: Decimal) -> None:
+        if grams > 0:
+            sentence = f"There are {show_grams(grams)} for sale right now. That would cost {show_kes(kes)}."
+        else:
+            sentence = "All our gold is sold right now. More is on its way; please come back later."
+        super().__init__(sentence, code="not_enough_gold", status=409)
+        self.grams = grams
+        self.kes = kes
+
+
+def quote_buy(*, user: User, phone: str, kes: Decimal | None = None, grams: Decimal | None = None) -> Quote:
+    """A quote for whole shillings or for grams (exactly one of them). Raises Refused, NotEnoughGold."""
+    price = price_or_refuse()
+    stock = pools.grams_available()
+    if (kes is None) == (grams is None):
+        raise Refused("Write either the shillings or the grams.", code="amount")
+    if grams is not None:
+        _check_amount(terms.sell_grams(grams, price=price.buy).kes, side=Side.BUY)
+        if grams > stock:
+            raise not_enough(stock, price=price.buy)
+        deal = terms.buy_grams(grams, price=price.buy, stock=stock)
+    else:
+        assert kes is not None
+        _check_amount(kes, side=Side.BUY)
+        deal = terms.buy_for_kes(kes, price=price.buy)
+    _check_amount(deal.kes, side=Side.BUY)
+    if deal.grams > stock:
+        raise not_enough(stock, price=price.buy)
+    return _quote(user, Side.BUY, deal, price=price.buy, phone=phone)
+
+
+def quote_sell(*, user: User, phone: str, grams: Decimal | None) -> Quote:
+    """A quote for so many grams, or for the whole holding when `grams` is None. Raises Refused."""
+    price = price_or_refuse()
+    owned = balance(chart.user_gold(user.pk))
+    asked = owned if grams is None else grams
+    check_owned(asked, owned=owned)
+    deal = terms.sell_grams(asked, price=price.sell)
+    _check_amount(deal.kes, side=Side.SELL)
+    return _quote(user, Side.SELL, deal, price=price.sell, phone=phone, everything=grams is None)
+
+
+def check_owned(asked: Decimal, *, owned: Decimal) -> None:
+    """Refuse a sale of grams that the person does not have free."""
+    if owned <= 0:
+        raise Refused("You have no gold to sell yet.", code="insufficient_grams")
+    if asked <= 0:
+        raise Refused("Write how many grams you want to sell.", code="number")
+    if asked > owned:
+        raise Refused(f"You can sell up to {show_grams(owned)}.", code="insufficient_grams")
+
+
+def _check_amount(kes: Decimal, *, side: Side) -> None:
+    least = threshold("buy_min_kes" if side == Side.BUY else "sell_min_kes")
+    most = threshold("order_max_kes")
+    if kes < least:
+        words = "The smallest purchase is" if side == Side.BUY else "A sale must pay at least"
+        raise Refused(f"{words} {show_kes(least)}.", code="too_small")
+    if kes > most:
+        raise Refused(f"M-Pesa moves at most {show_kes(most)} at once.", code="too_large")
+
+
+def not_enough(stock: Decimal, *, price: Decimal) -> NotEnoughGold:
+    """What is left, as an offer that can be bought; nothing when it is worth less than the smallest purchase."""
+    kes = min(terms.sell_grams(stock, price=price).kes, threshold("order_max_kes"))
+    if kes < threshold("buy_min_kes"):
+        return NotEnoughGold(grams=Decimal(0), kes=Decimal(0))
+    return NotEnoughGold(grams=terms.buy_for_kes(kes, price=price).grams, kes=kes)
+
+
+def _quote(
+    user: User, side: Side, deal: terms.Deal, *, price: Decimal, phone: str, everything: bool = False
+) -> Quote:
+    number = phones.normalise(phone)
+    check_day_limit(kyc_status=user.kyc_status, used_today=day_use(user_id=user.pk).kes, amount=deal.kes)
+    if Quote.objects.filter(user=user, used_at=None, expires_at__gt=Now()).count() >= threshold("quote_open_max"):
+        raise Refused("You have asked for many prices at once. Wait a minute, then go on.", code="quotes", status=429)
+    quote = Quote(
+        user=user,
+        side=side,
+        grams=deal.grams,
+        total_kes=deal.kes,
+        price_per_gram=price,
+        everything=everything,
+        expires_at=after(QUOTE_SECONDS),
+    )
+    quote.phone = number
+    quote.save(force_insert=True)
+    return quote
+
+
+_COLUMNS = ("id", "user_id", "side", "grams", "total_kes", "price_per_gram", "phone_sealed", "everything")
+_CONSUME = f"""
+UPDATE trading_quote SET used_at = wallet_now()
+WHERE id = %s AND user_id = %s AND side = %s AND used_at IS NULL AND expires_at > wallet_now()
+RETURNING {", ".join(_COLUMNS)}
+"""  # noqa: S608 - the columns stand above
+
+
+def quote_consume(*, quote_id: uuid.UUID, user_id: uuid.UUID, side: Side) -> Quote:
+    """Use the quote up: one conditional UPDATE, judged by the database's clock. Raises Refused with the reason."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CONSUME, [quote_id, user_id, side])
+        row: tuple[Any, ...] | None = cursor.fetchone()
+    if row is not None:
+        return Quote.from_db("default", _COLUMNS, row)
+    found = Quote.objects.filter(pk=quote_id, user_id=user_id, side=side).values("used_at").first()
+    if found is None:
+        raise Refused("We do not find this price. Please ask for a new one.", code="quote_unknown", status=404)
+    if found["used_at"]:
+        raise Conflict("You have confirmed this price already. It is good for one order.", code="quote_used")
+    raise Conflict("This price has run out. Please ask for a new one.", code="quote_expired")
+
+
+def new_reference() -> str:
+    """Twelve characters, the most that M-Pesa shows as account number; 31^11 of them, unique in the database too."""
+    return "G" + "".join(secrets.choice(_ALPHABET) for _ in range(11))

@@ -1,0 +1,102 @@
+"""A sale: lock the grams and the money, pay out, return the gold to the pools that it came from (design section 6)."""
+
+import uuid
+from collections.abc import Sequence
+
+from django.db import transaction
+
+from controls.selectors import threshold
+from goldwallet.clock import Now
+from goldwallet.sql import insert
+from goldwallet.states import move
+from ledger import chart
+from ledger import services as ledger
+from ledger.errors import Overdraft
+from ledger.selectors import balance
+from ledger.services import Transfer
+from payments.models import Direction, Payment
+from payments.services import payment_create
+from pools import services as pools
+from trading.models import MOVES, Order, Quote, Side, Status
+from trading.services import agreeing
+from trading.services.quotes import check_owned, new_reference, quote_consume
+
+
+def sell_confirm(*, user_id: uuid.UUID, quote_id: uuid.UUID) -> Order:
+    """Lock the grams of a quote and enqueue the payout. Raises Refused; then nothing has changed.
+
+    A payout of the threshold or more, or any in manual mode, waits for staff. A payout's hold never expires.
+    """
+    try:
+        return _sell_once(user_id=user_id, quote_id=quote_id)
+    except Overdraft:
+        # Sold meanwhile by another order of the same person: the ledger refused, nothing was written.
+        quote = Quote.objects.get(pk=quote_id, user_id=user_id)
+        check_owned(quote.grams, owned=balance(chart.user_gold(user_id)))
+        raise
+
+
+@transaction.atomic
+def _sell_once(*, user_id: uuid.UUID, quote_id: uuid.UUID) -> Order:
+    person = agreeing.person_lock(user_id)
+    quote = quote_consume(quote_id=quote_id, user_id=user_id, side=Side.SELL)
+    agreeing.limits_check(person, quote)
+    payment = payment_create(
+        direction=Direction.OUT,
+        purpose="sell",
+        user_id=user_id,
+        amount=quote.total_kes,
+        phone=quote.phone,
+        reference=new_reference(),
+        wait_for_staff=_staff_decide(quote),
+    )
+    order = agreeing.order_from(quote, payment)
+    insert(order)
+    ledger.post(
+        key=f"order:{order.pk}:agreed",
+        kind="sale_agreed",
+        transfers=_agreed(order),
+        actor=str(user_id),
+        memo=order.reference,
+    )
+    return order
+
+
+def _staff_decide(quote: Quote) -> bool:
+    return bool(threshold("payouts_manual")) or quote.total_kes >= threshold("payout_approval_kes")
+
+
+def _agreed(order: Order) -> list[Transfer]:
+    user = order.user_id
+    return [
+        Transfer(chart.user_gold(user), chart.user_gold_locked(user), order.grams),
+        Transfer(chart.house_purchases(), chart.user_cash(user), order.total_kes),
+        Transfer(chart.user_cash(user), chart.payouts_clearing(), order.total_kes),
+    ]
+
+
+def sell_paid(*, payment: Payment, last_try: bool) -> Sequence[Transfer]:
+    """The customer has the money: the grams return to the pools that they came from, oldest purchase first."""
+    order = _end(payment, Status.COMPLETED)
+    agreeing.order_mail("completed", order=order, payment=payment)
+    locked = chart.user_gold_locked(order.user_id)
+    shares = pools.allocations_return(user_id=order.user_id, grams=order.grams)
+    return [
+        Transfer(chart.payouts_clearing(), chart.mpesa_payouts(), payment.amount),
+        *(Transfer(locked, chart.pool_available(share.pool_id), share.grams) for share in shares),
+    ]
+
+
+def sell_failed(*, payment: Payment, last_try: bool) -> Sequence[Transfer]:
+    """The money surely did not go: the exact mirror of what was agreed."""
+    order = _end(payment, Status.FAILED, failure_code=payment.failure_code)
+    agreeing.order_mail("failed", order=order, payment=payment)
+    return [Transfer(leg.destination, leg.source, leg.amount) for leg in reversed(_agreed(order))]
+
+
+def _end(payment: Payment, status: Status, **changes: str) -> Order:
+    order = Order.objects.select_for_update().get(payment=payment)
+    if not move(order, status, moves=MOVES, field="status", finished_at=Now(), **changes):
+        raise RuntimeError(f"sale {order.pk} is {order.status} and its payout ended again")
+    return order
+

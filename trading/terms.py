@@ -1,0 +1,35 @@
+"""What a person gets for what they ask: pure arithmetic over Decimals, rounded down for the house (design section 3)."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from goldwallet.money import GRAM, shillings_down, shillings_up
+
+
+@dataclass(frozen=True, slots=True)
+class Deal:
+    """Grams with six places for whole shillings."""
+
+    grams: Decimal
+    kes: Decimal
+
+
+def buy_for_kes(kes: Decimal, *, price: Decimal) -> Deal:
+    """floor(KES / price) grams. Whole-number division of micrograms: a quotient of Decimals could round up."""
+    return Deal(grams=(kes.scaleb(6) // price).scaleb(-6).quantize(GRAM), kes=kes)
+
+
+def buy_grams(grams: Decimal, *, price: Decimal, stock: Decimal) -> Deal:
+    """The KES rounded up to a whole shilling, and the grams that this buys; rounded down when that is more than the stock.
+
+    `stock` is at least `grams`: who asks for more than there is was told so before.
+    """
+    deal = buy_for_kes(shillings_up(grams * price), price=price)
+    if deal.grams <= stock:
+        return deal
+    return buy_for_kes(shillings_down(grams * price), price=price)
+
+
+def sell_grams(grams: Decimal, *, price: Decimal) -> Deal:
+    """floor(grams x price) shillings."""
+    return Deal(grams=grams, kes=shillings_down(grams * price))

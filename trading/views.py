@@ -1,0 +1,193 @@
+"""The customer's pages: landing, wallet, buy, sell, orders."""
+
+import uuid
+from typing import Any, cast
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods
+
+from accounts.models import User
+from accounts.permissions import customer_page
+from goldwallet import clock, phones
+from goldwallet.errors import Refused
+from kyc.selectors import limits
+from pools import selectors as pools
+from trading import selectors, services
+from trading.forms import BuyForm, PhoneForm, SellForm
+from trading.models import Order, Quote, Side
+from trading.services import NotEnoughGold
+from trading.timeline import timeline
+
+_CHART_DAYS = 90
+
+
+def person(request: HttpRequest) -> User:
+    return cast(User, request.user)
+
+
+@require_GET
+def home(request: HttpRequest) -> HttpResponseBase:
+    """A stranger sees what this is; who is signed in sees the wallet."""
+    if request.user.is_authenticated:
+        return wallet(request)
+    return render(request, "landing.html", {"price": pools.current_price()})
+
+
+@require_GET
+@customer_page
+def wallet(request: HttpRequest) -> HttpResponse:
+    user = person(request)
+    price = pools.current_price()
+    context = {
+        "holding": selectors.holding(user.pk, price=price),
+        "price": price,
+        "history": [(row.effective_from, row.sell) for row in pools.price_history(_CHART_DAYS)],
+        "orders": selectors.orders_page(selectors.orders_of(user.pk), limit=5).orders,
+        "limits": limits(kyc_status=user.kyc_status, used_today=selectors.day_use(user_id=user.pk).kes),
+        "kyc_status": user.kyc_status,
+    }
+    return render(request, "trading/wallet.html", context)
+
+
+# --- buy and sell ----------------------------------------------------------------------------------------------------
+
+
+@require_http_methods(["GET", "POST"])
+@customer_page
+def buy(request: HttpRequest) -> HttpResponse:
+    """The form; its POST makes a quote. A POST of a `quote` confirms it."""
+    if "quote" in request.POST:
+        return _confirm(request, Side.BUY)
+    form = BuyForm(request.POST or None, initial={"phone": phones.local(person(request).phone)})
+    if request.method == "GET" or not form.is_valid():
+        return _form_page(request, Side.BUY, form)
+    data = form.cleaned_data
+    try:
+        quote = services.quote_buy(
+            user=person(request), phone=data["phone"], kes=data["amount_kes"], grams=data["grams"]
+        )
+    except Refused as refused:
+        return _form_page(request, Side.BUY, form, refused)
+    return redirect("buy_quote", quote.pk)
+
+
+@require_http_methods(["GET", "POST"])
+@customer_page
+def sell(request: HttpRequest) -> HttpResponse:
+    """The form; its POST makes a quote. A POST of a `quote` confirms it."""
+    if "quote" in request.POST:
+        return _confirm(request, Side.SELL)
+    form = SellForm(request.POST or None, initial={"phone": phones.local(person(request).phone)})
+    if request.method == "GET" or not form.is_valid():
+        return _form_page(request, Side.SELL, form)
+    data = form.cleaned_data
+    grams = None if data["everything"] else data["grams"]
+    try:
+        quote = services.quote_sell(user=person(request), phone=data["phone"], grams=grams)
+    except Refused as refused:
+        return _form_page(request, Side.SELL, form, refused)
+    return redirect("sell_quote", quote.pk)
+
+
+def _form_page(
+    request: HttpRequest, side: Side, form: PhoneForm, refused: Refused | None = None
+) -> HttpResponse:
+    """The form with what was wrong about it; whatever was typed stays."""
+    status = 200 if request.method == "GET" else 400
+    offer = None
+    if refused is not None:
+        status = refused.status
+        if isinstance(refused, NotEnoughGold) and refused.grams > 0:
+            offer = {"grams": refused.grams, "kes": refused.kes, "sentence": refused.sentence}
+        else:
+            form.add_error(None, refused.sentence)
+    price = pools.current_price()
+    closed = selectors.CLOSED if price is None or selectors.price_is_old(price) else ""
+    context = {
+        "form": form,
+        "price": price,
+        "holding": selectors.holding(person(request).pk, price=price),
+        "offer": offer,
+        "closed": closed,
+    }
+    return render(request, f"trading/{side}.html", context, status=status)
+
+
+@require_GET
+@customer_page
+def quote(request: HttpRequest, quote_id: uuid.UUID, side: str) -> HttpResponse:
+    """One quote with its countdown. Its figures come from the row; nothing can be changed here but yes or no."""
+    found = get_object_or_404(Quote, pk=quote_id, user=person(request), side=side)
+    if found.used_at is not None:
+        return _used_quote(request, found, "You have confirmed this price already.", status=409)
+    left = (found.expires_at - clock.now()).total_seconds()
+    context = {
+        "quote": found,
+        "seconds_left": max(0, int(left)),
+        "confirm_url": reverse(side),
+        "again_url": reverse(side),
+    }
+    return render(request, "trading/quote.html", context)
+
+
+def _confirm(request: HttpRequest, side: Side) -> HttpResponse:
+    try:
+        quote_id = uuid.UUID(request.POST["quote"])
+    except ValueError:
+        raise Refused("We do not find this price. Please ask for a new one.", status=404) from None
+    confirm = services.buy_confirm if side == Side.BUY else services.sell_confirm
+    try:
+        order = confirm(user_id=person(request).pk, quote_id=quote_id)
+    except NotEnoughGold as short:
+        return _form_page(request, side, BuyForm(initial={"phone": phones.local(person(request).phone)}), short)
+    except Refused as refused:
+        found = Quote.objects.filter(pk=quote_id, user=person(request)).first()
+        return _used_quote(request, found, refused.sentence, status=refused.status, side=side)
+    return redirect("order", order.pk)
+
+
+def _used_quote(
+    request: HttpRequest, found: Quote | None, sentence: str, *, status: int, side: str = ""
+) -> HttpResponse:
+    """A price that cannot be confirmed: why, and where to go from here."""
+    order = Order.objects.filter(quote=found).first() if found else None
+    side = found.side if found else side
+    context: dict[str, Any] = {
+        "sentence": sentence,
+        "next_url": reverse("order", args=[order.pk]) if order else reverse(side),
+        "next_label": "See your order" if order else "Get a new price",
+    }
+    return render(request, "refused.html", context, status=status)
+
+
+# --- orders ----------------------------------------------------------------------------------------------------------
+
+
+@require_GET
+@customer_page
+def orders(request: HttpRequest) -> HttpResponse:
+    page = selectors.orders_page(selectors.orders_of(person(request).pk), after=request.GET.get("after", ""))
+    older = f"{reverse('orders')}?after={page.older}" if page.older else ""
+    return render(request, "trading/orders.html", {"orders": page.orders, "older_url": older})
+
+
+@require_GET
+@customer_page
+def order(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
+    """One order as a timeline. It asks for itself every two seconds until it is final."""
+    mine = Order.objects.filter(user=person(request)).select_related("payment")
+    found = get_object_or_404(mine, pk=order_id)
+    if not found.final and services.order_expire(found.pk):
+        found = mine.get(pk=order_id)
+    context = {
+        "order": found,
+        "payment": found.payment,
+        "timeline": timeline(found),
+        "final": found.final,
+        "poll_url": reverse("order", args=[found.pk]),
+    }
+    polled = request.htmx and not request.htmx.boosted  # type: ignore[attr-defined]
+    template = "trading/order.html#status" if polled else "trading/order.html"
+    return render(request, template, context)
