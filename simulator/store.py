@@ -169,6 +169,10 @@ class Store:
                 f"Another simulator already uses {folder}. Stop it, or set SIMULATOR_DATA to another folder."
             ) from None
         self._prepare()
+        # SQLite folds its log back into the file whenever the last connection closes. This one stays open until
+        # the end, or every single call would pay for that.
+        self._keeper = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+        self._keeper.execute("SELECT count(*) FROM accounts").fetchone()
 
     def _prepare(self) -> None:
         with self._connection() as db:
@@ -220,4 +224,5 @@ class Store:
         self.changed.set()
 
     def close(self) -> None:
+        self._keeper.close()
         os.close(self._lock_file)
