@@ -20,7 +20,7 @@ from django_otp.oath import hotp
 
 from accounts import messages
 from accounts.models import Authenticator, RecoveryCode, RecoveryKit, SecondFactor, User
-from goldwallet.clock import Now
+from goldwallet.clock import Now, after
 from goldwallet.errors import Conflict, Refused
 from goldwallet.sealing import fingerprint
 
@@ -140,19 +140,11 @@ def _failed(user: User, device: Authenticator | RecoveryKit) -> Refused:
     failures = device.failures + 1
     wait = 0 if failures <= _FREE_FAILURES else min(2 ** (failures - 1), _LONGEST_WAIT_SECONDS)
     type(device)._default_manager.filter(pk=device.pk).update(
-        failures=failures, locked_until=_later(wait) if wait else None
+        failures=failures, locked_until=after(wait) if wait else None
     )
     if failures == _ALARM_AT:
         messages.second_factor_alarm(user)
     return Refused(_WRONG, code="code")
-
-
-class _Later(Func):
-    template = "wallet_now() + %(seconds)s * interval '1 second'"
-
-
-def _later(seconds: int) -> Func:
-    return _Later(seconds=seconds, output_field=Now.output_field)
 
 
 # --- enrolment ------------------------------------------------------------------------------------------------------

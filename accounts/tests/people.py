@@ -1,6 +1,7 @@
 """Helpers for tests of any app: people, and browsers in which they are signed in."""
 
 import base64
+import datetime as dt
 import itertools
 import re
 import time
@@ -8,6 +9,7 @@ import time
 import django_otp
 from django.conf import settings
 from django.core import mail
+from django.db import connection
 from django.test import Client
 from django_otp.oath import hotp
 
@@ -65,6 +67,16 @@ def totp_of(key: str, *, step: int = 0) -> str:
 def wrong_code(person: User) -> str:
     right = {totp(person, step=step) for step in (-2, -1, 0, 1, 2)}
     return next(code for code in ("000000", "111111", "222222", "333333", "444444", "555555") if code not in right)
+
+
+def clock_forward(**delta) -> None:
+    """Move the house's clock, until the test's transaction is rolled back."""
+    seconds = dt.timedelta(**delta).total_seconds()
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE OR REPLACE FUNCTION wallet_now() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE "
+            f"AS $$ SELECT clock_timestamp() + interval '{seconds} seconds' $$"
+        )
 
 
 def read_mail(to: str) -> mail.EmailMessage:
