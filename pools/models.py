@@ -18,6 +18,10 @@ from goldwallet.states import Moves
 
 # A London "good delivery" bar weighs up to 430 troy ounces, 13.4 kg. A heavier bar is a typing mistake.
 HEAVIEST_BAR_GRAMS = Decimal(15_000)
+# Bounds that no real amount reaches. They also keep NaN out, which PostgreSQL takes for greater than any
+# number.
+HIGHEST_PRICE = Decimal(1_000_000_000)
+MOST_GRAMS = Decimal(1_000_000_000)
 
 APPEND_ONLY = [
     pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete),
@@ -151,7 +155,7 @@ class Movement(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["key", "bar"], name="movement_once"),
-            models.CheckConstraint(condition=Q(grams__gt=0), name="movement_grams"),
+            models.CheckConstraint(condition=Q(grams__gt=0, grams__lt=MOST_GRAMS), name="movement_grams"),
             models.CheckConstraint(condition=Q(kind__in=MovementKind.values), name="movement_kind"),
         ]
         triggers = APPEND_ONLY
@@ -189,7 +193,8 @@ class Allocation(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(grams__gt=0, returned__gte=0, returned__lte=F("grams")), name="allocation_grams"
+                condition=Q(grams__gt=0, grams__lt=MOST_GRAMS, returned__gte=0, returned__lte=F("grams")),
+                name="allocation_grams",
             ),
             models.CheckConstraint(
                 condition=Q(state=AllocationState.SOLD) | Q(returned=0), name="allocation_only_sold_returns"
@@ -224,7 +229,10 @@ class Price(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=Q(sell__gt=0, sell__lte=F("buy")), name="price_sell_below_buy"),
+            models.CheckConstraint(
+                condition=Q(sell__gt=0, sell__lte=F("buy"), buy__lt=HIGHEST_PRICE),
+                name="price_sell_below_buy",
+            ),
         ]
         indexes = [models.Index(F("effective_from").desc(), F("id").desc(), name="price_in_force")]
         triggers = APPEND_ONLY

@@ -1,0 +1,37 @@
+"""Every write of the pools: by noun, one file each."""
+
+from pools.services.allocations import (
+    NotEnough,
+    NothingToReturn,
+    Share,
+    allocate,
+    allocations_create,
+    allocations_of,
+    allocations_release,
+    allocations_return,
+    allocations_settle,
+)
+from pools.services.bars import NewBar, bar_add, bar_restore, bar_withdraw
+from pools.services.pools import pool_create, pool_update
+from pools.services.prices import PastPrice, price_history_load, price_set
+
+__all__ = [
+    "NewBar",
+    "NotEnough",
+    "NothingToReturn",
+    "PastPrice",
+    "Share",
+    "allocate",
+    "allocations_create",
+    "allocations_of",
+    "allocations_release",
+    "allocations_return",
+    "allocations_settle",
+    "bar_add",
+    "bar_restore",
+    "bar_withdraw",
+    "pool_create",
+    "pool_update",
+    "price_history_load",
+    "price_set",
+]
