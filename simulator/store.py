@@ -169,8 +169,8 @@ class Store:
                 f"Another simulator already uses {folder}. Stop it, or set SIMULATOR_DATA to another folder."
             ) from None
         self._prepare()
-        # SQLite folds its log back into the file whenever the last connection closes. This one stays open to the
-        # end, or every single call would pay for that.
+        # SQLite folds its log back into the file whenever the last connection closes. This one stays open,
+        # or every single call would pay for that.
         self._keeper = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
         self._keeper.execute("SELECT count(*) FROM accounts").fetchone()
 
