@@ -134,6 +134,6 @@ def allocations_return(*, user_id: UUID, grams: Decimal) -> list[Share]:
     return [Share(pool_id, grams) for pool_id, grams in per_pool.items()]
 
 
-def allocations_of(order_id: UUID) -> list[Allocation]:
+def allocations_of(*, order_id: UUID) -> list[Allocation]:
     """The allocations of an order, oldest first, each with its pool."""
     return list(Allocation.objects.filter(order_id=order_id).select_related("pool").order_by("id"))

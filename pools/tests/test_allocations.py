@@ -95,17 +95,17 @@ class TestAnOrdersAllocations:
             services.allocations_create(user_id=customer.pk, order_id=order_id, shares=shares)
         assert len(queries) == 1
         services.allocations_create(user_id=customer.pk, order_id=other, shares=shares)
-        assert [a.state for a in services.allocations_of(order_id)] == ["reserved", "reserved"]
+        assert [a.state for a in services.allocations_of(order_id=order_id)] == ["reserved", "reserved"]
         with CaptureQueriesContext(connection) as queries:
             moved = services.allocations_settle(order_id=order_id)
         assert len(queries) == 1
         assert sorted(moved, key=lambda share: -share.grams) == shares
-        rows = services.allocations_of(order_id)
+        rows = services.allocations_of(order_id=order_id)
         assert [(a.pool, a.user, a.grams, a.returned, a.state) for a in rows] == [
             (one, customer, Decimal("1.5"), 0, AllocationState.SOLD),
             (two, customer, Decimal("0.000001"), 0, AllocationState.SOLD),
         ]
-        assert {a.state for a in services.allocations_of(other)} == {"reserved"}
+        assert {a.state for a in services.allocations_of(order_id=other)} == {"reserved"}
 
     def test_what_has_ended_moves_no_more(self, make_pool, customer):
         pool = make_pool()
@@ -118,8 +118,8 @@ class TestAnOrdersAllocations:
         )
         assert services.allocations_release(order_id=released) == [Share(pool.pk, Decimal(2))]
         assert services.allocations_settle(order_id=released) == []
-        assert [a.state for a in services.allocations_of(done)] == ["sold"]
-        assert [a.state for a in services.allocations_of(released)] == ["released"]
+        assert [a.state for a in services.allocations_of(order_id=done)] == ["sold"]
+        assert [a.state for a in services.allocations_of(order_id=released)] == ["released"]
 
     def test_late_money_reserves_anew_under_the_same_order(self, make_pool, customer):
         pool, order_id = make_pool(), uuid4()
@@ -130,7 +130,7 @@ class TestAnOrdersAllocations:
             if not Allocation.objects.filter(state="released").exists():
                 services.allocations_release(order_id=order_id)
         services.allocations_settle(order_id=order_id)
-        assert [a.state for a in services.allocations_of(order_id)] == ["released", "sold"]
+        assert [a.state for a in services.allocations_of(order_id=order_id)] == ["released", "sold"]
 
 
 class TestGivingBack:
@@ -142,7 +142,7 @@ class TestGivingBack:
         ]
         back = services.allocations_return(user_id=customer.pk, grams=Decimal("3.6"))
         assert back == [Share(one.pk, Decimal("1.6")), Share(two.pk, Decimal(2))]
-        returned = [services.allocations_of(order)[0].returned for order in orders]
+        returned = [services.allocations_of(order_id=order)[0].returned for order in orders]
         assert returned == [Decimal(1), Decimal(2), Decimal(1)]
         assert services.allocations_return(user_id=customer.pk, grams=Decimal(3)) == [
             Share(one.pk, Decimal(3))
