@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
 from goldwallet import env
+from goldwallet.jobs import fresh_connection
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env.read_dotenv(BASE_DIR / ".env")
@@ -159,6 +160,14 @@ CACHES = {
 }
 
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
+PROCRASTINATE_WORKER_DEFAULTS = {
+    "concurrency": 8,
+    "task_middleware": [fresh_connection],
+    # What has succeeded is told by the rows that it changed. Failed jobs stay, for a person to look at.
+    "delete_jobs": "successful",
+    "fetch_job_polling_interval": 2.0,
+    "shutdown_graceful_timeout": 20.0,
+}
 
 # --- people ----------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"

@@ -2,7 +2,6 @@
 
 import uuid
 
-from django.db import close_old_connections
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
@@ -11,12 +10,10 @@ from payments import sending
 
 @app.task(name="payments.look", queue="payments", retry=RetryStrategy(max_attempts=5, exponential_wait=3))
 def look(payment_id: str) -> None:
-    close_old_connections()
     sending.payment_step(uuid.UUID(payment_id))
 
 
-@app.periodic(cron="*/5 * * * * *")
-@app.task(name="payments.due", queue="payments", queueing_lock="payments.due", pass_context=False)
+@app.periodic(cron="* * * * * */5")
+@app.task(name="payments.due", queue="payments", queueing_lock="payments.due")
 def due(timestamp: int) -> None:
-    close_old_connections()
     sending.payments_due()

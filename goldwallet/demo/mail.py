@@ -15,8 +15,8 @@ log = logging.getLogger(__name__)
 class PhoneBackend(BaseEmailBackend):
     """Django's mail interface in front of the simulator's phones.
 
-    An address that belongs to nobody here, or to somebody without a phone, is read on the demo phone. When the
-    simulator is down, that is logged and raised: mail from the outbox then waits there for its next try.
+    An address that belongs to nobody here, or to somebody without a phone, is read on the demo phone. When
+    the simulator is down, that is logged and raised: mail from the outbox then waits there for its next try.
     """
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:

@@ -85,6 +85,12 @@ def minus(value: Decimal, other: Decimal) -> Decimal:
 
 
 @register.filter
+def worth(grams_owned: Decimal, price: Decimal) -> Decimal:
+    """KES with cents for grams at a price per gram: for the line that explains how a total was rounded."""
+    return money.cents_down(grams_owned * price)
+
+
+@register.filter
 def mask_phone(value: str) -> str:
     """`2547****5678`."""
     return phones.mask(value)
