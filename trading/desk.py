@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET
 
 from accounts.permissions import staff_page
 from goldwallet.sealing import fingerprint
-from ledger.selectors import transactions_of
+from ledger.selectors import legs, transactions_of
 from payments.selectors import trail
 from pools.services import allocations_of
 from trading import selectors
@@ -62,7 +62,10 @@ def order(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
         "timeline": timeline(found),
         "exchanges": said.exchanges,
         "callbacks": said.callbacks,
-        "transactions": transactions_of([f"order:{found.pk}:", f"payment:{found.payment_id}:"]),
+        "transactions": [
+            (posted, legs(posted.pk))
+            for posted in transactions_of([f"order:{found.pk}:", f"payment:{found.payment_id}:"])
+        ],
         "allocations": allocations_of(order_id=found.pk),
         "history": found.events.order_by("pgh_created_at"),
     }
