@@ -13,7 +13,10 @@ from decimal import Decimal
 from django.db import DatabaseError, connection
 
 from ledger import errors, selectors
+from ledger.audit import verify
 from ledger.chart import SCALES, Code
+
+__all__ = ["Transfer", "post", "reverse", "verify"]
 
 _POST = """
 SELECT ledger_post(%s, %s, %s, %s, %s, %s::bigint, %s::text[], %s::text[], %s::boolean[], %s::boolean[],

@@ -173,6 +173,9 @@ BEGIN
     EXECUTE format('ALTER FUNCTION ledger_post SET search_path = %I, pg_temp', current_schema());
 END;
 $$;
+
+-- It writes with its owner's rights, so not everybody may call it: `manage.py ledger_grants ROLE` says who.
+REVOKE ALL ON FUNCTION ledger_post FROM PUBLIC;
 """
 
 FILLFACTOR = """

@@ -1,4 +1,4 @@
-"""The ledger is tested alone: rules that apps above hang on its tables (no gram without a bar) rest meanwhile."""
+"""The ledger is tested alone: rules that apps above hang on it (no gram without a bar) rest meanwhile."""
 
 import pytest
 from django.db import connection
