@@ -7,6 +7,7 @@ each entry starts from the balance before it, I4 nobody's account is below zero.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 
@@ -154,11 +155,8 @@ def _found(check: Check) -> list[str]:
 
 
 def _guards_missing() -> list[str]:
-    due = [
-        (model._meta.db_table, trigger.get_pgid(model))
-        for model in (Account, Transaction, Entry)
-        for trigger in model._meta.triggers  # type: ignore[attr-defined]
-    ]
+    tables: list[Any] = [Account._meta, Transaction._meta, Entry._meta]
+    due = [(table.db_table, guard.get_pgid(table.model)) for table in tables for guard in table.triggers]
     with connection.cursor() as cursor:
         cursor.execute(_GUARDS, [[table for table, _ in due], [name for _, name in due]])
         return [f"{row[0]} is missing or switched off" for row in cursor.fetchall()]

@@ -11,7 +11,7 @@ import pgtrigger.compiler
 from django.db import models
 
 
-class GuardSql(pgtrigger.compiler.UpsertTriggerSql):  # type: ignore[misc]
+class GuardSql(pgtrigger.compiler.UpsertTriggerSql):
     """The SQL of a guard. Migrations name this class: a change of the template must suit old ones."""
 
     def get_template(self) -> str:
@@ -36,10 +36,10 @@ class GuardSql(pgtrigger.compiler.UpsertTriggerSql):  # type: ignore[misc]
         """
 
 
-class Guard(pgtrigger.Trigger):  # type: ignore[misc]
+class Guard(pgtrigger.Trigger):
     """A pgtrigger that `pgtrigger.ignore` has no power over."""
 
-    def compile(self, model: type[models.Model]) -> pgtrigger.compiler.Trigger:
+    def compile(self, model: models.Model) -> pgtrigger.compiler.Trigger:
         sql = super().compile(model).sql
         return pgtrigger.compiler.Trigger(name=self.name, sql=GuardSql(**sql.kwargs))
 
@@ -120,6 +120,6 @@ def entries_move_balances() -> Guard:
         level=pgtrigger.Statement,
         when=pgtrigger.After,
         operation=pgtrigger.Insert,
-        referencing=pgtrigger.Referencing(new="posted"),
+        referencing=pgtrigger.Referencing(new="posted"),  # type: ignore[no-untyped-call]
         func=_MOVE,
     )
