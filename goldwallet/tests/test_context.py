@@ -1,0 +1,46 @@
+from types import SimpleNamespace
+
+from django.contrib.auth.models import AnonymousUser
+from django.test import RequestFactory
+
+from goldwallet.context import desk_nav, house, wallet_nav
+
+
+def labels(entries):
+    return [entry.label for entry in entries]
+
+
+def test_the_front_page_is_the_wallet():
+    assert [entry.label for entry in wallet_nav(path="/") if entry.current] == ["Wallet"]
+
+
+def test_a_page_below_a_place_marks_the_place():
+    assert [entry.label for entry in wallet_nav(path="/orders/some-order/") if entry.current] == ["Orders"]
+
+
+def test_the_overview_is_current_only_itself():
+    entries = desk_nav(path="/desk/orders/", roles=frozenset({"administrator"}))
+    assert [entry.label for entry in entries if entry.current] == ["Orders"]
+
+
+def test_a_role_sees_its_own_places():
+    assert "Payouts" in labels(desk_nav(path="/desk/", roles=frozenset({"treasury"})))
+    assert "Payouts" not in labels(desk_nav(path="/desk/", roles=frozenset({"vault"})))
+
+
+def test_the_auditor_sees_all_that_exists_and_nothing_that_does_not():
+    seen = desk_nav(path="/desk/", roles=frozenset({"auditor"}))
+    assert labels(seen) == labels(desk_nav(path="/desk/", roles=frozenset({"administrator"})))
+    assert "Reconciliation" not in labels(seen)
+
+
+def test_no_role_sees_nothing():
+    assert desk_nav(path="/desk/", roles=frozenset()) == []
+
+
+def test_strangers_and_customers_have_no_desk():
+    request = RequestFactory().get("/")
+    request.user = AnonymousUser()
+    assert not house(request)["desk_nav"]
+    request.user = SimpleNamespace(is_authenticated=True, is_staff=False)
+    assert not house(request)["desk_nav"]
