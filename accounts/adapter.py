@@ -42,12 +42,14 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         "unverified_primary_email": "First enter the code that we sent to your e-mail address.",
     }
 
-    # --- people -----------------------------------------------------------------------------------------------------
+    # --- people
+    # -----------------------------------------------------------------------------------------------------
 
     def clean_username(self, username: str, shallow: bool = False) -> str:
         if not _USERNAME.fullmatch(username):
             raise forms.ValidationError(
-                "Use 3 to 30 letters and digits; inside it, also a point, a dash or an underscore.", code="username"
+                "Use 3 to 30 letters and digits; inside it, also a point, a dash or an underscore.",
+                code="username",
             )
         name: str = super().clean_username(username, shallow=shallow)
         return name
@@ -57,7 +59,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         saved: User = super().save_user(request, user, form, commit=commit)
         return saved
 
-    # --- signing in -------------------------------------------------------------------------------------------------
+    # --- signing in
+    # -------------------------------------------------------------------------------------------------
 
     def get_login_stages(self) -> list[str]:
         return ["allauth.account.stages.EmailVerificationStage", "accounts.stages.SecondFactorStage"]
@@ -77,18 +80,20 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         return reverse("account_security") if self.request.user.is_authenticated else reverse("account_login")
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
-        """Failed tries count per account, whether the e-mail address or the username was typed. A name that is nobody's
-        counts the same way. (allauth's own key has the Host header in it, which a guesser may vary.)
+        """Failed tries count per account, whether the e-mail address or the username was typed. A name that
+        is nobody's counts the same way. (allauth's own key has the Host header in it, which a guesser may
+        vary.)
         """
         login = str(credentials.get("email") or credentials.get("username") or "").strip().lower()
         person = person_by_login(login)
         return f"person:{person.pk}" if person else f"nobody:{login}"
 
-    # --- mail -------------------------------------------------------------------------------------------------------
+    # --- mail
+    # -------------------------------------------------------------------------------------------------------
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """Into the outbox. So a slow mail server neither holds up the page nor tells a stranger, by the time it takes,
-        whether an address is known here.
+        """Into the outbox. So a slow mail server neither holds up the page nor tells a stranger, by the time
+        it takes, whether an address is known here.
         """
         person = context.get("user") or person_by_email(email)
         ctx = {**context, "email": email, "base_url": settings.BASE_URL, "person": person}
@@ -105,7 +110,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         )
 
     def send_notification_mail(
-        self, template_prefix: str, user: User, context: dict[str, Any] | None = None, email: str | None = None
+        self,
+        template_prefix: str,
+        user: User,
+        context: dict[str, Any] | None = None,
+        email: str | None = None,
     ) -> None:
         super().send_notification_mail(template_prefix, user, {**(context or {}), "user": user}, email)
 
@@ -113,6 +122,6 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         self.send_mail("account/email/account_already_exists", email, {})
 
     def get_reset_password_from_key_url(self, key: str) -> str:
-        """Built from the configured address, never from the request's Host header, which the asker chooses."""
+        """Built from the configured address, never from the request's Host header, which the asker sets."""
         path = reverse("account_reset_password_from_key", kwargs={"uidb36": "UID", "key": "KEY"})
         return f"{settings.BASE_URL}{path.replace('UID-KEY', key)}"

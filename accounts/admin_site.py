@@ -1,7 +1,8 @@
-"""Django's admin: a reading room for administrators and auditors, behind the one sign-in and the second factor.
+"""Django's admin: a reading room for administrators and auditors, behind the one sign-in and the second
+factor.
 
-Nothing is changed here, by construction: every registered model becomes read-only and every request that is not a
-read is refused (faults.md A03, Z05). Changes go through the desk, where roles and four eyes hold.
+Nothing is changed here, by construction: every registered model becomes read-only and every request that is
+not a read is refused. Changes go through the desk, where roles and four eyes hold.
 """
 
 from collections.abc import Callable
@@ -56,20 +57,26 @@ class StaffAdminSite(admin.AdminSite):
 
     def has_permission(self, request: HttpRequest) -> bool:
         # Late: the site is made while the applications are still loading.
+
         from accounts.models import User
         from accounts.roles import SEES_ALL
         from accounts.selectors import roles_of
 
         user = request.user
-        return isinstance(user, User) and user.is_active and user.is_verified() and bool(roles_of(user) & SEES_ALL)
+        return (
+            isinstance(user, User)
+            and user.is_active
+            and user.is_verified()
+            and bool(roles_of(user) & SEES_ALL)
+        )
 
-    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Callable[..., Any]:
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
         guarded = super().admin_view(view, cacheable)
 
         def reading_only(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if request.method not in {"GET", "HEAD", "OPTIONS"}:
                 raise PermissionDenied("The records are read only. Changes are made at the desk.")
-            return cast(HttpResponseBase, guarded(request, *args, **kwargs))
+            return cast("HttpResponseBase", guarded(request, *args, **kwargs))
 
         return reading_only
 
@@ -83,8 +90,8 @@ class StaffAdminSite(admin.AdminSite):
             raise PermissionDenied("The records are for administrators and auditors.")
         return redirect("admin:index")
 
-    def logout(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+    def logout(self, request: HttpRequest, extra_context: Any = None) -> Any:
         return redirect("account_logout")
 
-    def password_change(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+    def password_change(self, request: HttpRequest, extra_context: Any = None) -> Any:
         return redirect("account_change_password")

@@ -24,7 +24,9 @@ class PhoneField(forms.CharField):
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("label", "M-Pesa phone number")
         kwargs.setdefault("max_length", 30)
-        kwargs.setdefault("widget", forms.TextInput(attrs={"type": "tel", "autocomplete": "tel", "inputmode": "tel"}))
+        kwargs.setdefault(
+            "widget", forms.TextInput(attrs={"type": "tel", "autocomplete": "tel", "inputmode": "tel"})
+        )
         super().__init__(**kwargs)
 
     def clean(self, value: Any) -> str:
@@ -47,6 +49,7 @@ def _reword(form: forms.Form, **words: tuple[str, str]) -> None:
 
 
 class SignUpForm(allauth_forms.SignupForm):  # type: ignore[misc]
+    account_already_exists: bool
     phone = PhoneField(help_text="We send M-Pesa prompts and payments to it. For example 0712 345 678.")
 
     field_order = ["email", "username", "phone", "password1", "password2"]
@@ -62,7 +65,7 @@ class SignUpForm(allauth_forms.SignupForm):  # type: ignore[misc]
         )
 
     def try_save(self, request: HttpRequest) -> tuple[User | None, HttpResponse | None]:
-        """A person, or the answer that a known e-mail address gets: the same page, and a mail to its owner."""
+        """A person, or the answer that a known address gets: the same page, and a mail to its owner."""
         if self.account_already_exists:
             return self._known_address(request)
         try:
@@ -77,7 +80,7 @@ class SignUpForm(allauth_forms.SignupForm):  # type: ignore[misc]
         return saved
 
     def _known_address(self, request: HttpRequest) -> tuple[User | None, HttpResponse | None]:
-        # Hashing is what takes the time in a real sign-up; a known address must not answer sooner (faults.md A01).
+        # Hashing is what takes the time in a real sign-up; a known address must not answer sooner.
         make_password(self.cleaned_data["password1"])
         answer: tuple[User | None, HttpResponse | None] = super().try_save(request)
         return answer
@@ -87,7 +90,9 @@ class SignInForm(allauth_forms.LoginForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _reword(self, login=("E-mail address or username", ""), password=("Password", ""))
-        self.fields["login"].widget.attrs.update(autocomplete="username", autocapitalize="none", spellcheck="false")
+        self.fields["login"].widget.attrs.update(
+            autocomplete="username", autocapitalize="none", spellcheck="false"
+        )
 
 
 class ChangePasswordForm(allauth_forms.ChangePasswordForm):  # type: ignore[misc]
@@ -118,7 +123,10 @@ class NewPasswordForm(allauth_forms.ResetPasswordKeyForm):  # type: ignore[misc]
 class ChangeEmailForm(allauth_forms.AddEmailForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        _reword(self, email=("New e-mail address", "We send a code to it. Until you enter the code, nothing changes."))
+        _reword(
+            self,
+            email=("New e-mail address", "We send a code to it. Until you enter the code, nothing changes."),
+        )
 
 
 class ReauthenticateForm(allauth_forms.ReauthenticateForm):  # type: ignore[misc]
@@ -131,7 +139,9 @@ class ConfirmEmailForm(allauth_forms.ConfirmEmailVerificationCodeForm):  # type:
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _reword(self, code=("Code from the mail", ""))
-        self.fields["code"].widget.attrs.update(autocapitalize="characters", spellcheck="false", autofocus=True)
+        self.fields["code"].widget.attrs.update(
+            autocapitalize="characters", spellcheck="false", autofocus=True
+        )
 
 
 class CodeForm(forms.Form):
@@ -142,6 +152,11 @@ class CodeForm(forms.Form):
         max_length=30,
         error_messages=_MISSING,
         widget=forms.TextInput(
-            attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false", "autofocus": True}
+            attrs={
+                "autocomplete": "one-time-code",
+                "inputmode": "numeric",
+                "spellcheck": "false",
+                "autofocus": True,
+            }
         ),
     )

@@ -33,8 +33,8 @@ def second_factor_alarm(user: User) -> None:
         user,
         kind="second-factor-alarm",
         subject="Wrong sign-in codes",
-        text="Somebody entered your right password, and then five wrong codes. Nobody was let in, and each further "
-        f"try has to wait longer.\n\n{_NOT_YOU}",
+        text="Somebody entered your right password, and then five wrong codes. Nobody was let in, and each "
+        f"further try has to wait longer.\n\n{_NOT_YOU}",
     )
 
 

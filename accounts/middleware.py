@@ -6,8 +6,8 @@ from accounts import sessions
 
 
 class SessionLifetimeMiddleware:
-    """Sessions end when idle and after a day. The request then goes on as a stranger's, so that a page for everybody
-    still shows, and any other leads to sign-in by its own guard.
+    """Sessions end when idle and after a day. The request then goes on as a stranger's, so that a page for
+    everybody still shows, and any other leads to sign-in by its own guard.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

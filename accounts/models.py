@@ -2,6 +2,8 @@
 
 import secrets
 import uuid
+from collections.abc import Callable
+from typing import ClassVar
 
 import pghistory
 from django.contrib.auth.models import AbstractUser, UserManager
@@ -23,18 +25,20 @@ class KycStatus(models.TextChoices):
 class PeopleManager(UserManager["User"]):
     @classmethod
     def normalize_email(cls, email: str | None) -> str:
-        """Lower case throughout: nobody runs two mailboxes that differ in capitals only, and thieves pretend to."""
+        """Lower case throughout: nobody runs two mailboxes that differ in capitals only, and thieves pretend
+        to.
+        """
         return (email or "").strip().lower()
 
 
 @pghistory.track(
     exclude=["password", "last_login", "phone_sealed", "first_name", "last_name"], append_only=True
 )
-class User(AbstractUser):
+class User(AbstractUser):  # type: ignore[django-manager-missing]
     """A person: customer or staff. Grams and money stand in the ledger, never here.
 
-    The phone is not unique: until the number is proven, somebody else's typing error must not shut its owner out
-    (docs/decisions, "Phone numbers are not unique").
+    The phone is not unique: until the number is proven, somebody else's typing error must not shut its owner
+    out (docs/decisions, "Phone numbers are not unique").
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -44,9 +48,12 @@ class User(AbstractUser):
     phone_lookup = models.CharField(max_length=64, blank=True, default="", db_index=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
+    # Put there by django-otp's middleware: has this session shown the second factor?
+    is_verified: Callable[[], bool]
+
     phone = sealed_property("phone_sealed", lookup="phone_lookup", kind="phone")
 
-    objects = PeopleManager()
+    objects: ClassVar[PeopleManager] = PeopleManager()
 
     class Meta(AbstractUser.Meta):
         abstract = False
@@ -75,8 +82,10 @@ def random_device_id() -> int:
     return secrets.randbelow(2**62) + 1
 
 
-class SecondFactor(Device):
-    """What both kinds of second factor share: a growing delay after wrong codes, kept in the row and so under its lock."""
+class SecondFactor(Device):  # type: ignore[misc]
+    """What both kinds of second factor share: a growing delay after wrong codes, kept in the row and so under
+    its lock.
+    """
 
     id = models.BigIntegerField(primary_key=True, default=random_device_id, editable=False)
     failures = models.PositiveIntegerField(default=0)
@@ -84,11 +93,13 @@ class SecondFactor(Device):
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     last_used_at = models.DateTimeField(null=True, blank=True)
 
-    class Meta(Device.Meta):
+    class Meta:
         abstract = True
 
     def verify_token(self, token: str) -> bool:
-        """django-otp's generic entrance is shut: codes are checked by `accounts.second_factor`, which holds the lock."""
+        """django-otp's generic entrance is shut: codes are checked by `accounts.second_factor`, which holds
+        the lock.
+        """
         raise NotImplementedError("use accounts.second_factor.code_check")
 
 
@@ -101,7 +112,9 @@ class SecondFactor(Device):
     append_only=True,
 )
 class Authenticator(SecondFactor):
-    """An authenticator app (TOTP, RFC 6238: SHA-1, 6 digits, 30 seconds). At most one confirmed and one in the making."""
+    """An authenticator app (TOTP, RFC 6238: SHA-1, 6 digits, 30 seconds). At most one confirmed and one in
+    the making.
+    """
 
     key_sealed = models.TextField()
     # The time step of the last code taken: this one and all before it are used up.

@@ -3,8 +3,8 @@
 Put one of these on every view that is not for everybody:
 
     @customer_page                        signed in
-    @staff_page("pricing", "treasury")    staff with the second factor; GET for these roles, the auditor and the
-                                          administrator; anything else for these roles only, and never for an auditor
+    @staff_page("pricing", "treasury")    staff with the second factor: these roles, the auditor and the
+                                          administrator read; these roles act, and an auditor never does
 """
 
 from collections.abc import Callable
@@ -65,12 +65,12 @@ def sign_in_first(request: HttpRequest) -> HttpResponse | None:
 
 
 def staff_entry(request: HttpRequest) -> HttpResponse | None:
-    """None for staff whose session has passed the second factor. A stranger goes to sign-in, staff without the code to
-    the code page. Raises PermissionDenied for a customer.
+    """None for staff whose session has passed the second factor. A stranger goes to sign-in, staff without
+    the code to the code page. Raises PermissionDenied for a customer.
     """
     if answer := sign_in_first(request):
         return answer
-    if not is_staff_member(cast(User, request.user)):
+    if not is_staff_member(cast("User", request.user)):
         raise PermissionDenied("This page is for the staff of Gold Wallet.")
     if not request.user.is_verified():  # type: ignore[union-attr]
         return _go(request, resolve_url("account_code"))
@@ -78,7 +78,7 @@ def staff_entry(request: HttpRequest) -> HttpResponse | None:
 
 
 def _may(request: HttpRequest, acting: frozenset[Role]) -> bool:
-    held = roles_of(cast(User, request.user))
+    held = roles_of(cast("User", request.user))
     if request.method in _READING:
         return not acting or bool(held & (acting | SEES_ALL))
     return bool(held & acting) and Role.AUDITOR not in held
@@ -91,8 +91,8 @@ def may_act(user: User, *roles: str) -> bool:
 
 
 def _go(request: HttpRequest, url: str) -> HttpResponse:
-    """A redirect that comes back to where the person was. htmx would put the page into a fragment, so it gets the
-    address to load instead.
+    """A redirect that comes back to where the person was. htmx would put the page into a fragment, so it gets
+    the address to load instead.
     """
     back = _way_back(request)
     if request.headers.get("HX-Request") == "true":
@@ -113,7 +113,7 @@ def _way_back(request: HttpRequest) -> str:
 
 
 def _private(response: HttpResponseBase) -> HttpResponseBase:
-    """Neither a shared cache nor the browser's own keeps it, so nothing shows after sign-out (faults.md X07)."""
-    add_never_cache_headers(response)  # type: ignore[arg-type]
-    patch_vary_headers(response, ["HX-Request"])  # type: ignore[arg-type]
+    """Neither a shared cache nor the browser's own keeps it, so nothing shows after sign-out."""
+    add_never_cache_headers(response)
+    patch_vary_headers(response, ["HX-Request"])
     return response

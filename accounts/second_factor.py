@@ -1,8 +1,8 @@
 """The second factor: codes of an authenticator app, and recovery codes for when it is lost.
 
-TOTP is RFC 6238 as authenticator apps do it (SHA-1, six digits, thirty seconds). A code is checked under the lock of
-the device's row and the time step is stored, so no code works twice, however many requests carry it. The shape of the
-code picks the device, so wrong TOTP codes never lock the recovery codes away.
+TOTP is RFC 6238 as authenticator apps do it (SHA-1, six digits, thirty seconds). A code is checked under the
+lock of the device's row and the time step is stored, so no code works twice, however many requests carry it.
+The shape of the code picks the device, so wrong TOTP codes never lock the recovery codes away.
 """
 
 import base64
@@ -42,8 +42,8 @@ _WRONG = "That code is not right. Look at the newest code in your authenticator 
 
 
 class _WorldStep(Func):
-    """The time step of the world, in the database. The authenticator in a pocket follows the world's time, so tests
-    that move the house's clock do not move this one.
+    """The time step of the world, in the database. The authenticator in a pocket follows the world's time, so
+    tests that move the house's clock do not move this one.
     """
 
     template = f"floor(extract(epoch from clock_timestamp()) / {PERIOD_SECONDS})::bigint"
@@ -111,7 +111,9 @@ def _recovery_check(user: User, code: str) -> tuple[SecondFactor | None, Refused
 
 
 def _matching_step(key: str, code: str, world_step: int) -> int | None:
-    """The step whose code this is: the present one or a neighbour, since clocks differ and people type slowly."""
+    """The step whose code this is: the present one or a neighbour, since clocks differ and people type
+    slowly.
+    """
     raw = base64.b32decode(key)
     found = None
     for step in (world_step - 1, world_step, world_step + 1):
@@ -121,9 +123,9 @@ def _matching_step(key: str, code: str, world_step: int) -> int | None:
 
 
 def _locked(device: Authenticator | RecoveryKit) -> Refused | None:
-    if device.locked_until is None or device.locked_until <= device.house_now:  # type: ignore[union-attr]
+    if device.locked_until is None or device.locked_until <= device.house_now:
         return None
-    seconds = int((device.locked_until - device.house_now).total_seconds()) + 1  # type: ignore[union-attr]
+    seconds = int((device.locked_until - device.house_now).total_seconds()) + 1
     return Refused(
         f"Too many wrong codes. Wait {_duration(seconds)}, then try again.", code="locked", status=429
     )
@@ -147,11 +149,14 @@ def _failed(user: User, device: Authenticator | RecoveryKit) -> Refused:
     return Refused(_WRONG, code="code")
 
 
-# --- enrolment ------------------------------------------------------------------------------------------------------
+# --- enrolment
+# ------------------------------------------------------------------------------------------------------
 
 
 def authenticator_begin(*, user: User) -> Enrolment:
-    """A key for the person's app. The same one until it is confirmed, so that a reload does not spoil the scan."""
+    """A key for the person's app. The same one until it is confirmed, so that a reload does not spoil the
+    scan.
+    """
     with transaction.atomic():
         User.objects.select_for_update().only("id").get(pk=user.pk)
         pending = Authenticator.objects.filter(user=user, confirmed=False).first()
@@ -163,8 +168,9 @@ def authenticator_begin(*, user: User) -> Enrolment:
 
 
 def authenticator_confirm(*, user: User, code: str) -> tuple[Authenticator, list[str]]:
-    """The person's app shows the right code: the key becomes the second factor. Also gives the recovery codes, which
-    are shown this once. Raises Refused for a wrong code, Conflict when there is a confirmed authenticator already.
+    """The person's app shows the right code: the key becomes the second factor. Also gives the recovery
+    codes, which are shown this once. Raises Refused for a wrong code, Conflict when there is a confirmed
+    authenticator already.
     """
     with transaction.atomic():
         User.objects.select_for_update().only("id").get(pk=user.pk)
@@ -209,7 +215,9 @@ def new_key() -> str:
 
 def _recovery_codes_make(user: User) -> list[str]:
     # The kit stays, and only its codes change: a session that was let in by a recovery code hangs on the kit.
-    kit, _ = RecoveryKit.objects.get_or_create(user=user, defaults={"confirmed": True, "name": "recovery codes"})
+    kit, _ = RecoveryKit.objects.get_or_create(
+        user=user, defaults={"confirmed": True, "name": "recovery codes"}
+    )
     RecoveryCode.objects.filter(kit=kit).delete()
     codes = [
         "".join(secrets.choice(_RECOVERY_ALPHABET) for _ in range(_RECOVERY_LENGTH))

@@ -30,7 +30,9 @@ class SecondFactorState:
 
 
 def people_by_phone(phone: str) -> list[User]:
-    """Everybody who gave this number, oldest first; several may, as a number is not proven yet. Raises Refused."""
+    """Everybody who gave this number, oldest first; several may, as a number is not proven yet. Raises
+    Refused.
+    """
     wanted = fingerprint(phones.normalise(phone), kind="phone")
     return list(User.objects.filter(phone_lookup=wanted).order_by("created_at", "pk"))
 
@@ -75,7 +77,8 @@ def is_staff_member(user: User) -> bool:
 
 def authenticator_of(user: User) -> Authenticator | None:
     """The confirmed authenticator."""
-    return Authenticator.objects.filter(user=user, confirmed=True).first()
+    found: Authenticator | None = Authenticator.objects.filter(user=user, confirmed=True).first()
+    return found
 
 
 def second_factor_state(user: User) -> SecondFactorState:

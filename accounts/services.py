@@ -22,9 +22,11 @@ def person_create(
     kyc_status: str = KycStatus.UNVERIFIED,
     is_staff: bool = False,
 ) -> User:
-    """A person whose e-mail address counts as verified, for demo data and tests. Customers sign themselves up.
+    """A person whose e-mail address counts as verified, for demo data and tests. Customers sign themselves
+    up.
 
-    The username is the first part of the address unless given. Raises Refused for a number that is not Kenyan.
+    The username is the first part of the address unless given. Raises Refused for a number that is not
+    Kenyan.
     """
     with transaction.atomic():
         person = User(
@@ -41,14 +43,21 @@ def person_create(
 
 
 def staff_create(
-    *, email: str, password: str, roles: Iterable[str], totp_secret: str = "", phone: str = "", username: str = ""
+    *,
+    email: str,
+    password: str,
+    roles: Iterable[str],
+    totp_secret: str = "",
+    phone: str = "",
+    username: str = "",
 ) -> User:
-    """A member of staff with roles. `totp_secret` (base 32) enrols an authenticator at once; without it the person
-    enrols at the first sign-in.
+    """A member of staff with roles. `totp_secret` (base 32) enrols an authenticator at once; without it the
+    person enrols at the first sign-in.
     """
     with transaction.atomic():
         person = person_create(email=email, password=password, phone=phone, username=username, is_staff=True)
-        # Spelled by the role, made when missing: a database without its groups must not make staff without roles.
+        # Spelled by the role, made when missing: a database without its groups must not make staff without
+        # roles.
         groups = [Group.objects.get_or_create(name=Role(role).value)[0] for role in roles]
         person.groups.set(groups)
         if totp_secret:

@@ -1,7 +1,7 @@
 """The step of a sign-in that asks staff for the second factor."""
 
 # allauth's own modules import in a circle unless the decorators come first.
-import allauth.account.decorators  # noqa: F401, I001
+import allauth.account.decorators  # noqa: F401
 from allauth.account.stages import LoginStage, LoginStageController
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse

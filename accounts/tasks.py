@@ -10,8 +10,10 @@ from procrastinate.contrib.django import app
 @app.periodic(cron="17 * * * *")
 @app.task(name="accounts.tidy", queue="default", queueing_lock="accounts.tidy")
 def tidy(timestamp: int) -> None:
-    """Delete sessions and rate-limit counts that are over. Django's cache keeps expired rows until it is full."""
+    """Delete sessions and rate-limit counts that are over. Django's cache keeps expired rows until it is
+    full.
+    """
     Session.objects.filter(expire_date__lt=timezone.now()).delete()
-    table = connection.ops.quote_name(settings.CACHES["default"]["LOCATION"])
+    table = connection.ops.quote_name(str(settings.CACHES["default"]["LOCATION"]))
     with connection.cursor() as cursor:
         cursor.execute(f"DELETE FROM {table} WHERE expires < %s", [timezone.now()])  # noqa: S608

@@ -72,7 +72,8 @@ class ReauthenticateView(HonestStatusMixin, allauth_views.ReauthenticateView):  
     pass
 
 
-# --- second factor --------------------------------------------------------------------------------------------------
+# --- second factor
+# --------------------------------------------------------------------------------------------------
 
 
 @never_cache
@@ -99,7 +100,7 @@ def code(request: HttpRequest) -> HttpResponse:
 
 
 def _person(request: HttpRequest, stage: SecondFactorStage | None) -> User:
-    return cast(User, stage.login.user if stage else request.user)
+    return cast("User", stage.login.user if stage else request.user)
 
 
 def _code_page(
@@ -109,12 +110,15 @@ def _code_page(
     return render(request, "accounts/code.html", context, status=status)
 
 
-def _without_authenticator(request: HttpRequest, stage: SecondFactorStage | None, person: User) -> HttpResponse:
+def _without_authenticator(
+    request: HttpRequest, stage: SecondFactorStage | None, person: User
+) -> HttpResponse:
     if stage:
         return redirect("account_enrol")
     if not is_staff_member(person):
         return redirect("account_security")
-    # Who only holds the session must not be able to tie an authenticator to the account: the password comes first.
+    # Who only holds the session must not be able to tie an authenticator to the account: the password comes
+    # first.
     back = _safe_next(request)
     logout(request)
     messages.info(request, "Please sign in again to set up your authenticator app.")
@@ -124,7 +128,7 @@ def _without_authenticator(request: HttpRequest, stage: SecondFactorStage | None
 def _let_in(request: HttpRequest, stage: SecondFactorStage | None, device: SecondFactor) -> HttpResponse:
     if stage:
         stage.login.user.otp_device = device
-        return cast(HttpResponse, stage.exit())
+        return cast("HttpResponse", stage.exit())
     django_otp.login(request, device)
     request.session.cycle_key()
     return HttpResponseRedirect(_safe_next(request))
@@ -138,7 +142,9 @@ def _safe_next(request: HttpRequest) -> str:
 @never_cache
 @sensitive_post_parameters("code")
 def enrol(request: HttpRequest) -> HttpResponse:
-    """Set up an authenticator within a sign-in. Right code: signed in, and the recovery codes are shown this once."""
+    """Set up an authenticator within a sign-in. Right code: signed in, and the recovery codes are shown this
+    once.
+    """
     stage = current_stage(request)
     if stage is None:
         return redirect("account_security" if request.user.is_authenticated else "account_login")
@@ -151,7 +157,9 @@ def enrol(request: HttpRequest) -> HttpResponse:
         status = 400
         if form.is_valid():
             try:
-                device, codes = second_factor.authenticator_confirm(user=person, code=form.cleaned_data["code"])
+                device, codes = second_factor.authenticator_confirm(
+                    user=person, code=form.cleaned_data["code"]
+                )
             except Refused as refusal:
                 form.add_error("code", refusal.sentence)
                 status = refusal.status
@@ -167,7 +175,7 @@ def _recovery_codes(request: HttpRequest, codes: list[str], *, onward: str) -> H
 
 @customer_page
 def security(request: HttpRequest, *, form: CodeForm | None = None, status: int = 200) -> HttpResponse:
-    person = cast(User, request.user)
+    person = cast("User", request.user)
     context = {
         "person": person,
         "phone": mask(person.phone),
@@ -187,10 +195,12 @@ def recovery_codes(request: HttpRequest) -> HttpResponse:
     """New recovery codes for a code of the second factor; the old ones stop working."""
     form = CodeForm(request.POST)
     if not form.is_valid():
-        return cast(HttpResponse, security(request, form=form, status=400))
+        return cast("HttpResponse", security(request, form=form, status=400))
     try:
-        codes = second_factor.recovery_codes_renew(user=cast(User, request.user), code=form.cleaned_data["code"])
+        codes = second_factor.recovery_codes_renew(
+            user=cast("User", request.user), code=form.cleaned_data["code"]
+        )
     except Refused as refusal:
         form.add_error("code", refusal.sentence)
-        return cast(HttpResponse, security(request, form=form, status=refusal.status))
+        return cast("HttpResponse", security(request, form=form, status=refusal.status))
     return _recovery_codes(request, codes, onward=reverse("account_security"))

@@ -28,11 +28,12 @@ MOVES: Moves = {
 
 
 class Message(models.Model):
-    """One message to one address. Sent at least once: after a crash between sending and noting it, it goes again.
+    """One message to one address. Sent at least once: after a crash between sending and noting it, it goes
+    again.
 
-    Address and text are sealed. The text of a message that carried a secret (a code, a link) is wiped once it is sent.
-    `due_at` is the earliest time of the next try; taking the row for a try moves it, which is what keeps two workers
-    from sending the same message.
+    Address and text are sealed. The text of a message that carried a secret (a code, a link) is wiped once it
+    is sent. `due_at` is the earliest time of the next try; taking the row for a try moves it, which is what
+    keeps two workers from sending the same message.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

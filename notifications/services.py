@@ -6,8 +6,7 @@ import uuid
 
 from django.core.mail import EmailMessage
 from django.db import transaction
-from django.db.models import F
-from django.db.models.expressions import RawSQL
+from django.db.models import DateTimeField, F, Func
 
 from goldwallet.clock import Now
 from goldwallet.states import move
@@ -16,9 +15,16 @@ from notifications.models import MOVES, Message, State
 log = logging.getLogger(__name__)
 
 MOST_TRIES = 10
-# Waits after the 1st, 2nd, ... try; the last one repeats. Each is longer than a try may take (mail times out at 10 s),
-# so a row is never taken a second time while the first try is still under way.
-_WAITS_SECONDS = [30, 60, 120, 300, 900, 1800, 3600]
+
+
+class _NextTry(Func):
+    """When a message that is taken now is due again: in 30 s, then 60 s, and so on up to an hour. Even the
+    first wait is longer than a try may take (mail times out at 10 s), so nobody takes a message that is still
+    on its way.
+    """
+
+    template = "wallet_now() + LEAST(30 * power(2, %(expressions)s), 3600) * interval '1 second'"
+    output_field = DateTimeField()
 
 
 def message_enqueue(
@@ -26,8 +32,9 @@ def message_enqueue(
 ) -> None:
     """Put a mail in the outbox, in the caller's transaction if there is one: two statements.
 
-    `key` names the occasion ("order-completed:<id>"): the same key a second time writes nothing. `secret` says that
-    the text carries a code or a link that opens something; it is wiped after sending. No user: `to` is a stranger.
+    `key` names the occasion ("order-completed:<id>"): the same key a second time writes nothing. `secret`
+    says that the text carries a code or a link that opens something; it is wiped after sending. No user: `to`
+    is a stranger's address.
     """
     # Late, as tasks import this module.
     from notifications.tasks import deliver
@@ -42,8 +49,8 @@ def message_enqueue(
 def message_deliver(*, message_id: uuid.UUID) -> bool:
     """Send one message if it is due and nobody else has it in hand; say whether it went out.
 
-    Taking it is one conditional UPDATE that pushes `due_at` into the future, so a worker that dies on the way leaves
-    a row that becomes due again. After MOST_TRIES it is parked and logged for staff.
+    Taking it is one conditional UPDATE that pushes `due_at` into the future, so a worker that dies on the way
+    leaves a row that becomes due again. After MOST_TRIES it is parked and logged for staff.
     """
     if not _take(message_id):
         return False
@@ -60,13 +67,8 @@ def message_deliver(*, message_id: uuid.UUID) -> bool:
 
 
 def _take(message_id: uuid.UUID) -> bool:
-    waits = ",".join(str(seconds) for seconds in _WAITS_SECONDS)
-    lease = RawSQL(
-        f"wallet_now() + (ARRAY[{waits}])[LEAST(tries + 1, {len(_WAITS_SECONDS)})] * interval '1 second'",  # noqa: S608
-        [],
-    )
     due = Message.objects.filter(pk=message_id, state=State.WAITING, due_at__lte=Now())
-    return due.update(due_at=lease, tries=F("tries") + 1) == 1
+    return due.update(due_at=_NextTry(F("tries")), tries=F("tries") + 1) == 1
 
 
 def _failed(message: Message, error: Exception) -> None:

@@ -42,7 +42,9 @@ def staff(*roles: str, enrolled: bool = True, **changes) -> User:
 
 
 def signed_in(person: User, *, verified: bool = True, client: Client | None = None) -> Client:
-    """A browser with this person's session; for staff with the second factor shown, unless `verified` says no."""
+    """A browser with this person's session; for staff with the second factor shown, unless `verified` says
+    no.
+    """
     browser = client or Client()
     browser.force_login(person, backend=BACKEND)
     device = Authenticator.objects.filter(user=person, confirmed=True).first()
@@ -66,7 +68,9 @@ def totp_of(key: str, *, step: int = 0) -> str:
 
 def wrong_code(person: User) -> str:
     right = {totp(person, step=step) for step in (-2, -1, 0, 1, 2)}
-    return next(code for code in ("000000", "111111", "222222", "333333", "444444", "555555") if code not in right)
+    return next(
+        code for code in ("000000", "111111", "222222", "333333", "444444", "555555") if code not in right
+    )
 
 
 def clock_forward(**delta) -> None:

@@ -5,8 +5,9 @@ from django.apps import apps
 from django.contrib import admin
 from django.http import HttpResponse
 from django.test import Client, override_settings
-from django.urls import include, path, reverse
+from django.urls import path, reverse
 
+import goldwallet.urls
 from accounts.models import RoleGrant, User
 from accounts.permissions import customer_page, may_act, staff_page
 from accounts.selectors import people_by_phone, person_by_phone, roles_of
@@ -32,11 +33,10 @@ def overview(request):
 
 class UrlConf:
     urlpatterns = [
-        path("accounts/", include("accounts.urls")),
-        path("admin/", admin.site.urls),
-        path("mine/", mine),
-        path("prices/", prices),
-        path("overview/", overview),
+        *goldwallet.urls.urlpatterns,
+        path("t/mine/", mine),
+        path("t/prices/", prices),
+        path("t/overview/", overview),
     ]
 
 
@@ -61,43 +61,43 @@ MATRIX = {
 def test_roles(role):
     browser = signed_in(staff(role))
     answers = (
-        browser.get("/prices/"),
-        browser.post("/prices/"),
-        browser.get("/overview/"),
-        browser.post("/overview/"),
+        browser.get("/t/prices/"),
+        browser.post("/t/prices/"),
+        browser.get("/t/overview/"),
+        browser.post("/t/overview/"),
     )
     assert tuple(answer.status_code for answer in answers) == MATRIX[role]
 
 
 @pytest.mark.parametrize("method", ["post", "put", "patch", "delete"])
 def test_every_changing_method_counts_as_a_change(method):
-    assert getattr(signed_in(staff("administrator")), method)("/prices/").status_code == 403
+    assert getattr(signed_in(staff("administrator")), method)("/t/prices/").status_code == 403
 
 
 def test_an_auditor_changes_nothing_whatever_else_he_is():
     vera = staff("auditor", "pricing")
-    assert signed_in(vera).get("/prices/").status_code == 200
-    assert signed_in(vera).post("/prices/").status_code == 403
+    assert signed_in(vera).get("/t/prices/").status_code == 200
+    assert signed_in(vera).post("/t/prices/").status_code == 403
     assert not may_act(vera, "pricing") and may_act(staff("pricing"), "pricing")
 
 
 def test_stranger_goes_to_sign_in_and_back(client):
-    answer = client.get("/prices/?page=2")
-    assert answer["Location"] == "/accounts/login/?next=/prices/%3Fpage%3D2"
-    assert client.get("/mine/")["Location"] == "/accounts/login/?next=/mine/"
+    answer = client.get("/t/prices/?page=2")
+    assert answer["Location"] == "/accounts/login/?next=/t/prices/%3Fpage%3D2"
+    assert client.get("/t/mine/")["Location"] == "/accounts/login/?next=/t/mine/"
 
 
 def test_customer_gets_403_at_the_desk():
     browser = signed_in(customer())
-    assert browser.get("/prices/").status_code == 403
-    assert browser.get("/overview/").status_code == 403
-    assert browser.get("/mine/").status_code == 200
+    assert browser.get("/t/prices/").status_code == 403
+    assert browser.get("/t/overview/").status_code == 403
+    assert browser.get("/t/mine/").status_code == 200
 
 
 def test_staff_without_the_code_go_to_the_code_page():
     browser = signed_in(staff("pricing"), verified=False)
-    assert browser.get("/prices/")["Location"] == "/accounts/code/?next=/prices/"
-    assert browser.post("/prices/").status_code == 302
+    assert browser.get("/t/prices/")["Location"] == "/accounts/code/?next=/t/prices/"
+    assert browser.post("/t/prices/").status_code == 302
 
 
 def test_device_of_somebody_else_does_not_count():
@@ -107,18 +107,22 @@ def test_device_of_somebody_else_does_not_count():
     session = browser.session
     session["otp_device_id"] = session_of_otto["otp_device_id"]
     session.save()
-    assert browser.get("/prices/")["Location"].startswith("/accounts/code/")
+    assert browser.get("/t/prices/")["Location"].startswith("/accounts/code/")
 
 
 def test_form_of_an_ended_session_comes_back_to_its_page(client):
-    answer = client.post("/mine/", headers={"Referer": "http://testserver/buy/?grams=1"})
+    answer = client.post("/t/mine/", headers={"Referer": "http://testserver/buy/?grams=1"})
     assert answer["Location"] == "/accounts/login/?next=/buy/%3Fgrams%3D1"
-    answer = client.post("/mine/", headers={"Referer": "https://evil.example/buy/"})
+    answer = client.post("/t/mine/", headers={"Referer": "https://evil.example/buy/"})
     assert answer["Location"] == "/accounts/login/?next=/"
 
 
 def test_private_pages_are_kept_nowhere():
-    for browser, page in [(signed_in(customer()), "/mine/"), (signed_in(staff("pricing")), "/prices/"), (Client(), "/mine/")]:
+    for browser, page in [
+        (signed_in(customer()), "/t/mine/"),
+        (signed_in(staff("pricing")), "/t/prices/"),
+        (Client(), "/t/mine/"),
+    ]:
         answer = browser.get(page)
         assert "no-store" in answer["Cache-Control"] and "private" in answer["Cache-Control"]
         assert "HX-Request" in answer["Vary"]
@@ -138,7 +142,10 @@ def test_changes_of_people_are_kept_without_their_secrets():
     alice.kyc_status = "verified"
     alice.save()
     event = apps.get_model("accounts", "UserEvent")
-    assert list(event.objects.filter(pgh_obj=alice).values_list("kyc_status", flat=True)) == ["unverified", "verified"]
+    assert list(event.objects.filter(pgh_obj=alice).values_list("kyc_status", flat=True)) == [
+        "unverified",
+        "verified",
+    ]
     fields = {field.name for field in event._meta.get_fields()}
     assert not fields & {"password", "phone_sealed", "last_login"}
     count = event.objects.count()
@@ -172,7 +179,9 @@ def test_addresses_differ_by_more_than_capitals():
 class TestDjangoAdmin:
     def test_stranger_and_customer_and_staff_without_code_stay_out(self, client):
         assert client.get("/admin/login/")["Location"].startswith("/accounts/login/")
-        assert client.post("/admin/login/", {"username": "a", "password": "b"})["Location"].startswith("/accounts/login/")
+        assert client.post("/admin/login/", {"username": "a", "password": "b"})["Location"].startswith(
+            "/accounts/login/"
+        )
         assert client.get("/admin/", follow=True).request["PATH_INFO"] == "/accounts/login/"
         assert signed_in(customer()).get("/admin/", follow=True).status_code == 403
         browser = signed_in(staff("administrator"), verified=False)
@@ -193,12 +202,18 @@ class TestDjangoAdmin:
             name = f"{model._meta.app_label}_{model._meta.model_name}"
             listing = reverse(f"admin:{name}_changelist")
             assert browser.get(listing).status_code == 200, listing
-            assert browser.post(listing, {"action": "delete_selected", "_selected_action": ["1"]}).status_code == 403
+            assert (
+                browser.post(listing, {"action": "delete_selected", "_selected_action": ["1"]}).status_code
+                == 403
+            )
             if hasattr(model_admin, "add_view"):
                 assert browser.get(reverse(f"admin:{name}_add")).status_code == 403
         page = browser.get(f"/admin/accounts/user/{alice.pk}/change/")
         assert page.status_code == 200 and b'name="email"' not in page.content
-        assert browser.post(f"/admin/accounts/user/{alice.pk}/change/", {"email": "x@example.com"}).status_code == 403
+        assert (
+            browser.post(f"/admin/accounts/user/{alice.pk}/change/", {"email": "x@example.com"}).status_code
+            == 403
+        )
         assert browser.post(f"/admin/accounts/user/{alice.pk}/delete/", {"post": "yes"}).status_code == 403
         alice.refresh_from_db()
         assert alice.email != "x@example.com"

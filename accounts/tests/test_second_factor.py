@@ -71,7 +71,9 @@ def test_a_code_works_once(client):
     assert other.post("/accounts/code/", {"code": totp(vera, step=1)}).status_code == 302
     third = Client()
     password_step(third, vera)
-    assert third.post("/accounts/code/", {"code": totp(vera)}).status_code == 400, "nor does an older one, after it"
+    assert third.post("/accounts/code/", {"code": totp(vera)}).status_code == 400, (
+        "nor does an older one, after it"
+    )
 
 
 def test_far_codes_are_refused():
@@ -220,7 +222,9 @@ def test_password_reset_does_not_skip_the_code(client):
     vera = staff("pricing")
     client.post("/accounts/password/reset/", {"email": vera.email})
     link = re.search(r"(/accounts/password/reset/key/\S+)", str(read_mail(vera.email).body)).group(1)
-    client.post(client.get(link)["Location"], {"password1": "slow-mountain-tea", "password2": "slow-mountain-tea"})
+    client.post(
+        client.get(link)["Location"], {"password1": "slow-mountain-tea", "password2": "slow-mountain-tea"}
+    )
     answer = client.post("/accounts/login/", {"login": vera.email, "password": "slow-mountain-tea"})
     assert answer["Location"] == "/accounts/code/"
 

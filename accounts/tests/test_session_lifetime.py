@@ -45,7 +45,9 @@ def test_polling_keeps_nobody_signed_in():
         clock_forward(minutes=minutes)
         assert is_open(browser, f"{PAGE}?poll=1", headers={"HX-Request": "true"})
     clock_forward(minutes=30)
-    answer = browser.get(f"{PAGE}?poll=1", headers={"HX-Request": "true", "HX-Current-URL": "http://testserver/orders/7/"})
+    answer = browser.get(
+        f"{PAGE}?poll=1", headers={"HX-Request": "true", "HX-Current-URL": "http://testserver/orders/7/"}
+    )
     assert answer.status_code == 401
     assert answer["HX-Redirect"] == "/accounts/login/?next=%2Forders%2F7%2F"
 
@@ -66,7 +68,9 @@ def test_activity_is_noted_once_a_minute_at_most(django_assert_num_queries):
         from django.test.utils import CaptureQueriesContext
 
         clock_forward(**delta)
-        with CaptureQueriesContext(connection, ) as queries:
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
             assert is_open(browser)
         return sum('UPDATE "django_session"' in query["sql"] for query in queries)
 

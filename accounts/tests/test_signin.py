@@ -30,7 +30,9 @@ def test_sign_in_goes_on_to_the_page_asked_for(client):
     page = client.get(answer["Location"])
     assert b'name="next" value="/accounts/security/"' in page.content
     assert b'name="login"' in page.content and b'name="password"' in page.content
-    answer = client.post("/accounts/login/", {"login": alice.email, "password": PASSWORD, "next": "/accounts/security/"})
+    answer = client.post(
+        "/accounts/login/", {"login": alice.email, "password": PASSWORD, "next": "/accounts/security/"}
+    )
     assert answer["Location"] == "/accounts/security/"
 
 
@@ -55,7 +57,8 @@ def test_five_wrong_tries_shut_the_account_for_a_while_also_for_the_right_passwo
     alice = customer(email="alice@example.com", username="alice")
     other = customer()
     for number in range(5):
-        # By address and by username: it is the same account, so it is the same count. Another Host changes nothing.
+        # By address and by username: it is the same account, so it is the same count. Another Host changes
+        # nothing.
         login = alice.email if number % 2 else "Alice"
         assert sign_in(client, login, "not-the-password", HTTP_HOST=f"h{number}.example").status_code == 400
     answer = sign_in(client, alice.email)
@@ -73,7 +76,9 @@ def test_an_address_nobody_has_is_limited_the_same_way(client):
 def test_forged_forwarding_header_does_not_escape_the_limit_per_address(client, settings):
     settings.ACCOUNT_RATE_LIMITS = {"login_failed": "3/5m/ip"}
     codes = [
-        sign_in(client, f"nobody{number}@example.com", "x", HTTP_X_FORWARDED_FOR=f"10.0.0.{number}").status_code
+        sign_in(
+            client, f"nobody{number}@example.com", "x", HTTP_X_FORWARDED_FOR=f"10.0.0.{number}"
+        ).status_code
         for number in range(4)
     ]
     assert codes == [400, 400, 400, 429]

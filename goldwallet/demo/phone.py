@@ -1,4 +1,4 @@
-"""Handing things to a phone of the simulator, over its control interface (design section 9). Demo mode only."""
+"""Handing things to a phone of the simulator, over its control interface. Demo mode only."""
 
 from typing import Any
 
