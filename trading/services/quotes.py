@@ -123,7 +123,8 @@ def _quote(
     return quote
 
 
-_COLUMNS = ("id", "user_id", "side", "grams", "total_kes", "price_per_gram", "phone_sealed", "everything")
+# `from_db` wants the values in the model's own order.
+_COLUMNS = [field.attname for field in Quote._meta.concrete_fields]
 _CONSUME = f"""
 UPDATE trading_quote SET used_at = wallet_now()
 WHERE id = %s AND user_id = %s AND side = %s AND used_at IS NULL AND expires_at > wallet_now()
