@@ -101,10 +101,14 @@ class Child:
         if self._process.returncode != 0:
             raise Problem(f"{self.name} {self.outcome}; the lines above say why.")
 
-    def signal(self, number: signal.Signals) -> None:
-        """Sends a signal to the child and to whatever it started in its group."""
+    def ask_to_end(self) -> None:
+        """Asks the child alone: a web server ends its own workers, and asking these too confuses them."""
+        self._process.terminate()
+
+    def kill(self) -> None:
+        """Ends the child and whatever it started in its group."""
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, number)
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def drain(self) -> None:
         """Takes in the rest of its output."""
@@ -116,14 +120,14 @@ def stop(children: Sequence[Child], stopping: Stopping) -> None:
     hurry."""
     for child in children:
         if not child.ended:
-            child.signal(signal.SIGTERM)
+            child.ask_to_end()
     began = time.monotonic()
     while any(not child.ended for child in children):
         if stopping.hurry or time.monotonic() - began > GRACE_SECONDS:
             break
         time.sleep(0.05)
     for child in children:
-        child.signal(signal.SIGKILL)  # what is left of its group, too
+        child.kill()  # or what it left behind
         while not child.ended:
             time.sleep(0.02)
         child.drain()
