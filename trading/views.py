@@ -51,7 +51,7 @@ def wallet(request: HttpRequest) -> HttpResponse:
     return render(request, "trading/wallet.html", context)
 
 
-# --- buy and sell ----------------------------------------------------------------------------------------------------
+# --- buy and sell ---------------------------------------------------------------------------------
 
 
 @require_http_methods(["GET", "POST"])
@@ -141,7 +141,9 @@ def _confirm(request: HttpRequest, side: Side) -> HttpResponse:
     try:
         order = confirm(user_id=person(request).pk, quote_id=quote_id)
     except NotEnoughGold as short:
-        return _form_page(request, side, BuyForm(initial={"phone": phones.local(person(request).phone)}), short)
+        return _form_page(
+            request, side, BuyForm(initial={"phone": phones.local(person(request).phone)}), short
+        )
     except Refused as refused:
         found = Quote.objects.filter(pk=quote_id, user=person(request)).first()
         return _used_quote(request, found, refused.sentence, status=refused.status, side=side)
@@ -162,7 +164,7 @@ def _used_quote(
     return render(request, "refused.html", context, status=status)
 
 
-# --- orders ----------------------------------------------------------------------------------------------------------
+# --- orders ---------------------------------------------------------------------------------------
 
 
 @require_GET
@@ -186,7 +188,7 @@ def order(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
         "payment": found.payment,
         "timeline": timeline(found),
         "final": found.final,
-        "poll_url": reverse("order", args=[found.pk]),
+        "poll_url": f"{reverse('order', args=[found.pk])}?poll=1",
     }
     polled = request.htmx and not request.htmx.boosted  # type: ignore[attr-defined]
     template = "trading/order.html#status" if polled else "trading/order.html"
