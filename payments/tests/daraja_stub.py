@@ -75,7 +75,9 @@ class Stub:
                 self.minted += 1
                 token = f"canary-token-{self.minted:04d}-abcdefghijkl"
                 return Say(body={"access_token": token, "expires_in": self.expires_in}, wait=self.token_wait)
-            return Say(404, {"requestId": "1", "errorCode": "404.001.01", "errorMessage": "Resource not found"})
+            return Say(
+                404, {"requestId": "1", "errorCode": "404.001.01", "errorMessage": "Resource not found"}
+            )
 
 
 def _handler(stub: Stub) -> type[BaseHTTPRequestHandler]:
@@ -107,7 +109,8 @@ def _handler(stub: Stub) -> type[BaseHTTPRequestHandler]:
                 if not say.drip:
                     self.wfile.write(content)
 
-        do_GET = do_POST = _serve
+        do_GET = _serve  # noqa: N815
+        do_POST = _serve  # noqa: N815
 
     return Handler
 

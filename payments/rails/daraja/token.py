@@ -19,7 +19,7 @@ from goldwallet.clock import Now
 from goldwallet.sealing import SealBroken, seal, unseal
 from payments.models import RailToken
 from payments.rails.daraja import http, scrub
-from payments.rails.daraja.documents import Reader, parse
+from payments.rails.daraja.documents import Number, Reader, parse
 
 METHOD = "daraja"
 EARLY = dt.timedelta(minutes=5)
@@ -162,8 +162,9 @@ def _mint() -> tuple[str, int]:
         # Wrong credentials are a 400 with an empty body (daraja.md 1).
         text = scrub.line(reader.text(reader.field(document, "errorMessage")))
         raise NoToken(f"No access token: HTTP {said.status}. {text}".strip(), status=said.status)
-    token = reader.identifier(reader.field(document, "access_token"), most=2000)
-    if not token:
+    given = reader.field(document, "access_token")
+    token = reader.identifier(given, most=2000)
+    if not token or isinstance(given, Number):
         raise NoToken("No access token in the answer.", status=said.status)
     return token, _life(reader.field(document, "expires_in"))
 
