@@ -1,7 +1,6 @@
 """Helpers for tests of any app: people, and browsers in which they are signed in."""
 
 import base64
-import datetime as dt
 import itertools
 import re
 import time
@@ -9,7 +8,6 @@ import time
 import django_otp
 from django.conf import settings
 from django.core import mail
-from django.db import connection
 from django.test import Client
 from django_otp.oath import hotp
 
@@ -71,16 +69,6 @@ def wrong_code(person: User) -> str:
     return next(
         code for code in ("000000", "111111", "222222", "333333", "444444", "555555") if code not in right
     )
-
-
-def clock_forward(**delta) -> None:
-    """Move the house's clock, until the test's transaction is rolled back."""
-    seconds = dt.timedelta(**delta).total_seconds()
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE OR REPLACE FUNCTION wallet_now() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE "
-            f"AS $$ SELECT clock_timestamp() + interval '{seconds} seconds' $$"
-        )
 
 
 def read_mail(to: str) -> mail.EmailMessage:

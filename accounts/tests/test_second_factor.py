@@ -11,7 +11,6 @@ from accounts import second_factor
 from accounts.models import Authenticator, RecoveryCode, RecoveryKit
 from accounts.tests.people import (
     PASSWORD,
-    clock_forward,
     customer,
     read_mail,
     signed_in,
@@ -21,6 +20,7 @@ from accounts.tests.people import (
     wrong_code,
 )
 from goldwallet.errors import Refused
+from goldwallet.test.clock import shift_clock
 
 pytestmark = pytest.mark.django_db
 
@@ -91,13 +91,13 @@ def test_wrong_codes_take_longer_and_longer_and_the_owner_is_told(client):
     answer = client.post("/accounts/code/", {"code": totp(vera)})
     assert answer.status_code == 429 and "Too many wrong codes. Wait" in answer.content.decode()
     for failures in range(3, 9):
-        clock_forward(hours=failures)
-        assert client.post("/accounts/code/", {"code": wrong_code(vera)}).status_code == 400
+        with shift_clock(hours=failures):
+            assert client.post("/accounts/code/", {"code": wrong_code(vera)}).status_code == 400
     device = Authenticator.objects.get(user=vera)
     assert device.failures == 9
-    assert read_mail(vera.email).subject == "Wrong sign-in codes"
-    clock_forward(hours=10)
-    assert client.post("/accounts/code/", {"code": totp(vera)}).status_code == 302
+    with shift_clock(hours=10):
+        assert read_mail(vera.email).subject == "Wrong sign-in codes"
+        assert client.post("/accounts/code/", {"code": totp(vera)}).status_code == 302
     device.refresh_from_db()
     assert device.failures == 0 and device.locked_until is None
 

@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from goldwallet.test.clock import shift_clock
 from notifications import services, tasks
 from notifications.models import Message, State
 
@@ -29,14 +30,6 @@ def put(key="order-completed:1", **changes):
     }
     services.message_enqueue(**values)
     return Message.objects.filter(key=key).first()
-
-
-def clock_forward(seconds):
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE OR REPLACE FUNCTION wallet_now() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE "
-            f"AS $$ SELECT clock_timestamp() + interval '{seconds} seconds' $$"
-        )
 
 
 @pytest.fixture
@@ -117,26 +110,26 @@ def test_failing_mail_server_is_tried_again_later_and_later(no_mail_server, capl
     assert message.tries == 1, "not before its time"
     assert "alice@example.com" not in caplog.text, "addresses stay out of the log"
 
-    clock_forward(31)
-    services.messages_sweep()
+    with shift_clock(seconds=31):
+        services.messages_sweep()
     message.refresh_from_db()
     assert message.tries == 2
-    clock_forward(31 + 31)
-    services.messages_sweep()
+    with shift_clock(seconds=31 + 31):
+        services.messages_sweep()
     message.refresh_from_db()
     assert message.tries == 2, "the second wait is longer"
 
     no_mail_server.undo()
-    clock_forward(31 + 61)
-    assert services.messages_sweep() == 1
+    with shift_clock(seconds=31 + 61):
+        assert services.messages_sweep() == 1
     assert len(mail.outbox) == 1
 
 
 def test_after_ten_tries_it_is_parked_and_others_flow(no_mail_server, caplog):
     message = put()
     for hours in range(0, 40, 2):
-        clock_forward(hours * 3600)
-        services.messages_sweep()
+        with shift_clock(hours=hours):
+            services.messages_sweep()
     message.refresh_from_db()
     assert (message.state, message.tries) == (State.PARKED, services.MOST_TRIES)
     assert "message parked" in caplog.text
@@ -158,8 +151,8 @@ def test_worker_that_died_on_the_way_leaves_a_message_that_goes_again(monkeypatc
         patch.setattr(EmailMessage, "send", die)
         services.message_deliver(message_id=message.pk)
     assert services.messages_sweep() == 0, "perhaps it is still on its way"
-    clock_forward(31)
-    assert services.messages_sweep() == 1
+    with shift_clock(seconds=31):
+        assert services.messages_sweep() == 1
 
 
 def test_lost_job_is_made_up_for():
