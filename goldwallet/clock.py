@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import connection
 from django.db.models import DateTimeField, ExpressionWrapper, Func, Value
+from django.db.models.expressions import Combinable
 
 NAIROBI = ZoneInfo("Africa/Nairobi")
 
@@ -22,7 +23,7 @@ class Now(Func):
     output_field = DateTimeField()
 
 
-def after(seconds: float) -> ExpressionWrapper:
+def after(seconds: float) -> Combinable:
     """The database's time in so many seconds, for use inside a query."""
     return ExpressionWrapper(Now() + Value(dt.timedelta(seconds=seconds)), output_field=DateTimeField())
 

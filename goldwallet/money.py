@@ -20,7 +20,9 @@ _PLAIN = re.compile(r"(?:0|[1-9][0-9]{0,11})(?:\.([0-9]{1,9}))?")
 def _parse(text: str, *, places: int, unit: str) -> Decimal:
     found = _PLAIN.fullmatch(text.strip(" "))
     if found is None:
-        raise Refused(f"Write the amount in {unit} with digits only, for example {_example(places)}.", code="number")
+        raise Refused(
+            f"Write the amount in {unit} with digits only, for example {_example(places)}.", code="number"
+        )
     if len(found.group(1) or "") > places:
         if places == 0:
             raise Refused("M-Pesa moves whole shillings. Leave out the cents.", code="number")

@@ -1,7 +1,7 @@
 """Personal data at rest: AES-256-GCM with a key id in the value, and a keyed hash for look-up.
 
-A sealed value is `kid:base64(nonce + ciphertext + tag)`. The associated data names table, row, field and key, so a value
-that is copied to another row or column does not open (design section 7). The first of `FIELD_KEYS` seals, all of
+A sealed value is `kid:base64(nonce + ciphertext + tag)`. The associated data names table, row, field and key, so a
+value that is copied to another row or column does not open (design section 7). The first of `FIELD_KEYS` seals, all of
 them open, which is what lets keys rotate. The keyed hash answers "whose number is this?" and nothing else.
 """
 
@@ -32,7 +32,9 @@ def seal(text: str, *, table: str, row: str, field: str) -> str:
         return ""
     kid, key = next(iter(settings.FIELD_KEYS.items()))
     nonce = os.urandom(_NONCE_BYTES)
-    secret = AESGCM(key).encrypt(nonce, text.encode(), _associated(table=table, row=row, field=field, kid=kid))
+    secret = AESGCM(key).encrypt(
+        nonce, text.encode(), _associated(table=table, row=row, field=field, kid=kid)
+    )
     return f"{kid}:{base64.b64encode(nonce + secret).decode()}"
 
 

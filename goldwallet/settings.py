@@ -43,12 +43,14 @@ def _keys(name: str, value: str) -> dict[str, bytes]:
         except ValueError:
             key = b""
         if not colon or not kid.isalnum() or len(key) != 32 or kid in keys:
-            raise ImproperlyConfigured(f"{name} must be a list of `id:base64 of 32 bytes`, the current key first.")
+            raise ImproperlyConfigured(
+                f"{name} must be a list of `id:base64 of 32 bytes`, the current key first."
+            )
         keys[kid] = key
     return keys
 
 
-# --- addresses -------------------------------------------------------------------------------------------------------
+# --- addresses ------------------------------------------------------------------------------------
 PORT = env.number("PORT", 8000)
 SIMULATOR_PORT = env.number("SIMULATOR_PORT", 8001)
 SIMULATOR_URL = env.text("SIMULATOR_URL", f"http://127.0.0.1:{SIMULATOR_PORT}") if DEMO else ""
@@ -57,12 +59,12 @@ BASE_URL = env.text("BASE_URL", f"http://127.0.0.1:{PORT}" if DEMO else None).rs
 ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", "*" if DEMO else "")
 CSRF_TRUSTED_ORIGINS = env.names("CSRF_TRUSTED_ORIGINS", "" if DEMO else BASE_URL)
 
-# --- secrets ---------------------------------------------------------------------------------------------------------
+# --- secrets --------------------------------------------------------------------------------------
 SECRET_KEY = _secret("SECRET_KEY", "demo-only-secret-key-that-everybody-may-read-0123456789")
 FIELD_KEYS = _keys("FIELD_KEYS", _secret("FIELD_KEYS", "demo1:ZGVtby1maWVsZC1rZXktMzItYnl0ZXMtbG9uZyEhISE="))
 LOOKUP_KEY = _secret("LOOKUP_KEY", "ZGVtby1sb29rdXAta2V5LTMyLWJ5dGVzLWxvbmchISE=").encode()
 
-# --- applications ----------------------------------------------------------------------------------------------------
+# --- applications ---------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "goldwallet",
     "trading",
@@ -132,7 +134,7 @@ TEMPLATES = [
     },
 ]
 
-# --- database, cache, queue ------------------------------------------------------------------------------------------
+# --- database, cache, queue -----------------------------------------------------------------------
 _database = env.database(env.text("DATABASE_URL", "postgresql://localhost/goldwallet" if DEMO else None))
 DATABASES = {
     "default": {
@@ -169,7 +171,7 @@ PROCRASTINATE_WORKER_DEFAULTS = {
     "shutdown_graceful_timeout": 20.0,
 }
 
-# --- people ----------------------------------------------------------------------------------------------------------
+# --- people ---------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
@@ -226,11 +228,11 @@ SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
 
-# --- mail ------------------------------------------------------------------------------------------------------------
+# --- mail -----------------------------------------------------------------------------------------
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "Gold Wallet <hello@goldwallet.example>")
 if DEMO:
     # In the demo mail is read on the simulator's phone.
-    MAILERS = {"default": {"BACKEND": "goldwallet.demo.mail.PhoneBackend"}}
+    MAILERS: dict[str, dict[str, object]] = {"default": {"BACKEND": "goldwallet.demo.mail.PhoneBackend"}}
 else:
     MAILERS = {
         "default": {
@@ -246,7 +248,7 @@ else:
         }
     }
 
-# --- M-Pesa ----------------------------------------------------------------------------------------------------------
+# --- M-Pesa ---------------------------------------------------------------------------------------
 DARAJA = {
     "base_url": env.text("DARAJA_BASE_URL", SIMULATOR_URL if DEMO else None).rstrip("/"),
     "consumer_key": _secret("DARAJA_CONSUMER_KEY", "demo-consumer-key"),
@@ -261,7 +263,7 @@ DARAJA = {
     ),
 }
 
-# --- web -------------------------------------------------------------------------------------------------------------
+# --- web ------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "Africa/Nairobi"
 USE_TZ = True
@@ -306,7 +308,7 @@ if not DEMO:
     if env.flag("BEHIND_PROXY", True):
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
-# --- observing -------------------------------------------------------------------------------------------------------
+# --- observing ------------------------------------------------------------------------------------
 # /metrics names no person, but it is not for strangers: loopback, or a bearer token.
 METRICS_TOKEN = env.text("METRICS_TOKEN", "")
 LOG_LEVEL = env.text("LOG_LEVEL", "INFO")

@@ -1,12 +1,12 @@
 """Lean inserts for the hot services.
 
-The ORM spends most of a small insert's time in building the same SQL again (speed.md: about 65%). `insert` builds it once
-per model and set of columns; values still pass through the model's fields, so that types and defaults are the ORM's.
+The ORM spends most of a small insert's time in building the same SQL again (speed.md: about 65%). `insert` builds it
+once per model and set of columns; values still pass through the model's fields, so that types and defaults are the ORM's.
 """
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from django.db import connection
 from django.db.models import Field, Model
@@ -43,7 +43,9 @@ def insert_many[M: Model](rows: Sequence[M], **computed: Any) -> None:
 @cache
 def _plain_fields(model: type[Model]) -> "tuple[Field[Any, Any], ...]":
     return tuple(
-        field for field in model._meta.local_concrete_fields if not field.has_db_default() and not _is_serial(field)
+        field
+        for field in model._meta.local_concrete_fields
+        if not field.has_db_default() and not _is_serial(field)
     )
 
 
@@ -53,12 +55,17 @@ def _is_serial(field: "Field[Any, Any]") -> bool:
 
 @cache
 def _column(model: type[Model], name: str) -> str:
-    column: str = model._meta.get_field(name).column  # type: ignore[union-attr]
-    return column
+    return str(_field(model, name).column)
+
+
+def _field(model: type[Model], name: str) -> "Field[Any, Any]":
+    return cast("Field[Any, Any]", model._meta.get_field(name))
 
 
 def _compile(model: type[Model], name: str, value: Any) -> tuple[str, Sequence[Any]]:
     if isinstance(value, BaseExpression):
         query = Query(model)
-        return query.get_compiler(connection=connection).compile(value.resolve_expression(query, for_save=True))
-    return "%s", [model._meta.get_field(name).get_db_prep_save(value, connection)]  # type: ignore[union-attr]
+        compiler = query.get_compiler(connection=connection)
+        sql, parameters = compiler.compile(value.resolve_expression(query, for_save=True))
+        return str(sql), list(parameters)
+    return "%s", [_field(model, name).get_db_prep_save(value, connection)]

@@ -15,6 +15,7 @@ from accounts.permissions import may_act, staff_page
 from controls.selectors import threshold
 from controls.services import threshold_set
 from goldwallet.errors import Refused
+from goldwallet.history import events_of
 from payments import selectors, services
 from payments.models import Payment
 
@@ -42,7 +43,7 @@ def payment(request: HttpRequest, payment_id: uuid.UUID) -> HttpResponse:
         "payment": found,
         "exchanges": said.exchanges,
         "callbacks": said.callbacks,
-        "history": found.events.order_by("pgh_created_at"),
+        "history": events_of(found),
         "may_act": may_act(cast(User, request.user), "treasury"),
     }
     return render(request, "payments/desk_payment.html", context)

@@ -37,7 +37,11 @@ def callback_store(*, method: str, kind: str, token: str, body: bytes, from_addr
 
 def _whose(method: str, kind: str, token: str) -> tuple[uuid.UUID | None, uuid.UUID | None]:
     if kind.startswith("status"):
-        found = Exchange.objects.filter(token=token, payment__method=method).values_list("payment_id", "pk").first()
+        found = (
+            Exchange.objects.filter(token=token, payment__method=method)
+            .values_list("payment_id", "pk")
+            .first()
+        )
         return found or (None, None)
     direction = Direction.IN if kind == "collect" else Direction.OUT
     payment = Payment.objects.filter(token=token, method=method, direction=direction)
@@ -106,7 +110,9 @@ def _fits(hints: Hints, payment: Payment, claim: Claim) -> bool:
     if not claim.readable:
         return False
     if claim.amount is not None and claim.amount != payment.amount:
-        hints.contradiction = f"A callback speaks of KES {claim.amount}, we asked for KES {payment.amount:.0f}."
+        hints.contradiction = (
+            f"A callback speaks of KES {claim.amount}, we asked for KES {payment.amount:.0f}."
+        )
         return False
     if claim.originator_id and claim.originator_id != str(payment.pk):
         hints.contradiction = "A callback names another payout."

@@ -93,8 +93,12 @@ class Payment(models.Model):
     due_at = models.DateTimeField(null=True, db_default=Now())
     #: Attempts to send while CREATED, questions asked after that.
     tries = models.PositiveSmallIntegerField(default=0)
-    evidence_exchange = models.ForeignKey("Exchange", models.PROTECT, null=True, default=None, related_name="+")
-    evidence_callback = models.ForeignKey("Callback", models.PROTECT, null=True, default=None, related_name="+")
+    evidence_exchange = models.ForeignKey(
+        "Exchange", models.PROTECT, null=True, default=None, related_name="+"
+    )
+    evidence_callback = models.ForeignKey(
+        "Callback", models.PROTECT, null=True, default=None, related_name="+"
+    )
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, default=None, related_name="+"
     )
@@ -107,7 +111,9 @@ class Payment(models.Model):
             models.CheckConstraint(
                 name="payment_amount_whole_shillings", condition=Q(amount=F("amount") - F("amount") % 1)
             ),
-            models.CheckConstraint(name="payment_direction_known", condition=Q(direction__in=Direction.values)),
+            models.CheckConstraint(
+                name="payment_direction_known", condition=Q(direction__in=Direction.values)
+            ),
             models.CheckConstraint(name="payment_state_known", condition=Q(state__in=State.values)),
             # Only a payout waits for staff.
             models.CheckConstraint(
@@ -187,7 +193,9 @@ class Callback(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["payment", "received_at"], name="callback_payment"),
-            models.Index(fields=["received_at"], name="callback_unhandled", condition=Q(handled_at__isnull=True)),
+            models.Index(
+                fields=["received_at"], name="callback_unhandled", condition=Q(handled_at__isnull=True)
+            ),
         ]
 
 

@@ -1,8 +1,8 @@
 """The talk with the provider: one step at a time, no HTTP inside a transaction.
 
-`payment_step` looks at the row and does what its state asks for: send it, ask about it, or nothing. It may be called any
-number of times by any number of workers: a claim is one conditional UPDATE, and the attempt is committed before the
-call. What a kill leaves behind is a row that `payments_due` finds again.
+`payment_step` looks at the row and does what its state asks for: send it, ask about it, or nothing. It may be called
+any number of times by any number of workers: a claim is one conditional UPDATE, and the attempt is committed before the
+call. What a kill leaves behind is a row that `payments_due` finds.
 """
 
 import random
@@ -49,13 +49,15 @@ def payments_due(*, limit: int = 200) -> int:
             .values_list("pk", flat=True)[:limit]
         )
         # Pushed ahead, so that a slow worker is not handed the same row every few seconds.
-        Payment.objects.filter(pk__in=due, due_at__lte=Now()).exclude(state=State.SENDING).update(due_at=after(30))
+        Payment.objects.filter(pk__in=due, due_at__lte=Now()).exclude(state=State.SENDING).update(
+            due_at=after(30)
+        )
         for payment_id in due:
             look_soon(payment_id)
     return len(due)
 
 
-# --- sending ---------------------------------------------------------------------------------------------------------
+# --- sending --------------------------------------------------------------------------------------
 
 
 def _send(payment: Payment) -> None:
@@ -90,7 +92,10 @@ def _claim(payment: Payment, kind: Kind) -> Exchange | None:
     mine = Payment.objects.filter(pk=payment.pk, state=State.CREATED, due_at__lte=Now()).exclude(
         expires_at__lte=Now()
     )
-    if mine.update(state=State.SENDING, sent_at=Now(), due_at=after(_SENDING_SECONDS), tries=F("tries") + 1) != 1:
+    if (
+        mine.update(state=State.SENDING, sent_at=Now(), due_at=after(_SENDING_SECONDS), tries=F("tries") + 1)
+        != 1
+    ):
         return None
     return Exchange.objects.create(payment=payment, kind=kind)
 
@@ -102,7 +107,7 @@ def _exchange_answered(exchange: Exchange, answer: Answer) -> None:
     exchange.text = answer.text[:300]
     exchange.request_id = answer.request_id[:64]
     exchange.body = answer.body
-    exchange.answered_at = Now()  # type: ignore[assignment]
+    exchange.answered_at = Now()
     exchange.save()
 
 
@@ -111,8 +116,8 @@ def _record(payment: Payment, exchange: Exchange, answer: Answer) -> None:
     if answer.outcome == Outcome.ACCEPTED:
         # From SENDING, or from UNKNOWN when the sweep thought that we had died. Never backwards from an end: the
         # callback may have been faster than this answer (faults.md P02).
-        asking = {"due_at": after(_ASK_SECONDS[0]), "tries": 0}
-        if not move(payment, State.PENDING, moves=MOVES, **ids, **asking):
+        changes = {**ids, "due_at": after(_ASK_SECONDS[0]), "tries": 0}
+        if not move(payment, State.PENDING, moves=MOVES, **changes):
             Payment.objects.filter(pk=payment.pk).update(**ids)
     elif answer.outcome == Outcome.NOT_EXECUTED:
         move(payment, State.CREATED, moves=MOVES, due_at=after(_RETRY_SECONDS))
@@ -122,7 +127,7 @@ def _record(payment: Payment, exchange: Exchange, answer: Answer) -> None:
         move(payment, State.UNKNOWN, moves=MOVES, due_at=after(_ASK_SECONDS[0]), tries=0)
 
 
-# --- asking ----------------------------------------------------------------------------------------------------------
+# --- asking ---------------------------------------------------------------------------------------
 
 
 def _ask(payment: Payment) -> None:
@@ -148,7 +153,7 @@ def _ask_collect(payment: Payment, hints: inbox.Hints) -> None:
     report = rail(payment.method).collect_report(request_id=request_id)
     exchange.outcome, exchange.http_status = report.fate, report.http_status
     exchange.code, exchange.text, exchange.body = report.code[:40], report.text[:300], report.body
-    exchange.answered_at = Now()  # type: ignore[assignment]
+    exchange.answered_at = Now()
     exchange.save()
     if report.fate == Fate.PAID and not hints.contradiction:
         payment_settle(payment_id=payment.pk, paid=True, receipt=hints.receipt, exchange=exchange)

@@ -167,7 +167,7 @@ def payment_receipt_add(*, payment_id: uuid.UUID, receipt: str) -> None:
     Payment.objects.filter(pk=payment_id, state=State.SUCCEEDED, receipt=None).update(receipt=receipt)
 
 
-# --- staff -----------------------------------------------------------------------------------------------------------
+# --- staff ----------------------------------------------------------------------------------------
 
 
 def _payout_for_staff(payment_id: uuid.UUID, staff_id: uuid.UUID) -> Payment:

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from accounts.permissions import staff_page
+from goldwallet.history import events_of
 from goldwallet.sealing import fingerprint
 from ledger.selectors import legs, transactions_of
 from payments.selectors import trail
@@ -67,6 +68,6 @@ def order(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
             for posted in transactions_of([f"order:{found.pk}:", f"payment:{found.payment_id}:"])
         ],
         "allocations": allocations_of(order_id=found.pk),
-        "history": found.events.order_by("pgh_created_at"),
+        "history": events_of(found),
     }
     return render(request, "trading/desk_order.html", context)

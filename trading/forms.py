@@ -55,7 +55,11 @@ class BuyForm(PhoneForm):
         if self.errors:
             return data
         if (data["amount_kes"] is None) == (data["grams"] is None):
-            one = "Write how much you want to buy." if data["grams"] is None else "Fill in one: shillings or grams."
+            one = (
+                "Write how much you want to buy."
+                if data["grams"] is None
+                else "Fill in one: shillings or grams."
+            )
             self.add_error("amount_kes", one)
         return data
 

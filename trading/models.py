@@ -142,7 +142,9 @@ class Order(Terms):
         indexes = [
             models.Index(fields=["user", "-created_at", "-id"], name="order_of_user"),
             models.Index(fields=["-created_at", "-id"], name="order_newest"),
-            models.Index(fields=["expires_at"], name="order_expiring", condition=Q(status="pending", side="buy")),
+            models.Index(
+                fields=["expires_at"], name="order_expiring", condition=Q(status="pending", side="buy")
+            ),
         ]
 
     @property

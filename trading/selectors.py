@@ -36,7 +36,7 @@ def price_is_old(price: Price) -> bool:
     return clock.now() - price.effective_from > dt.timedelta(hours=float(threshold("price_max_age_hours")))
 
 
-# --- limits in use ---------------------------------------------------------------------------------------------------
+# --- limits in use --------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ SELECT (SELECT coalesce(sum(total_kes), 0) FROM trading_order
           AND created_at >= date_trunc('day', wallet_now(), 'Africa/Nairobi')),
        person_prompts, phone_prompts
 FROM ({UNPAID_PROMPTS}) AS prompts
-"""
+"""  # noqa: S608 - the fragment is a constant
 
 
 def day_use(*, user_id: uuid.UUID, phone_lookup: str = "") -> DayUse:
@@ -65,7 +65,7 @@ def day_use(*, user_id: uuid.UUID, phone_lookup: str = "") -> DayUse:
         return DayUse(*cursor.fetchone())
 
 
-# --- holding ---------------------------------------------------------------------------------------------------------
+# --- holding --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ def average_cost(orders: Iterable[tuple[str, Decimal, Decimal]]) -> Decimal:
     return cents_down(cost)
 
 
-# --- lists -----------------------------------------------------------------------------------------------------------
+# --- lists ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

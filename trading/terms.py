@@ -1,4 +1,4 @@
-"""What a person gets for what they ask: pure arithmetic over Decimals, rounded down for the house (design section 3)."""
+"""What a person gets for what they ask: arithmetic over Decimals, rounded down for the house (design section 3)."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -20,7 +20,7 @@ def buy_for_kes(kes: Decimal, *, price: Decimal) -> Deal:
 
 
 def buy_grams(grams: Decimal, *, price: Decimal, stock: Decimal) -> Deal:
-    """The KES rounded up to a whole shilling, and the grams that this buys; rounded down when that is more than the stock.
+    """The KES rounded up to a whole shilling, and the grams that this buys; rounded down when that is over the stock.
 
     `stock` is at least `grams`: who asks for more than there is was told so before.
     """

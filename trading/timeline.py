@@ -38,7 +38,9 @@ def _buy(order: Order, payment: Payment) -> list[Step]:
             Step("Gold is yours", "It is in your wallet.", order.finished_at, "done"),
         ]
     if order.status == Status.PAID_LATE:
-        sentence = f"{show_kes(payment.amount)} reached us too late for this price. It is safe: it is your cash with us."
+        sentence = (
+            f"{show_kes(payment.amount)} came too late for this price. It is safe: it is your cash with us."
+        )
         return [Step("Paid late", sentence, payment.ended_at, "now")]
     if order.status == Status.EXPIRED:
         return [Step("Expired", _expired(payment), order.finished_at, "wrong")]

@@ -6,7 +6,10 @@ from contextlib import contextmanager
 
 from django.db import connection
 
-_FUNCTION = "CREATE OR REPLACE FUNCTION wallet_now() RETURNS timestamptz LANGUAGE sql STABLE PARALLEL SAFE AS $$ SELECT {} $$"
+_FUNCTION = """
+CREATE OR REPLACE FUNCTION wallet_now() RETURNS timestamptz
+LANGUAGE sql STABLE PARALLEL SAFE AS $$ SELECT {} $$
+"""
 
 
 def _set(shift: dt.timedelta) -> None:

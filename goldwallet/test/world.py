@@ -1,4 +1,4 @@
-"""A small house for tests: alice, bob and charlie, one kilogram of gold, a price, and the float of the payout account."""
+"""A small house for tests: three people, a kilogram of gold, a price, and the float of the payout account."""
 
 from dataclasses import dataclass
 from decimal import Decimal

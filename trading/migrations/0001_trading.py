@@ -11,118 +11,267 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('goldwallet', '0001_clock'),
-        ('payments', '0001_payments'),
-        ('pghistory', '0007_auto_20250421_0444'),
+        ("goldwallet", "0001_clock"),
+        ("payments", "0001_payments"),
+        ("pghistory", "0007_auto_20250421_0444"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Order',
+            name="Order",
             fields=[
-                ('side', models.CharField(choices=[('buy', 'Buy'), ('sell', 'Sell')], max_length=4)),
-                ('grams', models.DecimalField(decimal_places=6, max_digits=18)),
-                ('total_kes', models.DecimalField(decimal_places=2, max_digits=20)),
-                ('price_per_gram', models.DecimalField(decimal_places=2, max_digits=18)),
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('reference', models.CharField(max_length=12, unique=True)),
-                ('status', models.CharField(choices=[('pending', 'In progress'), ('completed', 'Completed'), ('failed', 'Not completed'), ('expired', 'Expired'), ('paid_late', 'Paid late'), ('refunded', 'Refunded'), ('rebought', 'Bought anew'), ('reversed', 'Reversed')], default='pending', max_length=10)),
-                ('failure_code', models.CharField(blank=True, default='', max_length=40)),
-                ('created_at', models.DateTimeField(db_default=goldwallet.clock.Now(), editable=False)),
-                ('expires_at', models.DateTimeField(default=None, null=True)),
-                ('honour_until', models.DateTimeField(default=None, null=True)),
-                ('finished_at', models.DateTimeField(default=None, null=True)),
-                ('payment', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='payments.payment')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("side", models.CharField(choices=[("buy", "Buy"), ("sell", "Sell")], max_length=4)),
+                ("grams", models.DecimalField(decimal_places=6, max_digits=18)),
+                ("total_kes", models.DecimalField(decimal_places=2, max_digits=20)),
+                ("price_per_gram", models.DecimalField(decimal_places=2, max_digits=18)),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                ("reference", models.CharField(max_length=12, unique=True)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("pending", "In progress"),
+                            ("completed", "Completed"),
+                            ("failed", "Not completed"),
+                            ("expired", "Expired"),
+                            ("paid_late", "Paid late"),
+                            ("refunded", "Refunded"),
+                            ("rebought", "Bought anew"),
+                            ("reversed", "Reversed"),
+                        ],
+                        default="pending",
+                        max_length=10,
+                    ),
+                ),
+                ("failure_code", models.CharField(blank=True, default="", max_length=40)),
+                ("created_at", models.DateTimeField(db_default=goldwallet.clock.Now(), editable=False)),
+                ("expires_at", models.DateTimeField(default=None, null=True)),
+                ("honour_until", models.DateTimeField(default=None, null=True)),
+                ("finished_at", models.DateTimeField(default=None, null=True)),
+                (
+                    "payment",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="payments.payment"
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='OrderEvent',
+            name="OrderEvent",
             fields=[
-                ('pgh_id', models.AutoField(primary_key=True, serialize=False)),
-                ('pgh_created_at', models.DateTimeField(auto_now_add=True)),
-                ('pgh_label', models.TextField(help_text='The event label.')),
-                ('status', models.CharField(choices=[('pending', 'In progress'), ('completed', 'Completed'), ('failed', 'Not completed'), ('expired', 'Expired'), ('paid_late', 'Paid late'), ('refunded', 'Refunded'), ('rebought', 'Bought anew'), ('reversed', 'Reversed')], default='pending', max_length=10)),
-                ('failure_code', models.CharField(blank=True, default='', max_length=40)),
-                ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
-                ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='status_failure_code_events', to='trading.order')),
+                ("pgh_id", models.AutoField(primary_key=True, serialize=False)),
+                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
+                ("pgh_label", models.TextField(help_text="The event label.")),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("pending", "In progress"),
+                            ("completed", "Completed"),
+                            ("failed", "Not completed"),
+                            ("expired", "Expired"),
+                            ("paid_late", "Paid late"),
+                            ("refunded", "Refunded"),
+                            ("rebought", "Bought anew"),
+                            ("reversed", "Reversed"),
+                        ],
+                        default="pending",
+                        max_length=10,
+                    ),
+                ),
+                ("failure_code", models.CharField(blank=True, default="", max_length=40)),
+                (
+                    "pgh_context",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="pghistory.context",
+                    ),
+                ),
+                (
+                    "pgh_obj",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="status_failure_code_events",
+                        to="trading.order",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.CreateModel(
-            name='Quote',
+            name="Quote",
             fields=[
-                ('side', models.CharField(choices=[('buy', 'Buy'), ('sell', 'Sell')], max_length=4)),
-                ('grams', models.DecimalField(decimal_places=6, max_digits=18)),
-                ('total_kes', models.DecimalField(decimal_places=2, max_digits=20)),
-                ('price_per_gram', models.DecimalField(decimal_places=2, max_digits=18)),
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('phone_sealed', models.TextField()),
-                ('everything', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField(db_default=goldwallet.clock.Now(), editable=False)),
-                ('expires_at', models.DateTimeField()),
-                ('used_at', models.DateTimeField(default=None, null=True)),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("side", models.CharField(choices=[("buy", "Buy"), ("sell", "Sell")], max_length=4)),
+                ("grams", models.DecimalField(decimal_places=6, max_digits=18)),
+                ("total_kes", models.DecimalField(decimal_places=2, max_digits=20)),
+                ("price_per_gram", models.DecimalField(decimal_places=2, max_digits=18)),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                ("phone_sealed", models.TextField()),
+                ("everything", models.BooleanField(default=False)),
+                ("created_at", models.DateTimeField(db_default=goldwallet.clock.Now(), editable=False)),
+                ("expires_at", models.DateTimeField()),
+                ("used_at", models.DateTimeField(default=None, null=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='order',
-            name='quote',
-            field=models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='order', to='trading.quote'),
+            model_name="order",
+            name="quote",
+            field=models.OneToOneField(
+                on_delete=django.db.models.deletion.PROTECT, related_name="order", to="trading.quote"
+            ),
         ),
         migrations.AddIndex(
-            model_name='quote',
-            index=models.Index(condition=models.Q(('used_at', None)), fields=['user', 'expires_at'], name='quote_open'),
+            model_name="quote",
+            index=models.Index(
+                condition=models.Q(("used_at", None)), fields=["user", "expires_at"], name="quote_open"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='quote',
-            constraint=models.CheckConstraint(condition=models.Q(('side__in', ['buy', 'sell'])), name='quote_side_known'),
+            model_name="quote",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("side__in", ["buy", "sell"])), name="quote_side_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='quote',
-            constraint=models.CheckConstraint(condition=models.Q(('grams__gt', 0), ('price_per_gram__gt', 0), ('total_kes__gt', 0)), name='quote_amounts_positive'),
+            model_name="quote",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("grams__gt", 0), ("price_per_gram__gt", 0), ("total_kes__gt", 0)),
+                name="quote_amounts_positive",
+            ),
         ),
         migrations.AddIndex(
-            model_name='order',
-            index=models.Index(fields=['user', '-created_at', '-id'], name='order_of_user'),
+            model_name="order",
+            index=models.Index(fields=["user", "-created_at", "-id"], name="order_of_user"),
         ),
         migrations.AddIndex(
-            model_name='order',
-            index=models.Index(fields=['-created_at', '-id'], name='order_newest'),
+            model_name="order",
+            index=models.Index(fields=["-created_at", "-id"], name="order_newest"),
         ),
         migrations.AddIndex(
-            model_name='order',
-            index=models.Index(condition=models.Q(('side', 'buy'), ('status', 'pending')), fields=['expires_at'], name='order_expiring'),
+            model_name="order",
+            index=models.Index(
+                condition=models.Q(("side", "buy"), ("status", "pending")),
+                fields=["expires_at"],
+                name="order_expiring",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('side__in', ['buy', 'sell'])), name='order_side_known'),
+            model_name="order",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("side__in", ["buy", "sell"])), name="order_side_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['pending', 'completed', 'failed', 'expired', 'paid_late', 'refunded', 'rebought', 'reversed'])), name='order_status_known'),
+            model_name="order",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "status__in",
+                        [
+                            "pending",
+                            "completed",
+                            "failed",
+                            "expired",
+                            "paid_late",
+                            "refunded",
+                            "rebought",
+                            "reversed",
+                        ],
+                    )
+                ),
+                name="order_status_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('grams__gt', 0), ('price_per_gram__gt', 0), ('total_kes__gt', 0)), name='order_amounts_positive'),
+            model_name="order",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("grams__gt", 0), ("price_per_gram__gt", 0), ("total_kes__gt", 0)),
+                name="order_amounts_positive",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('side', 'buy'), ('total_kes__gte', django.db.models.expressions.CombinedExpression(models.F('grams'), '*', models.F('price_per_gram')))), models.Q(('side', 'sell'), ('total_kes__lte', django.db.models.expressions.CombinedExpression(models.F('grams'), '*', models.F('price_per_gram')))), _connector='OR'), name='order_rounds_for_the_house'),
+            model_name="order",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("side", "buy"),
+                        (
+                            "total_kes__gte",
+                            django.db.models.expressions.CombinedExpression(
+                                models.F("grams"), "*", models.F("price_per_gram")
+                            ),
+                        ),
+                    ),
+                    models.Q(
+                        ("side", "sell"),
+                        (
+                            "total_kes__lte",
+                            django.db.models.expressions.CombinedExpression(
+                                models.F("grams"), "*", models.F("price_per_gram")
+                            ),
+                        ),
+                    ),
+                    _connector="OR",
+                ),
+                name="order_rounds_for_the_house",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('side', 'sell'), models.Q(('expires_at__isnull', False), ('honour_until__isnull', False)), _connector='OR'), name='order_buy_has_deadlines'),
+            model_name="order",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("side", "sell"),
+                    models.Q(("expires_at__isnull", False), ("honour_until__isnull", False)),
+                    _connector="OR",
+                ),
+                name="order_buy_has_deadlines",
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='order',
-            trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."status" IS DISTINCT FROM (NEW."status"))', func='INSERT INTO "trading_orderevent" ("failure_code", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "status") VALUES (NEW."failure_code", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."status"); RETURN NULL;', hash='cee0f6ed74cdb48c846cef707af63f9b9894fba4', operation='UPDATE', pgid='pgtrigger_update_update_fe61c', table='trading_order', when='AFTER')),
+            model_name="order",
+            trigger=pgtrigger.compiler.Trigger(
+                name="update_update",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition='WHEN (OLD."status" IS DISTINCT FROM (NEW."status"))',
+                    func='INSERT INTO "trading_orderevent" ("failure_code", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "status") VALUES (NEW."failure_code", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."status"); RETURN NULL;',
+                    hash="cee0f6ed74cdb48c846cef707af63f9b9894fba4",
+                    operation="UPDATE",
+                    pgid="pgtrigger_update_update_fe61c",
+                    table="trading_order",
+                    when="AFTER",
+                ),
+            ),
         ),
     ]

@@ -94,7 +94,7 @@ def _check_prompts(use: DayUse) -> None:
         )
 
 
-# --- how it ends -----------------------------------------------------------------------------------------------------
+# --- how it ends ----------------------------------------------------------------------------------
 
 _COMPLETE = """
 UPDATE trading_order SET status = 'completed', finished_at = wallet_now()
@@ -183,7 +183,9 @@ def order_expire(order_id: uuid.UUID) -> bool:
         payment = payment_lock(payment_id)
         order = Order.objects.select_for_update().get(pk=order_id)
         due = Order.objects.filter(pk=order_id, status=Status.PENDING, side=Side.BUY, expires_at__lte=Now())
-        if not due.exists() or not move(order, Status.EXPIRED, moves=MOVES, field="status", finished_at=Now()):
+        if not due.exists() or not move(
+            order, Status.EXPIRED, moves=MOVES, field="status", finished_at=Now()
+        ):
             return False
         payment_cancel_unsent(payment)
         agreeing.order_mail("expired", order=order, payment=payment)

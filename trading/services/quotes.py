@@ -107,8 +107,12 @@ def _quote(
 ) -> Quote:
     number = phones.normalise(phone)
     check_day_limit(kyc_status=user.kyc_status, used_today=day_use(user_id=user.pk).kes, amount=deal.kes)
-    if Quote.objects.filter(user=user, used_at=None, expires_at__gt=Now()).count() >= threshold("quote_open_max"):
-        raise Refused("You have asked for many prices at once. Wait a minute, then go on.", code="quotes", status=429)
+    if Quote.objects.filter(user=user, used_at=None, expires_at__gt=Now()).count() >= threshold(
+        "quote_open_max"
+    ):
+        raise Refused(
+            "You have asked for many prices at once. Wait a minute, then go on.", code="quotes", status=429
+        )
     quote = Quote(
         user=user,
         side=side,
@@ -141,7 +145,9 @@ def quote_consume(*, quote_id: uuid.UUID, user_id: uuid.UUID, side: Side) -> Quo
         return Quote.from_db("default", _COLUMNS, row)
     found = Quote.objects.filter(pk=quote_id, user_id=user_id, side=side).values("used_at").first()
     if found is None:
-        raise Refused("We do not find this price. Please ask for a new one.", code="quote_unknown", status=404)
+        raise Refused(
+            "We do not find this price. Please ask for a new one.", code="quote_unknown", status=404
+        )
     if found["used_at"]:
         raise Conflict("You have confirmed this price already. It is good for one order.", code="quote_used")
     raise Conflict("This price has run out. Please ask for a new one.", code="quote_expired")

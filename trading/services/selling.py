@@ -99,4 +99,3 @@ def _end(payment: Payment, status: Status, **changes: str) -> Order:
     if not move(order, status, moves=MOVES, field="status", finished_at=Now(), **changes):
         raise RuntimeError(f"sale {order.pk} is {order.status} and its payout ended again")
     return order
-

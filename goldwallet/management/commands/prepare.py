@@ -11,6 +11,8 @@ class Command(BaseCommand):
     help = "Migrate, make the cache table and, in demo mode, the demo's people, gold and prices."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        # WhiteNoise warns at every start about a folder that is not there; the demo collects nothing into it.
+        settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
         call_command("migrate", interactive=False, verbosity=0)
         call_command("createcachetable", verbosity=0)
         if settings.DEMO:
