@@ -1,7 +1,8 @@
 """Logs: structlog over the standard library. One JSON object a line in production, readable text in the demo.
 
-Everything that is logged, by us or by a library, passes `mask` last: phones, e-mail addresses, passwords, bearer
-tokens and the keys inside callback addresses do not reach a line. Write lines that need no mask all the same.
+Everything that is logged, by us or by a library, passes `mask` last: phones, e-mail addresses, passwords,
+bearer tokens and the keys inside callback addresses do not reach a line. Write lines that need no mask all
+the same.
 """
 
 import logging

@@ -15,7 +15,8 @@ type Handler = Callable[[HttpRequest], HttpResponse]
 
 log = structlog.get_logger("goldwallet.access")
 
-# What a proxy in front of us may hand over as the request's id. Anything else is not repeated, in no log and no header.
+# What a proxy in front of us may hand over as the request's id. Anything else is not repeated, in no log and
+# no header.
 _SANE_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
 # Parts of a path that open something for whoever knows them.
 _SECRET_PARTS = frozenset({"token", "key", "uidb36", "uidb64", "secret"})
@@ -48,12 +49,12 @@ class RequestIdMiddleware:
 
 
 def shown_path(request: HttpRequest) -> str:
-    """The path without its query and without the parts that are keys (a callback's token, a password reset's)."""
+    """The path without its query and without the parts that are keys (of a callback, of a password reset)."""
     path = request.path
     match = request.resolver_match
-    for name, value in (match.captured_kwargs or {}).items() if match else ():
-        if name in _SECRET_PARTS:
-            path = path.replace(f"/{value}", "/***")
+    keys = [str(value) for name, value in match.kwargs.items() if name in _SECRET_PARTS] if match else []
+    for key in sorted(keys, key=len, reverse=True):  # a short one may stand within a long one
+        path = "***".join(path.rsplit(key, 1))
     return path[:_LONGEST_PATH]
 
 
