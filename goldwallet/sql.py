@@ -1,7 +1,8 @@
 """Lean inserts for the hot services.
 
-The ORM spends most of a small insert's time in building the same SQL again (speed.md: about 65%). `insert` builds it
-once per model and set of columns; values still pass through the model's fields, so that types and defaults are the ORM's.
+The ORM spends most of a small insert's time in building the same SQL again (speed.md: about 65%). `insert` builds
+it once per model and set of columns; values still pass through the model's fields, so that types and defaults are
+the ORM's.
 """
 
 from collections.abc import Sequence

@@ -7,6 +7,7 @@ call. What a kill leaves behind is a row that `payments_due` finds.
 
 import random
 import uuid
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F
@@ -24,6 +25,8 @@ _SENDING_SECONDS = 60
 _RETRY_SECONDS = 20
 #: When to ask about a payment: by the number of questions that were asked already.
 _ASK_SECONDS = (10, 10, 15, 20, 30, 60, 120, 300)
+#: After a callback a question that got no clear answer is asked again so soon, so often (daraja.md section 3).
+_CONFIRM_SECONDS, _CONFIRM_TRIES = 2, 4
 #: After so many questions without an answer a person should look (about an hour).
 _ASKS_BEFORE_STAFF = 16
 
@@ -116,7 +119,7 @@ def _record(payment: Payment, exchange: Exchange, answer: Answer) -> None:
     if answer.outcome == Outcome.ACCEPTED:
         # From SENDING, or from UNKNOWN when the sweep thought that we had died. Never backwards from an end: the
         # callback may have been faster than this answer (faults.md P02).
-        changes = {**ids, "due_at": after(_ASK_SECONDS[0]), "tries": 0}
+        changes: dict[str, Any] = {**ids, "due_at": after(_ASK_SECONDS[0]), "tries": 0}
         if not move(payment, State.PENDING, moves=MOVES, **changes):
             Payment.objects.filter(pk=payment.pk).update(**ids)
     elif answer.outcome == Outcome.NOT_EXECUTED:
@@ -165,8 +168,17 @@ def _ask_collect(payment: Payment, hints: inbox.Hints) -> None:
     elif report.fate == Fate.FAILED:
         payment_settle(payment_id=payment.pk, paid=False, code=report.code, exchange=exchange)
         inbox.handled(hints)
+    elif hints.fresh and not _asked_often(payment, hints):
+        # Somebody claims that it ended, and the provider is only slow or stumbled: ask again soon.
+        look_soon(payment.pk, seconds=_CONFIRM_SECONDS)
     else:
         _ask_later(payment)
+
+
+def _asked_often(payment: Payment, hints: inbox.Hints) -> bool:
+    since = max(callback.received_at for callback in hints.callbacks)
+    asked = Exchange.objects.filter(payment=payment, kind=Kind.COLLECT_REPORT, created_at__gte=since)
+    return asked.count() > _CONFIRM_TRIES
 
 
 def _ask_payout(payment: Payment, hints: inbox.Hints) -> None:

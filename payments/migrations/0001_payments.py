@@ -12,166 +12,357 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('goldwallet', '0001_clock'),
-        ('pghistory', '0007_auto_20250421_0444'),
+        ("goldwallet", "0001_clock"),
+        ("pghistory", "0007_auto_20250421_0444"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Exchange',
+            name="Exchange",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('collect', 'Prompt'), ('collect_report', 'Question about a prompt'), ('pay_out', 'Payout'), ('pay_out_ask', 'Question about a payout')], max_length=20)),
-                ('token', models.CharField(default=None, max_length=32, null=True, unique=True)),
-                ('outcome', models.CharField(blank=True, default='', max_length=20)),
-                ('http_status', models.PositiveSmallIntegerField(default=None, null=True)),
-                ('code', models.CharField(blank=True, default='', max_length=40)),
-                ('text', models.CharField(blank=True, default='', max_length=300)),
-                ('request_id', models.CharField(blank=True, default='', max_length=64)),
-                ('body_sealed', models.TextField(blank=True, default='')),
-                ('created_at', models.DateTimeField(db_default=goldwallet.clock.Now(), editable=False)),
-                ('answered_at', models.DateTimeField(default=None, null=True)),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("collect", "Prompt"),
+                            ("collect_report", "Question about a prompt"),
+                            ("pay_out", "Payout"),
+                            ("pay_out_ask", "Question about a payout"),
+                        ],
+                        max_length=20,
+                    ),
+                ),
+                ("token", models.CharField(default=None, max_length=32, null=True, unique=True)),
+                ("outcome", models.CharField(blank=True, default="", max_length=20)),
+                ("http_status", models.PositiveSmallIntegerField(default=None, null=True)),
+                ("code", models.CharField(blank=True, default="", max_length=40)),
+                ("text", models.CharField(blank=True, default="", max_length=300)),
+                ("request_id", models.CharField(blank=True, default="", max_length=64)),
+                ("body_sealed", models.TextField(blank=True, default="")),
+                ("created_at", models.DateTimeField(db_default=goldwallet.clock.Now(), editable=False)),
+                ("answered_at", models.DateTimeField(default=None, null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='RailToken',
+            name="RailToken",
             fields=[
-                ('method', models.CharField(max_length=20, primary_key=True, serialize=False)),
-                ('token_sealed', models.TextField(blank=True, default='')),
-                ('minted_at', models.DateTimeField(default=None, null=True)),
-                ('expires_at', models.DateTimeField(default=None, null=True)),
-                ('renewing_until', models.DateTimeField(default=None, null=True)),
+                ("method", models.CharField(max_length=20, primary_key=True, serialize=False)),
+                ("token_sealed", models.TextField(blank=True, default="")),
+                ("minted_at", models.DateTimeField(default=None, null=True)),
+                ("expires_at", models.DateTimeField(default=None, null=True)),
+                ("renewing_until", models.DateTimeField(default=None, null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Callback',
+            name="Callback",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(max_length=20)),
-                ('from_address', models.GenericIPAddressField(default=None, null=True)),
-                ('body_sealed', models.TextField(blank=True, default='')),
-                ('received_at', models.DateTimeField(db_default=goldwallet.clock.Now(), editable=False)),
-                ('handled_at', models.DateTimeField(default=None, null=True)),
-                ('exchange', models.ForeignKey(default=None, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='callbacks', to='payments.exchange')),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                ("kind", models.CharField(max_length=20)),
+                ("from_address", models.GenericIPAddressField(default=None, null=True)),
+                ("body_sealed", models.TextField(blank=True, default="")),
+                ("received_at", models.DateTimeField(db_default=goldwallet.clock.Now(), editable=False)),
+                ("handled_at", models.DateTimeField(default=None, null=True)),
+                (
+                    "exchange",
+                    models.ForeignKey(
+                        default=None,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="callbacks",
+                        to="payments.exchange",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Payment',
+            name="Payment",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('direction', models.CharField(choices=[('in', 'In'), ('out', 'Out')], max_length=3)),
-                ('purpose', models.CharField(max_length=20)),
-                ('method', models.CharField(default='daraja', max_length=20)),
-                ('amount', models.DecimalField(decimal_places=2, max_digits=20)),
-                ('phone_sealed', models.TextField()),
-                ('phone_lookup', models.CharField(max_length=64)),
-                ('reference', models.CharField(max_length=12, unique=True)),
-                ('token', models.CharField(default=payments.models.new_token, max_length=32, unique=True)),
-                ('state', models.CharField(choices=[('created', 'Prepared'), ('awaiting_approval', 'Waits for staff'), ('sending', 'Being sent'), ('pending', 'With M-Pesa'), ('unknown', 'Checking'), ('succeeded', 'Paid'), ('failed', 'Not paid'), ('cancelled', 'Cancelled'), ('reversed', 'Reversed')], default='created', max_length=20)),
-                ('request_id', models.CharField(blank=True, default='', max_length=64)),
-                ('merchant_request_id', models.CharField(blank=True, default='', max_length=64)),
-                ('receipt', models.CharField(default=None, max_length=20, null=True, unique=True)),
-                ('failure_code', models.CharField(blank=True, default='', max_length=40)),
-                ('note', models.CharField(blank=True, default='', max_length=300)),
-                ('attention', models.BooleanField(default=False)),
-                ('created_at', models.DateTimeField(db_default=goldwallet.clock.Now(), editable=False)),
-                ('expires_at', models.DateTimeField(default=None, null=True)),
-                ('sent_at', models.DateTimeField(default=None, null=True)),
-                ('ended_at', models.DateTimeField(default=None, null=True)),
-                ('due_at', models.DateTimeField(db_default=goldwallet.clock.Now(), null=True)),
-                ('tries', models.PositiveSmallIntegerField(default=0)),
-                ('decided_by', models.ForeignKey(default=None, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('evidence_callback', models.ForeignKey(default=None, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='payments.callback')),
-                ('evidence_exchange', models.ForeignKey(default=None, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='payments.exchange')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                ("direction", models.CharField(choices=[("in", "In"), ("out", "Out")], max_length=3)),
+                ("purpose", models.CharField(max_length=20)),
+                ("method", models.CharField(default="daraja", max_length=20)),
+                ("amount", models.DecimalField(decimal_places=2, max_digits=20)),
+                ("phone_sealed", models.TextField()),
+                ("phone_lookup", models.CharField(max_length=64)),
+                ("reference", models.CharField(max_length=12, unique=True)),
+                ("token", models.CharField(default=payments.models.new_token, max_length=32, unique=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("created", "Prepared"),
+                            ("awaiting_approval", "Waits for staff"),
+                            ("sending", "Being sent"),
+                            ("pending", "With M-Pesa"),
+                            ("unknown", "Checking"),
+                            ("succeeded", "Paid"),
+                            ("failed", "Not paid"),
+                            ("cancelled", "Cancelled"),
+                            ("reversed", "Reversed"),
+                        ],
+                        default="created",
+                        max_length=20,
+                    ),
+                ),
+                ("request_id", models.CharField(blank=True, default="", max_length=64)),
+                ("merchant_request_id", models.CharField(blank=True, default="", max_length=64)),
+                ("receipt", models.CharField(default=None, max_length=20, null=True, unique=True)),
+                ("failure_code", models.CharField(blank=True, default="", max_length=40)),
+                ("note", models.CharField(blank=True, default="", max_length=300)),
+                ("attention", models.BooleanField(default=False)),
+                ("created_at", models.DateTimeField(db_default=goldwallet.clock.Now(), editable=False)),
+                ("expires_at", models.DateTimeField(default=None, null=True)),
+                ("sent_at", models.DateTimeField(default=None, null=True)),
+                ("ended_at", models.DateTimeField(default=None, null=True)),
+                ("due_at", models.DateTimeField(db_default=goldwallet.clock.Now(), null=True)),
+                ("tries", models.PositiveSmallIntegerField(default=0)),
+                (
+                    "decided_by",
+                    models.ForeignKey(
+                        default=None,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "evidence_callback",
+                    models.ForeignKey(
+                        default=None,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="payments.callback",
+                    ),
+                ),
+                (
+                    "evidence_exchange",
+                    models.ForeignKey(
+                        default=None,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="payments.exchange",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.AddField(
-            model_name='exchange',
-            name='payment',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='exchanges', to='payments.payment'),
+            model_name="exchange",
+            name="payment",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="exchanges", to="payments.payment"
+            ),
         ),
         migrations.AddField(
-            model_name='callback',
-            name='payment',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='callbacks', to='payments.payment'),
+            model_name="callback",
+            name="payment",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT, related_name="callbacks", to="payments.payment"
+            ),
         ),
         migrations.CreateModel(
-            name='PaymentEvent',
+            name="PaymentEvent",
             fields=[
-                ('pgh_id', models.AutoField(primary_key=True, serialize=False)),
-                ('pgh_created_at', models.DateTimeField(auto_now_add=True)),
-                ('pgh_label', models.TextField(help_text='The event label.')),
-                ('state', models.CharField(choices=[('created', 'Prepared'), ('awaiting_approval', 'Waits for staff'), ('sending', 'Being sent'), ('pending', 'With M-Pesa'), ('unknown', 'Checking'), ('succeeded', 'Paid'), ('failed', 'Not paid'), ('cancelled', 'Cancelled'), ('reversed', 'Reversed')], default='created', max_length=20)),
-                ('receipt', models.CharField(default=None, max_length=20, null=True)),
-                ('failure_code', models.CharField(blank=True, default='', max_length=40)),
-                ('note', models.CharField(blank=True, default='', max_length=300)),
-                ('pgh_context', models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='pghistory.context')),
-                ('pgh_obj', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.DO_NOTHING, related_name='state_receipt_failure_code_note_events', to='payments.payment')),
+                ("pgh_id", models.AutoField(primary_key=True, serialize=False)),
+                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
+                ("pgh_label", models.TextField(help_text="The event label.")),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("created", "Prepared"),
+                            ("awaiting_approval", "Waits for staff"),
+                            ("sending", "Being sent"),
+                            ("pending", "With M-Pesa"),
+                            ("unknown", "Checking"),
+                            ("succeeded", "Paid"),
+                            ("failed", "Not paid"),
+                            ("cancelled", "Cancelled"),
+                            ("reversed", "Reversed"),
+                        ],
+                        default="created",
+                        max_length=20,
+                    ),
+                ),
+                ("receipt", models.CharField(default=None, max_length=20, null=True)),
+                ("failure_code", models.CharField(blank=True, default="", max_length=40)),
+                ("note", models.CharField(blank=True, default="", max_length=300)),
+                (
+                    "pgh_context",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="pghistory.context",
+                    ),
+                ),
+                (
+                    "pgh_obj",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="state_receipt_failure_code_note_events",
+                        to="payments.payment",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
+                "abstract": False,
             },
         ),
         migrations.AddIndex(
-            model_name='payment',
-            index=models.Index(condition=models.Q(('due_at__isnull', False)), fields=['due_at'], name='payment_due'),
+            model_name="payment",
+            index=models.Index(
+                condition=models.Q(("due_at__isnull", False)), fields=["due_at"], name="payment_due"
+            ),
         ),
         migrations.AddIndex(
-            model_name='payment',
-            index=models.Index(fields=['phone_lookup', 'created_at'], name='payment_phone'),
+            model_name="payment",
+            index=models.Index(fields=["phone_lookup", "created_at"], name="payment_phone"),
         ),
         migrations.AddIndex(
-            model_name='payment',
-            index=models.Index(fields=['user', 'created_at'], name='payment_user'),
+            model_name="payment",
+            index=models.Index(fields=["user", "created_at"], name="payment_user"),
         ),
         migrations.AddIndex(
-            model_name='payment',
-            index=models.Index(condition=models.Q(('state__in', ['awaiting_approval', 'unknown']), ('attention', True), _connector='OR'), fields=['created_at'], name='payment_waiting'),
+            model_name="payment",
+            index=models.Index(
+                condition=models.Q(
+                    ("state__in", ["awaiting_approval", "unknown"]), ("attention", True), _connector="OR"
+                ),
+                fields=["created_at"],
+                name="payment_waiting",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='payment_amount_positive'),
+            model_name="payment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("amount__gt", 0)), name="payment_amount_positive"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(('amount', django.db.models.expressions.CombinedExpression(models.F('amount'), '-', django.db.models.expressions.CombinedExpression(models.F('amount'), '%%', models.Value(1))))), name='payment_amount_whole_shillings'),
+            model_name="payment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "amount",
+                        django.db.models.expressions.CombinedExpression(
+                            models.F("amount"),
+                            "-",
+                            django.db.models.expressions.CombinedExpression(
+                                models.F("amount"), "%%", models.Value(1)
+                            ),
+                        ),
+                    )
+                ),
+                name="payment_amount_whole_shillings",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(('direction__in', ['in', 'out'])), name='payment_direction_known'),
+            model_name="payment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("direction__in", ["in", "out"])), name="payment_direction_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['created', 'awaiting_approval', 'sending', 'pending', 'unknown', 'succeeded', 'failed', 'cancelled', 'reversed'])), name='payment_state_known'),
+            model_name="payment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "state__in",
+                        [
+                            "created",
+                            "awaiting_approval",
+                            "sending",
+                            "pending",
+                            "unknown",
+                            "succeeded",
+                            "failed",
+                            "cancelled",
+                            "reversed",
+                        ],
+                    )
+                ),
+                name="payment_state_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'awaiting_approval'), _negated=True), ('direction', 'out'), _connector='OR'), name='payment_approval_for_payouts'),
+            model_name="payment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", "awaiting_approval"), _negated=True),
+                    ("direction", "out"),
+                    _connector="OR",
+                ),
+                name="payment_approval_for_payouts",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='payment',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'failed'), _negated=True), ('evidence_exchange__isnull', False), ('evidence_callback__isnull', False), _connector='OR'), name='payment_failure_has_evidence'),
+            model_name="payment",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", "failed"), _negated=True),
+                    ("evidence_exchange__isnull", False),
+                    ("evidence_callback__isnull", False),
+                    _connector="OR",
+                ),
+                name="payment_failure_has_evidence",
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='payment',
-            trigger=pgtrigger.compiler.Trigger(name='update_update', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."note" IS DISTINCT FROM (NEW."note") OR OLD."state" IS DISTINCT FROM (NEW."state"))', func='INSERT INTO "payments_paymentevent" ("failure_code", "note", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "receipt", "state") VALUES (NEW."failure_code", NEW."note", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."receipt", NEW."state"); RETURN NULL;', hash='ef2adf45d82eb116f7839ead6ea83f2c0807c847', operation='UPDATE', pgid='pgtrigger_update_update_dd546', table='payments_payment', when='AFTER')),
+            model_name="payment",
+            trigger=pgtrigger.compiler.Trigger(
+                name="update_update",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition='WHEN (OLD."note" IS DISTINCT FROM (NEW."note") OR OLD."state" IS DISTINCT FROM (NEW."state"))',
+                    func='INSERT INTO "payments_paymentevent" ("failure_code", "note", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "receipt", "state") VALUES (NEW."failure_code", NEW."note", _pgh_attach_context(), NOW(), \'update\', NEW."id", NEW."receipt", NEW."state"); RETURN NULL;',
+                    hash="ef2adf45d82eb116f7839ead6ea83f2c0807c847",
+                    operation="UPDATE",
+                    pgid="pgtrigger_update_update_dd546",
+                    table="payments_payment",
+                    when="AFTER",
+                ),
+            ),
         ),
         migrations.AddIndex(
-            model_name='exchange',
-            index=models.Index(fields=['payment', 'created_at'], name='exchange_payment'),
+            model_name="exchange",
+            index=models.Index(fields=["payment", "created_at"], name="exchange_payment"),
         ),
         migrations.AddIndex(
-            model_name='callback',
-            index=models.Index(fields=['payment', 'received_at'], name='callback_payment'),
+            model_name="callback",
+            index=models.Index(fields=["payment", "received_at"], name="callback_payment"),
         ),
         migrations.AddIndex(
-            model_name='callback',
-            index=models.Index(condition=models.Q(('handled_at__isnull', True)), fields=['received_at'], name='callback_unhandled'),
+            model_name="callback",
+            index=models.Index(
+                condition=models.Q(("handled_at__isnull", True)),
+                fields=["received_at"],
+                name="callback_unhandled",
+            ),
         ),
     ]
