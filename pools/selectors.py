@@ -1,18 +1,27 @@
 """Every read of the pools that is more than a get."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any, NamedTuple
 from uuid import UUID
 
+from django.apps import apps
 from django.db import connection
-from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models import F, QuerySet
 
+from accounts.models import User
 from goldwallet.clock import Now, now
-from ledger import chart
-from ledger.selectors import balances
-from pools.models import Allocation, AllocationState, Bar, BarStatus, Pool, Price
+from goldwallet.money import show_grams
+from pools.models import (
+    Bar,
+    Movement,
+    MovementKind,
+    Pool,
+    PoolStatus,
+    Price,
+)
 
 ZERO = Decimal(0)
 
@@ -61,6 +70,15 @@ def prices_page(*, before: int | None = None, limit: int = 50) -> list[Price]:
     return list(prices.filter(id__lt=before)[:limit] if before else prices[:limit])
 
 
+def price_standing(price: Price, current: Price | None, moment: dt.datetime) -> tuple[str, str]:
+    """Tone and word for a pair in the list of all: in force, scheduled, or past."""
+    if current is not None and price.pk == current.pk:
+        return "done", "In force"
+    if price.effective_from > moment:
+        return "next", "Scheduled"
+    return "ended", "Past"
+
+
 # --- what can be bought ---------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class OpenPool:
@@ -70,8 +88,8 @@ class OpenPool:
     available: Decimal
 
 
-# Read on every buy. The one place outside the ledger that reads its table; the code is spelt as
-# ledger.chart spells it, and a test holds this statement against the ORM and the chart.
+# Read on every buy. This and _FIGURES alone read the ledger's table from outside; they spell codes as
+# ledger.chart does, and tests hold them against it and the ORM.
 _OPEN = """
 SELECT p.id, coalesce(a.balance, 0)
 FROM pools_pool p
@@ -112,38 +130,111 @@ class PoolFigures:
         return self.fine - self.available - self.reserved - self.sold
 
 
+# One statement, so that all figures are of one moment: read one after the other, they differ while people buy.
+_FIGURES = """
+SELECT p.id, bars.number, bars.fine, -coalesce(vault.balance, 0), coalesce(available.balance, 0),
+       promised.reserved, promised.sold
+FROM pools_pool p
+LEFT JOIN ledger_account vault ON vault.code = 'pool:' || p.id::text || ':vault'
+LEFT JOIN ledger_account available ON available.code = 'pool:' || p.id::text || ':available'
+CROSS JOIN LATERAL (
+    SELECT count(*) AS number, coalesce(sum(fine_grams), 0) AS fine
+    FROM pools_bar WHERE pool_id = p.id AND status = 'active'
+) bars
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(grams) FILTER (WHERE state = 'reserved'), 0) AS reserved,
+           coalesce(sum(grams - returned) FILTER (WHERE state = 'sold'), 0) AS sold
+    FROM pools_allocation WHERE pool_id = p.id AND state <> 'released'
+) promised
+WHERE %(pool)s::uuid IS NULL OR p.id = %(pool)s
+ORDER BY p.priority, p.created_at, p.id
+"""
+
+
 def pools_with_figures(pool_id: UUID | None = None) -> list[PoolFigures]:
-    """Every pool in the admin's order (or one), with what stands in the vault, in the ledger and in the
-    allocations.
-    """
-    pools = list(Pool.objects.filter(pk=pool_id) if pool_id else Pool.objects.all())
-    pools.sort(key=lambda pool: (pool.priority, pool.created_at, pool.pk))
-    ids = [pool.pk for pool in pools]
-    in_vault = Bar.objects.filter(pool__in=ids, status=BarStatus.ACTIVE).values("pool")
-    bars: Mapping[UUID, tuple[int, Decimal]] = {
-        row["pool"]: (row["count"], row["fine"])
-        for row in in_vault.annotate(count=Count("id"), fine=Sum("fine_grams"))
-    }
-    promised = {
-        row["pool"]: row
-        for row in Allocation.objects.filter(pool__in=ids)
-        .exclude(state=AllocationState.RELEASED)
-        .values("pool")
-        .annotate(
-            reserved=Sum("grams", filter=Q(state=AllocationState.RESERVED), default=ZERO),
-            sold=Sum(F("grams") - F("returned"), filter=Q(state=AllocationState.SOLD), default=ZERO),
+    """Every pool in the admin's order (or one): what lies in the vault, and what ledger and allocations say."""
+    with connection.cursor() as cursor:
+        cursor.execute(_FIGURES, {"pool": pool_id})
+        rows = cursor.fetchall()
+    pools = Pool.objects.in_bulk([row[0] for row in rows])
+    return [PoolFigures(pools[row[0]], *row[1:]) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The same grams over all pools."""
+
+    fine: Decimal
+    available: Decimal
+    reserved: Decimal
+    sold: Decimal
+    difference: Decimal
+
+
+def total_of(rows: Sequence[PoolFigures]) -> Totals:
+    """The sums under the list of pools."""
+    return Totals(
+        *(
+            sum((getattr(row, name) for row in rows), ZERO)
+            for name in ("fine", "available", "reserved", "sold", "difference")
         )
-    }
-    book = balances([code for pool in ids for code in (chart.pool_vault(pool), chart.pool_available(pool))])
-    return [
-        PoolFigures(
-            pool=pool,
-            bars=bars.get(pool.pk, (0, ZERO))[0],
-            fine=bars.get(pool.pk, (0, ZERO))[1],
-            issued=-book[chart.pool_vault(pool.pk).code],
-            available=book[chart.pool_available(pool.pk).code],
-            reserved=promised[pool.pk]["reserved"] if pool.pk in promised else ZERO,
-            sold=promised[pool.pk]["sold"] if pool.pk in promised else ZERO,
+    )
+
+
+def bars_of(pool_id: UUID, status: str = "") -> list[Bar]:
+    """A pool's bars by serial number: all, or those of one status."""
+    bars = Bar.objects.filter(pool=pool_id).select_related("created_by").order_by("serial")
+    return list(bars.filter(status=status) if status else bars)
+
+
+class Change(NamedTuple):
+    """What somebody did, in words for the desk."""
+
+    when: dt.datetime
+    who: str
+    what: str
+
+
+def pool_history(pool_id: UUID, *, limit: int = 50) -> list[Change]:
+    """Who changed the pool and moved its bars, newest first."""
+    moves = Movement.objects.filter(bar__pool=pool_id).select_related("bar", "created_by").order_by("-id")
+    changes = _pool_changes(pool_id) + [_moved(movement) for movement in moves[:limit]]
+    return sorted(changes, key=lambda change: change.when, reverse=True)[:limit]
+
+
+def _moved(movement: Movement) -> Change:
+    way = "came into" if movement.kind == MovementKind.ARRIVAL else "left"
+    what = f"Bar {movement.bar.serial} {way} the vault: {show_grams(movement.grams)}. {movement.note}"
+    return Change(movement.created_at, movement.created_by.email, what.strip())
+
+
+_SHOWN = {"name": "Name", "priority": "Order of sale", "status": "Status", "note": "Note"}
+
+
+def _pool_changes(pool_id: UUID) -> list[Change]:
+    """From the rows that the database's own trigger wrote, oldest first."""
+    recorded = apps.get_model("pools", "PoolEvent")._default_manager
+    events = list(recorded.filter(pgh_obj_id=pool_id).select_related("pgh_context").order_by("pgh_id"))
+    actors = [(event.pgh_context.metadata.get("user") if event.pgh_context else None) for event in events]
+    people = User.objects.in_bulk({UUID(actor) for actor in actors if actor})
+    changes = []
+    before = None
+    for event, actor in zip(events, actors, strict=True):
+        who = people[UUID(actor)].email if actor and UUID(actor) in people else ""
+        what = (
+            _difference(before, event) if before else f"The pool was made, with a purity of {event.purity:f}."
         )
-        for pool in pools
-    ]
+        changes.append(Change(event.pgh_created_at, who, what))
+        before = event
+    return changes
+
+
+def _difference(before: Any, after: Any) -> str:
+    parts = []
+    for field, label in _SHOWN.items():
+        old, new = getattr(before, field), getattr(after, field)
+        if field == "status":
+            old, new = PoolStatus(old).label, PoolStatus(new).label
+        if old != new:
+            parts.append(f"{label}: {old or 'nothing'} → {new or 'nothing'}.")
+    return " ".join(parts)

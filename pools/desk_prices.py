@@ -1,0 +1,81 @@
+"""The two prices at the desk."""
+
+import datetime as dt
+from decimal import Decimal
+from typing import cast
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from accounts.models import User
+from accounts.permissions import may_act, staff_page
+from controls.selectors import threshold
+from goldwallet.clock import now
+from goldwallet.errors import Refused
+from pools import selectors, services
+from pools.forms import PriceForm
+
+_CHART_DAYS = 90
+_PAGE = 50
+
+
+@require_http_methods(["GET", "POST"])
+@staff_page("pricing")
+def prices(request: HttpRequest) -> HttpResponse:
+    form = PriceForm(request.POST or None)
+    status = 200 if request.method == "GET" else 400
+    if request.method == "POST" and form.is_valid():
+        data = form.cleaned_data
+        try:
+            price = services.price_set(
+                buy=data["buy"],
+                sell=data["sell"],
+                effective_from=data["effective_from"],
+                reason=data["reason"],
+                confirmed=data["confirm"],
+                by=cast(User, request.user),
+            )
+        except Refused as refused:
+            form.add_error(None, refused.sentence)
+            form.asks_to_confirm = refused.code == "price_jump"
+            status = refused.status
+        else:
+            later = data["effective_from"] is not None
+            sentence = "The prices are scheduled." if later else "The new prices are in force."
+            messages.success(request, f"{sentence} {_pair(price.buy, price.sell)}")
+            return redirect("desk_prices")
+    return render(request, "pools/prices.html", _context(request, form), status=status)
+
+
+def _pair(buy: Decimal, sell: Decimal) -> str:
+    return f"People buy at KES {buy:,.2f} and sell at KES {sell:,.2f} a gram."
+
+
+def _context(request: HttpRequest, form: PriceForm) -> dict[str, object]:
+    moment = now()
+    current = selectors.current_price()
+    rows = selectors.prices_page(before=_before(request), limit=_PAGE + 1)
+    history = selectors.price_history(_CHART_DAYS)
+    return {
+        "form": form,
+        "price": current,
+        "old": current is not None and moment - current.effective_from > _max_age(),
+        "max_age_hours": threshold("price_max_age_hours"),
+        "scheduled": selectors.prices_scheduled(),
+        "history": [(price.effective_from, price.buy) for price in history],
+        "rows": [(price, selectors.price_standing(price, current, moment)) for price in rows[:_PAGE]],
+        "older_url": f"?before={rows[_PAGE - 1].pk}" if len(rows) > _PAGE else "",
+        "now": moment,
+        "may_act": may_act(cast(User, request.user), "pricing"),
+    }
+
+
+def _max_age() -> dt.timedelta:
+    return dt.timedelta(hours=float(threshold("price_max_age_hours")))
+
+
+def _before(request: HttpRequest) -> int | None:
+    asked = request.GET.get("before", "")
+    return int(asked) if asked.isascii() and asked.isdigit() and len(asked) < 19 else None

@@ -1,0 +1,247 @@
+"""Pools and bars at the desk: who may, what happens, and what a mistake changes (nothing)."""
+
+import re
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from accounts.tests.people import customer, signed_in, staff
+from ledger import chart
+from ledger.models import Entry
+from ledger.selectors import balance
+from ledger.services import Transfer, post
+from pools import services
+from pools.models import Bar, Movement, Pool
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def keeper():
+    return staff("vault")
+
+
+@pytest.fixture
+def desk(keeper) -> Client:
+    return signed_in(keeper)
+
+
+@pytest.fixture
+def pool(keeper) -> Pool:
+    return services.pool_create(name="Nairobi", purity=Decimal("999.9"), by=keeper)
+
+
+def text(response) -> str:
+    """What a reader sees, without tags."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode()))
+
+
+def bars(*rows: tuple[str, str, str], **more) -> dict[str, str]:
+    data = {"bars-TOTAL_FORMS": str(len(rows)), "bars-INITIAL_FORMS": "0", "key": uuid4().hex, "note": ""}
+    for number, (serial, gross, fineness) in enumerate(rows):
+        data |= {
+            f"bars-{number}-serial": serial,
+            f"bars-{number}-gross_grams": gross,
+            f"bars-{number}-fineness": fineness,
+            f"bars-{number}-refiner": "",
+        }
+    return data | more
+
+
+class TestWhoMay:
+    @pytest.fixture
+    def places(self, pool) -> list[str]:
+        return [
+            reverse("desk_pools"),
+            reverse("desk_pool_new"),
+            reverse("desk_pool", args=[pool.pk]),
+            reverse("desk_pool_edit", args=[pool.pk]),
+            reverse("desk_bars_add", args=[pool.pk]),
+        ]
+
+    def test_strangers_sign_in_first(self, client, places):
+        for url in places:
+            response = client.get(url)
+            assert response.status_code == 302 and response.url.startswith(reverse("account_login"))
+
+    def test_customers_and_other_roles_are_kept_out(self, places):
+        for person in (customer(), staff("pricing"), staff("reviewer")):
+            browser = signed_in(person)
+            assert {browser.get(url).status_code for url in places} == {403}
+
+    def test_auditor_and_administrator_read_and_change_nothing(self, places, pool):
+        for person in (staff("auditor"), staff("administrator")):
+            browser = signed_in(person)
+            for url in places:
+                page = browser.get(url)
+                assert page.status_code == 200
+                assert "button-next" not in page.content.decode()
+            posted = browser.post(places[3], {"name": "Mine", "priority": 1, "status": "closed", "note": ""})
+            assert posted.status_code == 403
+            assert (
+                browser.post(reverse("desk_bars_add", args=[pool.pk]), bars(("A1", "1", "1000"))).status_code
+                == 403
+            )
+        pool.refresh_from_db()
+        assert (pool.name, pool.status) == ("Nairobi", "open")
+        assert not Bar.objects.exists()
+
+
+class TestPools:
+    def test_an_empty_desk_offers_the_first_step(self, desk):
+        assert "Make the first pool" in text(desk.get(reverse("desk_pools")))
+
+    def test_a_pool_is_made_and_changed_and_the_page_says_by_whom(self, desk, keeper):
+        made = desk.post(
+            reverse("desk_pool_new"),
+            {"name": "Westlands", "purity": "999.9", "priority": "2", "status": "open", "note": "Kilobars"},
+        )
+        pool = Pool.objects.get()
+        assert made.url == reverse("desk_pool", args=[pool.pk])
+        desk.post(
+            reverse("desk_pool_edit", args=[pool.pk]),
+            {"name": "Westlands", "priority": "1", "status": "closed", "note": ""},
+        )
+        page = text(desk.get(made.url))
+        assert "24 karat" in page and "Closed" in page
+        assert "Order of sale: 2 → 1. Status: Open → Closed. Note: Kilobars → nothing." in page
+        assert page.count(keeper.email) >= 2
+        recorded = Pool.pgh_event_model.objects.order_by("pgh_id").last().pgh_context.metadata
+        assert (recorded["user"], recorded["action"]) == (str(keeper.pk), "pool_update")
+
+    @pytest.mark.parametrize(
+        ("change", "sentence"),
+        [
+            ({"name": ""}, "Give the pool a name."),
+            ({"name": "NAIROBI"}, "has this name already"),
+            ({"purity": "999,9"}, "digits only"),
+            ({"purity": "1000.5"}, "up to 1000"),
+            ({"purity": "999.9999"}, "3 digits"),
+            ({"purity": ""}, "Write the purity"),
+            ({"priority": "0"}, "from 1 to 1000"),
+            ({"priority": "first"}, "from 1 to 1000"),
+            ({"status": "ajar"}, "valid choice"),
+        ],
+    )
+    def test_a_mistake_is_said_and_changes_nothing(self, desk, pool, change, sentence):
+        typed = {"name": "New", "purity": "999.9", "priority": "1", "status": "open", "note": "kept"}
+        response = desk.post(reverse("desk_pool_new"), typed | change)
+        assert response.status_code == 400
+        assert sentence in text(response) and "kept" in text(response)
+        assert Pool.objects.get() == pool
+
+    def test_an_unknown_pool_is_not_found(self, desk):
+        assert desk.get(reverse("desk_pool", args=[uuid4()])).status_code == 404
+
+    def test_the_list_shows_where_every_gram_is(self, desk, keeper, pool):
+        add = services.NewBar(serial="A1", gross_grams=Decimal(100), fineness=Decimal(1000))
+        services.bar_add(pool_id=pool.pk, bars=[add], key="a", by=keeper)
+        person, order_id = customer(), uuid4()
+        share = services.Share(pool.pk, Decimal("12.345678"))
+        services.allocations_create(user_id=person.pk, order_id=order_id, shares=[share])
+        taken = Transfer(
+            chart.pool_available(pool.pk), chart.user_gold_incoming(person.pk), Decimal("12.345678")
+        )
+        post(key="r", kind="test", transfers=[taken])
+        page = text(desk.get(reverse("desk_pools")))
+        assert "100.000 000 g 87.654 322 g 12.345 678 g 0.000 000 g none" in page
+        services.allocations_release(order_id=order_id)  # without its entry in the book
+        assert "+12.345 678 g" in text(desk.get(reverse("desk_pools")))
+
+
+class TestBars:
+    def test_several_bars_are_added_at_once(self, desk, keeper, pool):
+        url = reverse("desk_bars_add", args=[pool.pk])
+        assert desk.get(url + "?rows=3").content.count(b"bars-2-serial") and desk.get(url + "?rows=x")
+        data = bars(("ab 1", "1000", "999.9"), ("", "", ""), ("AB-2", "10.5", "1000"), note="Courier 7")
+        assert desk.post(url, data).url == reverse("desk_pool", args=[pool.pk])
+        assert balance(chart.pool_available(pool.pk)) == Decimal("1010.4")
+        page = text(desk.get(reverse("desk_pool", args=[pool.pk])))
+        assert "2 bars added to Nairobi." in page
+        assert "Bar AB1 came into the vault: 999.900000 g. Courier 7" in page
+        assert "vault_arrival" in page and "+1,010.400 000 g" in page
+        # The same form once more: a double click, a resend.
+        assert desk.post(url, data).status_code == 302
+        assert (Bar.objects.count(), Entry.objects.count()) == (2, 2)
+
+    @pytest.mark.parametrize(
+        ("row", "sentence"),
+        [
+            (("", "1", "1000"), "Write the serial number"),
+            (("A1", "", "1000"), "Write the weight"),
+            (("A1", "1,000", "1000"), "digits only"),
+            (("A1", "1e3", "1000"), "digits only"),
+            (("A1", "-5", "1000"), "digits only"),
+            (("A1", "٥", "1000"), "digits only"),
+            (("A1", "NaN", "1000"), "digits only"),
+            (("A1", "0", "1000"), "above 0"),
+            (("A1", "1000000", "999.9"), "up to 15,000"),
+            (("A1", "1", "1000.1"), "parts per thousand"),
+            (("A1", "1", "0.9999"), "3 digits"),
+            (("A1", "1", "916.6"), "below this pool's purity of 999.9"),
+            (("A 1!", "1", "1000"), "letters A to Z"),
+        ],
+    )
+    def test_a_mistake_is_said_and_changes_nothing(self, desk, pool, row, sentence):
+        response = desk.post(reverse("desk_bars_add", args=[pool.pk]), bars(row))
+        assert response.status_code == 400
+        assert sentence in text(response).replace("&#x27;", "'")
+        assert not Bar.objects.exists() and not Movement.objects.exists() and not Entry.objects.exists()
+
+    def test_nothing_filled_in_or_a_broken_form(self, desk, pool):
+        url = reverse("desk_bars_add", args=[pool.pk])
+        assert "Add 1 to 50 bars" in text(desk.post(url, bars(("", "", ""))))
+        for broken in ({"key": "x", "note": ""}, bars(("A1", "1", "1000"), key="x")):
+            response = desk.post(url, broken)
+            assert response.status_code == 400 and "Open the page again." in text(response)
+        assert not Bar.objects.exists()
+
+    def test_chosen_bars_leave_after_a_second_look_and_come_back(self, desk, keeper, pool):
+        new = [
+            services.NewBar(serial=f"A{n}", gross_grams=Decimal(10), fineness=Decimal(1000)) for n in (1, 2)
+        ]
+        _, two = services.bar_add(pool_id=pool.pk, bars=new, key="a", by=keeper)
+        url, home = reverse("desk_bars_withdraw", args=[pool.pk]), reverse("desk_pool", args=[pool.pk])
+        assert "Leaves the vault 10.000 000 g" in text(desk.get(url, {"bar": [str(two.pk)]}))
+        assert balance(chart.pool_available(pool.pk)) == 20
+        data = {"bar": [str(two.pk)], "key": uuid4().hex, "note": "Melted"}
+        assert desk.post(url, data).url == home
+        page = text(desk.get(home))
+        assert "1 bar withdrawn from Nairobi." in page and "A2 left the vault" in page and "Melted" in page
+        assert balance(chart.pool_available(pool.pk)) == 10
+        back = reverse("desk_bar_restore", args=[pool.pk, two.pk])
+        assert desk.post(back, {"key": "no"}).url == home
+        assert balance(chart.pool_available(pool.pk)) == 10
+        desk.post(back, {"key": uuid4().hex})
+        assert "Bar A2 is in the vault again." in text(desk.get(home))
+        assert balance(chart.pool_available(pool.pk)) == 20
+
+    def test_grams_that_people_hold_stay(self, desk, keeper, pool):
+        new = services.NewBar(serial="A1", gross_grams=Decimal(10), fineness=Decimal(1000))
+        (bar,) = services.bar_add(pool_id=pool.pk, bars=[new], key="a", by=keeper)
+        post(
+            key="t",
+            kind="test",
+            transfers=[
+                Transfer(chart.pool_available(pool.pk), chart.user_gold(customer().pk), Decimal("0.000001"))
+            ],
+        )
+        data = {"bar": [str(bar.pk)], "key": uuid4().hex, "note": ""}
+        response = desk.post(reverse("desk_bars_withdraw", args=[pool.pk]), data)
+        assert response.status_code == 400 and "People own or have reserved" in text(response)
+        bar.refresh_from_db()
+        assert bar.status == "active" and Movement.objects.count() == 1
+
+    def test_no_bar_or_a_strange_one_is_chosen(self, desk, keeper, pool):
+        other = services.pool_create(name="Other", purity=Decimal("999.9"), by=keeper)
+        new = services.NewBar(serial="A1", gross_grams=Decimal(10), fineness=Decimal(1000))
+        (bar,) = services.bar_add(pool_id=other.pk, bars=[new], key="a", by=keeper)
+        url = reverse("desk_bars_withdraw", args=[pool.pk])
+        for chosen in ([], ["x"], [str(uuid4())], [str(bar.pk)]):
+            data = {"bar": chosen, "key": uuid4().hex, "note": ""}
+            assert desk.post(url, data).url == reverse("desk_pool", args=[pool.pk])
+        assert desk.post(reverse("desk_bar_restore", args=[pool.pk, bar.pk]), data).status_code == 404
+        assert balance(chart.pool_available(other.pk)) == 10
