@@ -2,6 +2,7 @@
 for the house, so that starting and stopping is tested and not what is started."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -15,7 +16,9 @@ from pathlib import Path
 import pytest
 
 # What the caller of these tests may have set for itself.
-SETTINGS = {"DATABASE_URL", "GOLDWALLET_MODE", "MAKEFLAGS", "MAKELEVEL", "PORT", "PYTHON", "SIMULATOR_PORT"}
+SETTINGS = re.compile(
+    "DATABASE_URL|GOLDWALLET_MODE|(SIMULATOR_)?PORT|PYTHON|BROWSER_PATH|DJANGO_.*|PYTEST_.*|MAKE.*|MFLAGS"
+)
 
 REAL = Path(__file__).resolve().parents[2]
 
@@ -66,6 +69,15 @@ class Checkout:
         self._borrow_environment()
         self.settings: dict[str, str] = {}
 
+    @property
+    def home(self) -> Path:
+        return self.folder / "var" / "postgres"
+
+    @property
+    def data(self) -> Path:
+        (data,) = (path for path in self.home.iterdir() if path.name.isdigit())
+        return data
+
     def write(self, path: str, text: str) -> None:
         (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
         (self.folder / path).write_text(text)
@@ -84,7 +96,7 @@ class Checkout:
 
     @property
     def environment(self) -> dict[str, str]:
-        inherited = {name: value for name, value in os.environ.items() if name not in SETTINGS}
+        inherited = {name: value for name, value in os.environ.items() if not SETTINGS.fullmatch(name)}
         return {**inherited, **self.settings}
 
     def tool(self, *words: str) -> subprocess.CompletedProcess[str]:
@@ -138,9 +150,9 @@ class Checkout:
         return found
 
     def destroy(self) -> None:
-        if (self.folder / "var" / "postgres").exists():
+        if self.home.exists():
             self.postgres("stop")
-        elsewhere = self.folder / "var" / "postgres" / "elsewhere"
+        elsewhere = self.home / "elsewhere"
         if elsewhere.exists():
             shutil.rmtree(elsewhere.read_text().strip())
 
@@ -153,14 +165,30 @@ def open_folder() -> Iterator[Path]:
         yield Path(name)
 
 
+@pytest.fixture(scope="session")
+def data_made_before() -> Iterator[Path]:
+    """The data of a server that has run once: a copy of it starts quicker than new data is made."""
+    with tempfile.TemporaryDirectory(prefix="gw-", dir="/tmp") as name:
+        Path(name).chmod(0o755)
+        (Path(name) / "first").mkdir()
+        first = Checkout(Path(name) / "first")
+        first.postgres("start")
+        first.postgres("stop")
+        yield first.data
+
+
 @pytest.fixture
-def make_checkout(open_folder: Path) -> Iterator[Callable[[str], Checkout]]:
-    """Makes checkouts below a folder of this test, at the path given; all are stopped at the end."""
+def make_checkout(open_folder: Path, data_made_before: Path) -> Iterator[Callable[..., Checkout]]:
+    """Makes checkouts below a folder of this test, at the path given; all are stopped at the end. A fresh one has
+    no data yet, as a clone has none."""
     made: list[Checkout] = []
 
-    def make(path: str = "checkout") -> Checkout:
+    def make(path: str, fresh: bool = False) -> Checkout:
         (open_folder / path).mkdir(parents=True)
         made.append(Checkout(open_folder / path))
+        if not fresh:
+            made[-1].home.mkdir(parents=True)
+            subprocess.run(["cp", "-a", data_made_before, made[-1].home], check=True)
         return made[-1]
 
     yield make
@@ -169,8 +197,13 @@ def make_checkout(open_folder: Path) -> Iterator[Callable[[str], Checkout]]:
 
 
 @pytest.fixture
-def checkout(make_checkout: Callable[[str], Checkout]) -> Checkout:
+def checkout(make_checkout: Callable[..., Checkout]) -> Checkout:
     return make_checkout("checkout")
+
+
+@pytest.fixture
+def fresh_checkout(make_checkout: Callable[..., Checkout]) -> Checkout:
+    return make_checkout("checkout", fresh=True)
 
 
 @pytest.fixture

@@ -17,43 +17,40 @@ def server_pid(data: Path) -> int:
     return int((data / "postmaster.pid").read_text().splitlines()[0])
 
 
-def test_starts_and_stops_twice_and_keeps_the_data(checkout: Checkout) -> None:
-    url = checkout.postgres("start").stdout.strip()
-    checkout.query(url, "CREATE TABLE kept (grams numeric)")
-    checkout.query(url, "INSERT INTO kept VALUES (1.000001)")
-    assert checkout.postgres("start").stdout.strip() == url
-    assert checkout.postgres("stop").returncode == 0
-    assert checkout.postgres("status").returncode == 3
-    assert checkout.postgres("stop").returncode == 0
-    assert checkout.postgres("start").stdout.strip() == url
-    assert str(checkout.query(url, "SELECT grams FROM kept")[0][0]) == "1.000001"
+def test_starts_and_stops_twice_and_keeps_the_data(fresh_checkout: Checkout) -> None:
+    url = fresh_checkout.postgres("start").stdout.strip()
+    fresh_checkout.query(url, "CREATE TABLE kept (grams numeric)")
+    fresh_checkout.query(url, "INSERT INTO kept VALUES (1.000001)")
+    assert fresh_checkout.postgres("start").stdout.strip() == url
+    assert fresh_checkout.postgres("stop").returncode == 0
+    assert fresh_checkout.postgres("status").returncode == 3
+    assert fresh_checkout.postgres("stop").returncode == 0
+    assert fresh_checkout.postgres("start").stdout.strip() == url
+    assert str(fresh_checkout.query(url, "SELECT grams FROM kept")[0][0]) == "1.000001"
 
 
-def test_is_durable_private_and_deaf_to_the_network(checkout: Checkout) -> None:
-    url = checkout.postgres("start").stdout.strip()
+def test_is_durable_private_and_deaf_to_the_network(fresh_checkout: Checkout) -> None:
+    url = fresh_checkout.postgres("start").stdout.strip()
     for setting, expected in {"fsync": "on", "synchronous_commit": "on", "listen_addresses": ""}.items():
-        assert checkout.query(url, f"SHOW {setting}") == [(expected,)]
-    (data,) = (path for path in (checkout.folder / "var/postgres").iterdir() if path.name.isdigit())
-    assert data.stat().st_mode & 0o077 == 0
+        assert fresh_checkout.query(url, f"SHOW {setting}") == [(expected,)]
+    assert fresh_checkout.data.stat().st_mode & 0o077 == 0
 
 
 def test_a_killed_server_starts_again_with_what_was_committed(checkout: Checkout) -> None:
     url = checkout.postgres("start").stdout.strip()
     checkout.query(url, "CREATE TABLE kept AS SELECT 7 AS n")
-    (data,) = (path for path in (checkout.folder / "var/postgres").iterdir() if path.name.isdigit())
-    os.kill(server_pid(data), signal.SIGKILL)
+    os.kill(server_pid(checkout.data), signal.SIGKILL)
     assert checkout.postgres("start").stdout.strip() == url
     assert checkout.query(url, "SELECT n FROM kept") == [(7,)]
 
 
 def test_a_stale_note_that_names_another_program_does_not_stop_it(checkout: Checkout) -> None:
     checkout.postgres("start")
-    (data,) = (path for path in (checkout.folder / "var/postgres").iterdir() if path.name.isdigit())
-    note = (data / "postmaster.pid").read_text()
+    note = (checkout.data / "postmaster.pid").read_text()
     checkout.postgres("stop")
-    user = {"user": data.stat().st_uid} if os.geteuid() == 0 else {}
+    user = {"user": checkout.data.stat().st_uid} if os.geteuid() == 0 else {}
     with subprocess.Popen(["sleep", "60"], **user) as other:  # the number of the dead server went to this one
-        (data / "postmaster.pid").write_text(note.replace(note.splitlines()[0], str(other.pid), 1))
+        (checkout.data / "postmaster.pid").write_text(note.replace(note.splitlines()[0], str(other.pid), 1))
         started = checkout.postgres("start")
         assert other.poll() is None
         other.kill()
@@ -79,7 +76,7 @@ def test_a_server_started_by_hand_outlives_those_who_use_it(checkout: Checkout) 
     assert checkout.postgres("status").returncode == 0
 
 
-def test_two_checkouts_do_not_meet(make_checkout: Callable[[str], Checkout]) -> None:
+def test_two_checkouts_do_not_meet(make_checkout: Callable[..., Checkout]) -> None:
     one, other = make_checkout("one"), make_checkout("other")
     urls = [each.postgres("start").stdout.strip() for each in (one, other)]
     assert urls[0] != urls[1]
@@ -87,7 +84,7 @@ def test_two_checkouts_do_not_meet(make_checkout: Callable[[str], Checkout]) -> 
     assert other.query(urls[1], "SELECT 1") == [(1,)]
 
 
-def test_a_path_too_long_for_a_socket(make_checkout: Callable[[str], Checkout]) -> None:
+def test_a_path_too_long_for_a_socket(make_checkout: Callable[..., Checkout]) -> None:
     checkout = make_checkout("a-folder-with-a-long-name/" * 5 + "checkout")
     url = checkout.postgres("start").stdout.strip()
     assert checkout.query(url, "SELECT 1") == [(1,)]
@@ -98,29 +95,29 @@ def test_a_path_too_long_for_a_socket(make_checkout: Callable[[str], Checkout]) 
     assert not folder.exists()
 
 
-def test_data_of_another_version_is_named_and_left_alone(checkout: Checkout) -> None:
-    old = checkout.folder / "var/postgres/9"
+def test_data_of_another_version_is_named_and_left_alone(fresh_checkout: Checkout) -> None:
+    old = fresh_checkout.folder / "var/postgres/9"
     old.mkdir(parents=True)
     (old / "PG_VERSION").write_text("9\n")
-    refused = checkout.postgres("start")
+    refused = fresh_checkout.postgres("start")
     assert refused.returncode == 1
     assert "was written by PostgreSQL 9; installed here: 18" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert sorted(path.name for path in old.parent.iterdir() if path.is_dir()) == ["9"]
 
 
-def test_database_url_starts_nothing(checkout: Checkout) -> None:
-    checkout.settings["DATABASE_URL"] = "postgresql://elsewhere/goldwallet"
-    answer = checkout.postgres("start")
+def test_database_url_starts_nothing(fresh_checkout: Checkout) -> None:
+    fresh_checkout.settings["DATABASE_URL"] = "postgresql://elsewhere/goldwallet"
+    answer = fresh_checkout.postgres("start")
     assert answer.stdout.strip() == "postgresql://elsewhere/goldwallet"
     assert "DATABASE_URL is set" in answer.stderr
-    assert not (checkout.folder / "var").exists()
+    assert not (fresh_checkout.folder / "var").exists()
 
 
 @as_root
 def test_root_below_a_folder_that_only_root_may_enter(open_folder: Path, make_checkout) -> None:
     (open_folder / "private").mkdir(mode=0o700)
-    checkout = make_checkout("private/checkout")
+    checkout = make_checkout("private/checkout", fresh=True)
     users = Path("/etc/passwd").read_bytes()
     started = checkout.postgres("start")
     url = started.stdout.strip()
@@ -138,10 +135,10 @@ def test_root_below_a_folder_that_only_root_may_enter(open_folder: Path, make_ch
 
 
 @as_root
-def test_root_runs_the_server_as_the_owner_of_the_checkout(checkout: Checkout) -> None:
-    os.chown(checkout.folder, 65534, 65534)
-    assert "nobody" in checkout.postgres("status").stdout
-    assert checkout.postgres("start").returncode == 0
-    data = checkout.folder / "var/postgres/18"
+def test_root_runs_the_server_as_the_owner_of_the_checkout(fresh_checkout: Checkout) -> None:
+    os.chown(fresh_checkout.folder, 65534, 65534)
+    assert "nobody" in fresh_checkout.postgres("status").stdout
+    assert fresh_checkout.postgres("start").returncode == 0
+    data = fresh_checkout.data
     assert data.stat().st_uid == 65534
-    assert Path(f"/proc/{server_pid(data)}").stat().st_uid == 65534
+    assert Path(f"/proc/{server_pid(fresh_checkout.data)}").stat().st_uid == 65534

@@ -62,7 +62,7 @@ def test_a_taken_port_is_named(house: Checkout, name: str) -> None:
     assert f"Port {house.settings[name]} is taken" in answer.stderr
     assert f"make run {name}=" in answer.stderr
     assert "Traceback" not in answer.stderr
-    assert not (house.folder / "var").exists()
+    assert not house.processes()
 
 
 @pytest.mark.parametrize("value", ["80a", "0", "65536", "-1", "٨٠٠٠"])

@@ -40,35 +40,34 @@ def test_a_failing_check_fails_the_command_and_is_shown(house: Checkout) -> None
 
 
 def test_two_runs_in_one_checkout_do_not_share_a_test_database(checkout: Checkout) -> None:
-    (checkout.folder / "var/postgres").mkdir(parents=True)
-    with (checkout.folder / "var/postgres/testing.lock").open("w") as lock:
+    with (checkout.home / "testing.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = checkout.tool("test.py", "-k", "right")
     assert done.returncode == 1
     assert "running in another terminal" in done.stderr
 
 
-def test_an_interpreter_that_does_not_run_is_passed_over(checkout: Checkout, tmp_path: Path) -> None:
+def test_an_interpreter_that_does_not_run_is_passed_over(fresh_checkout: Checkout, tmp_path: Path) -> None:
     for name, text in {
         "python3.13": "echo 'command not found: python3.13'; exit 127",
         "python3.12": "exit 1",
-        "python3": f'exec {checkout.folder}/kept/bin/python "$@"',
+        "python3": f'exec {fresh_checkout.folder}/kept/bin/python "$@"',
     }.items():
         (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
         (tmp_path / name).chmod(0o755)
-    (checkout.folder / ".venv").rename(checkout.folder / "kept")
-    found = checkout.shell("sh tools/python -c 'print(6 * 7)'", path=f"{tmp_path}:/usr/bin:/bin")
+    (fresh_checkout.folder / ".venv").rename(fresh_checkout.folder / "kept")
+    found = fresh_checkout.shell("sh tools/python -c 'print(6 * 7)'", path=f"{tmp_path}:/usr/bin:/bin")
     assert found.stdout.strip() == "42", found.stderr
 
 
-def test_a_machine_without_a_new_enough_python_is_told(checkout: Checkout, tmp_path: Path) -> None:
-    (checkout.folder / ".venv").rename(checkout.folder / "kept")
+def test_a_machine_without_a_new_enough_python_is_told(fresh_checkout: Checkout, tmp_path: Path) -> None:
+    (fresh_checkout.folder / ".venv").rename(fresh_checkout.folder / "kept")
     for name in ("python3.13", "python3.12", "python3.14", "python"):
         (tmp_path / name).write_text("#!/bin/sh\nexit 1\n")
         (tmp_path / name).chmod(0o755)
     old = '[ "$1" = --version ] && echo Python 3.9.2 && exit\nexit 1'
     (tmp_path / "python3").write_text(f"#!/bin/sh\n{old}\n")
     (tmp_path / "python3").chmod(0o755)
-    refused = checkout.shell("make run", path=f"{tmp_path}:/usr/bin:/bin")
+    refused = fresh_checkout.shell("make run", path=f"{tmp_path}:/usr/bin:/bin")
     assert refused.returncode != 0
     assert "Gold Wallet needs Python 3.12 or newer; found: Python 3.9.2." in refused.stderr
