@@ -51,10 +51,10 @@ def payments_due(*, limit: int = 200) -> int:
             .select_for_update(skip_locked=True)
             .values_list("pk", flat=True)[:limit]
         )
-        # Pushed ahead, so that a slow worker is not handed the same row every few seconds.
-        Payment.objects.filter(pk__in=due, due_at__lte=Now()).exclude(state=State.SENDING).update(
-            due_at=after(30)
-        )
+        # Pushed ahead, so that a slow worker is not handed the same question every few seconds. Not what waits to be
+        # sent or is being sent: there `due_at` says when it may go, and when its sender counts as dead.
+        asked = Payment.objects.filter(pk__in=due).exclude(state__in=[State.CREATED, State.SENDING])
+        asked.update(due_at=after(30))
         for payment_id in due:
             look_soon(payment_id)
     return len(due)
