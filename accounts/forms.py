@@ -156,7 +156,11 @@ class CodeForm(forms.Form):
                 "autocomplete": "one-time-code",
                 "inputmode": "numeric",
                 "spellcheck": "false",
-                "autofocus": True,
             }
         ),
     )
+
+    def __init__(self, *args: Any, focus: bool = True, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if focus:
+            self.fields["code"].widget.attrs["autofocus"] = True

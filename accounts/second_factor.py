@@ -34,9 +34,8 @@ _TOTP_SHAPE = re.compile(r"[0-9]{6}")
 _FREE_FAILURES = 2
 _LONGEST_WAIT_SECONDS = 3600
 _ALARM_AT = 5
-# Crockford's base 32: no I, L, O or U, which people misread.
-_RECOVERY_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_RECOVERY_LENGTH = 12
+# Digits alone, as the field brings up a phone's number keys; sixteen of them are 53 random bits.
+_RECOVERY_LENGTH = 16
 
 _WRONG = "That code is not right. Look at the newest code in your authenticator app."
 
@@ -63,7 +62,7 @@ def code_check(*, user: User, code: str) -> SecondFactor:
 
     A wrong code is counted and stays counted although the caller hears a refusal: the count commits first.
     """
-    text = re.sub(r"[\s-]", "", code).upper()
+    text = re.sub(r"[\s-]", "", code)
     with transaction.atomic():
         if _TOTP_SHAPE.fullmatch(text):
             device, refusal = _authenticator_check(user, text)
@@ -220,8 +219,7 @@ def _recovery_codes_make(user: User) -> list[str]:
     )
     RecoveryCode.objects.filter(kit=kit).delete()
     codes = [
-        "".join(secrets.choice(_RECOVERY_ALPHABET) for _ in range(_RECOVERY_LENGTH))
-        for _ in range(RECOVERY_CODES)
+        "".join(secrets.choice("0123456789") for _ in range(_RECOVERY_LENGTH)) for _ in range(RECOVERY_CODES)
     ]
     RecoveryCode.objects.bulk_create(
         RecoveryCode(kit=kit, code_hash=_recovery_hash(user.pk, code)) for code in codes
@@ -230,7 +228,7 @@ def _recovery_codes_make(user: User) -> list[str]:
 
 
 def _recovery_hash(user_id: uuid.UUID, code: str) -> str:
-    """A keyed hash is enough: a code carries 60 random bits, so there is nothing to guess by dictionary."""
+    """A keyed hash is enough: a code carries 53 random bits, so there is nothing to guess by dictionary."""
     return fingerprint(f"{user_id}|{code}", kind="recovery-code")
 
 

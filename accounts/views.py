@@ -181,7 +181,7 @@ def security(request: HttpRequest, *, form: CodeForm | None = None, status: int 
         "phone": mask(person.phone),
         "staff": is_staff_member(person),
         "factor": second_factor_state(person),
-        "form": form or CodeForm(),
+        "form": form or CodeForm(focus=False),
         "longest_hours": int(sessions.LONGEST.total_seconds() // 3600),
         "idle_minutes": sessions.idle_minutes(),
     }

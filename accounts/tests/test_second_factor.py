@@ -119,7 +119,7 @@ def test_wrong_totp_codes_do_not_lock_the_recovery_codes(client):
     password_step(client, vera)
     for _ in range(4):
         client.post("/accounts/code/", {"code": wrong_code(vera)})
-    assert client.post("/accounts/code/", {"code": codes[0].lower()})["Location"] == "/desk/"
+    assert client.post("/accounts/code/", {"code": codes[0].replace("-", " ")})["Location"] == "/desk/"
     assert client.get("/accounts/security/").status_code == 200
     assert "9 recovery codes are left" in read_mail(vera.email).body
     again = Client()
@@ -135,7 +135,7 @@ def test_recovery_codes_are_guarded_and_hashed():
     assert not RecoveryCode.objects.filter(code_hash__icontains=plain).exists()
     for _ in range(3):
         with pytest.raises(Refused):
-            second_factor.code_check(user=vera, code="ABCD-EFGH-JKMN")
+            second_factor.code_check(user=vera, code="ABCD-1234-5678-9012")
     with pytest.raises(Refused) as refused:
         second_factor.code_check(user=vera, code=codes[0])
     assert refused.value.status == 429
@@ -171,7 +171,7 @@ def test_staff_without_an_authenticator_set_one_up_first(client):
     assert answer.status_code == 400 and not Authenticator.objects.filter(confirmed=True).exists()
     answer = client.post("/accounts/code/enrol/", {"code": totp_of(key)})
     assert answer.status_code == 200
-    codes = re.findall(r"[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}", answer.content.decode())
+    codes = re.findall(r"[0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{4}", answer.content.decode())
     assert len(codes) == 10 and 'href="/desk/"' in answer.content.decode()
     assert client.get("/accounts/security/").status_code == 200
     assert not any(code in client.get("/accounts/security/").content.decode() for code in codes)
@@ -237,7 +237,7 @@ def test_new_recovery_codes_need_a_code_and_replace_the_old(client):
     assert browser.post("/accounts/security/recovery-codes/", {"code": wrong_code(vera)}).status_code == 400
     answer = browser.post("/accounts/security/recovery-codes/", {"code": totp(vera)})
     assert answer.status_code == 200
-    codes = re.findall(r"[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{4}", answer.content.decode())
+    codes = re.findall(r"[0-9]{4}-[0-9]{4}-[0-9]{4}-[0-9]{4}", answer.content.decode())
     assert len(codes) == 10 and not set(codes) & set(old)
     with pytest.raises(Refused):
         second_factor.code_check(user=vera, code=old[0])
