@@ -206,8 +206,9 @@ ACCOUNT_RATE_LIMITS = {
     # Each mail allows three guesses at six digits, so the mails are few.
     "confirm_email": "1/10s/key,10/h/key",
 }
-# Whose X-Forwarded-For counts: that of our own proxies, none in the demo (faults.md A02).
-ALLAUTH_TRUSTED_PROXY_COUNT = 0 if DEMO else env.number("TRUSTED_PROXY_COUNT", 1)
+# Whose X-Forwarded-For counts: that of our own proxies, where there are any.
+_BEHIND_PROXY = not DEMO and env.flag("BEHIND_PROXY", True)
+ALLAUTH_TRUSTED_PROXY_COUNT = env.number("TRUSTED_PROXY_COUNT", 1) if _BEHIND_PROXY else 0
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_FORMAT = {"numeric": True, "length": 6, "dashed": False}
