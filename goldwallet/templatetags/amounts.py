@@ -102,6 +102,12 @@ def local_phone(value: str) -> str:
     return phones.local(value)
 
 
+@register.filter
+def words(value: str) -> str:
+    """A code's words: `buy_paid` -> `Buy paid`."""
+    return value.replace("_", " ").capitalize()
+
+
 @register.simple_tag
 def state(value: str, kind: str) -> SafeString:
     """The word for a state, with its dot: `{% state order.status "order" %}`."""
