@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 from django import forms
@@ -96,7 +96,7 @@ class BarForm(forms.Form):
         ),
     )
     gross_grams = _number("Weight in grams", "Write the weight of the bar.")
-    fineness = _number("Fineness, parts per thousand", "Write the fineness, for example 999.9.")
+    fineness = _number("Fineness, per thousand", "Write the fineness, for example 999.9.")
     refiner = forms.CharField(required=False, max_length=80)
 
     def clean_gross_grams(self) -> Decimal:
@@ -121,7 +121,7 @@ def bar_forms(data: Any = None, *, rows: int = 1) -> _BaseBars:
     made = forms.formset_factory(
         BarForm, formset=_BaseBars, extra=rows, max_num=MOST_BARS_AT_ONCE, absolute_max=MOST_BARS_AT_ONCE
     )
-    return made(data, prefix="bars")
+    return cast(_BaseBars, made(data, prefix="bars"))
 
 
 class MoveForm(forms.Form):

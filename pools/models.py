@@ -85,6 +85,11 @@ class Pool(models.Model):
         return self.status == PoolStatus.OPEN
 
     @property
+    def purity_text(self) -> str:
+        """`999.9`, without the zeros that the column keeps."""
+        return f"{self.purity.normalize():f}"
+
+    @property
     def karat(self) -> int:
         """Karat as a jeweller says it: 999.9 is 24, 916.6 is 22."""
         return int((self.purity * 24 / 1000).quantize(Decimal(1)))
@@ -132,6 +137,11 @@ class Bar(models.Model):
 
     def __str__(self) -> str:
         return self.serial
+
+    @property
+    def fineness_text(self) -> str:
+        """`999.9`, without the zeros that the column keeps."""
+        return f"{self.fineness.normalize():f}"
 
 
 class MovementKind(models.TextChoices):

@@ -222,7 +222,9 @@ def _pool_changes(pool_id: UUID) -> list[Change]:
     for event, actor in zip(events, actors, strict=True):
         who = people[UUID(actor)].email if actor and UUID(actor) in people else ""
         what = (
-            _difference(before, event) if before else f"The pool was made, with a purity of {event.purity:f}."
+            _difference(before, event)
+            if before
+            else f"The pool was made, with a purity of {event.purity.normalize():f}."
         )
         changes.append(Change(event.pgh_created_at, who, what))
         before = event
@@ -236,5 +238,5 @@ def _difference(before: Any, after: Any) -> str:
         if field == "status":
             old, new = PoolStatus(old).label, PoolStatus(new).label
         if old != new:
-            parts.append(f"{label}: {old or 'nothing'} → {new or 'nothing'}.")
-    return " ".join(parts)
+            parts.append(f"{label}: {old or 'nothing'} → {new or 'nothing'}")
+    return "; ".join(parts)

@@ -165,7 +165,7 @@ def _row(pool: Pool, bar: NewBar, by: User) -> Bar:
     if bar.fineness < pool.purity:
         raise Refused(
             f"Bar {bar.serial}: a fineness of {bar.fineness.normalize():f} is below this pool's "
-            f"purity of {pool.purity.normalize():f}.",
+            f"purity of {pool.purity_text}.",
             code="fineness_below_purity",
         )
     return Bar(

@@ -107,7 +107,7 @@ class TestPools:
         )
         page = text(desk.get(made.url))
         assert "24 karat" in page and "Closed" in page
-        assert "Order of sale: 2 → 1. Status: Open → Closed. Note: Kilobars → nothing." in page
+        assert "Order of sale: 2 → 1; Status: Open → Closed; Note: Kilobars → nothing" in page
         assert page.count(keeper.email) >= 2
         recorded = Pool.pgh_event_model.objects.order_by("pgh_id").last().pgh_context.metadata
         assert (recorded["user"], recorded["action"]) == (str(keeper.pk), "pool_update")
