@@ -80,10 +80,11 @@ class House:
             if self.demo:
                 self.wait_for(self.simulator_port, "/control/health", "The simulator")
             self.wait_for(self.port, "/readyz", "The web server")
+        took = paint(f"{time.monotonic() - began:5.1f} s", "dim")
+        say(f"  {'ready: ' + self.address + '/':<34} {took}")
         if self.demo:
-            with step("demo orders"):
+            with step("demo orders (on a new database)"):
                 self.complete("demo", [python, "manage.py", "demo_orders"])
-        say(f"  {'all':<34} {paint(f'{time.monotonic() - began:5.1f} s', 'dim')}")
 
     def web_command(self, python: Path) -> list[str | Path]:
         options = ["--interface", "wsgi", "--no-ws", "--host", HOST, "--port", str(self.port)]
