@@ -9,19 +9,12 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import User
 from controls import selectors
 from controls.models import Threshold
-from controls.selectors import threshold, thresholds, thresholds_forget
+from controls.selectors import threshold, thresholds
 from controls.services import threshold_set
 from controls.thresholds import DEFINITIONS
 from goldwallet.errors import Refused
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def fresh():
-    thresholds_forget()
-    yield
-    thresholds_forget()
 
 
 @pytest.fixture

@@ -5,20 +5,12 @@ from decimal import Decimal
 import pytest
 
 from accounts.models import KycStatus, User
-from controls.selectors import thresholds_forget
 from controls.services import threshold_set
 from goldwallet.errors import Refused
 from kyc.selectors import day_limit, limits
 from kyc.services import check_day_limit
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def fresh():
-    thresholds_forget()
-    yield
-    thresholds_forget()
 
 
 def check(status: str, used: str, amount: str) -> None:

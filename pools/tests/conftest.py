@@ -5,16 +5,8 @@ from uuid import uuid4
 import pytest
 
 from accounts.models import User
-from controls.selectors import thresholds_forget
 from pools import services
 from pools.models import Pool
-
-
-@pytest.fixture(autouse=True)
-def fresh_thresholds():
-    thresholds_forget()
-    yield
-    thresholds_forget()
 
 
 def person(name: str) -> User:
