@@ -45,7 +45,7 @@ def _id(value: UUID | str | int) -> str:
     return text
 
 
-# --- pools (grams) ------------------------------------------------------------------------------------------
+# --- pools (grams) --------------------------------------------------------------------------------
 def pool_vault(pool_id: UUID | str) -> Code:
     """What lies in the vault for this pool, as a negative: the outside that holds the bars."""
     return Code(f"pool:{_id(pool_id)}:vault", GOLD, may_go_negative=True, shared=True)
@@ -56,7 +56,7 @@ def pool_available(pool_id: UUID | str) -> Code:
     return Code(f"pool:{_id(pool_id)}:available", GOLD, shared=True)
 
 
-# --- people -------------------------------------------------------------------------------------------------
+# --- people ---------------------------------------------------------------------------------------
 def user_gold(user_id: UUID | str) -> Code:
     """Grams that the person owns and may sell."""
     return Code(f"user:{_id(user_id)}:gold", GOLD)
@@ -82,7 +82,7 @@ def user_receivable(user_id: UUID | str) -> Code:
     return Code(f"user:{_id(user_id)}:receivable", KES, may_go_negative=True)
 
 
-# --- money on its way ---------------------------------------------------------------------------------------
+# --- money on its way -----------------------------------------------------------------------------
 def payouts_clearing() -> Code:
     """Agreed payouts that the provider has not confirmed."""
     return Code("payouts:clearing", KES, shared=True)
@@ -107,7 +107,7 @@ def mpesa_payouts() -> Code:
     return _outside("mpesa:payouts")
 
 
-# --- the house ----------------------------------------------------------------------------------------------
+# --- the house ------------------------------------------------------------------------------------
 def house_sales() -> Code:
     """What people paid for gold."""
     return _outside("house:sales")
@@ -133,7 +133,7 @@ def house_adjustments() -> Code:
     return _outside("house:adjustments")
 
 
-# --- reading a code back ------------------------------------------------------------------------------------
+# --- reading a code back --------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Owner:
     """Whose account a code names: `kind` is user, pool or house; `id` is empty for the house."""

@@ -14,6 +14,7 @@ from accounts.models import User
 from controls.selectors import threshold
 from goldwallet import phones
 from goldwallet.clock import Now, after
+from goldwallet.counters import Counter, count
 from goldwallet.errors import Conflict, Refused
 from goldwallet.money import show_grams, show_kes
 from kyc.services import check_day_limit
@@ -96,6 +97,7 @@ def _check_amount(kes: Decimal, *, side: Side) -> None:
 
 def not_enough(stock: Decimal, *, price: Decimal) -> NotEnoughGold:
     """What is left, as an offer that can be bought; nothing when it is worth less than the smallest purchase."""
+    count(Counter.GOLD_SHORTAGES)
     kes = min(terms.sell_grams(stock, price=price).kes, threshold("order_max_kes"))
     if kes < threshold("buy_min_kes"):
         return NotEnoughGold(grams=Decimal(0), kes=Decimal(0))

@@ -1,0 +1,226 @@
+"""What production must not start with. `check --deploy` lists it; `refuse_unsafe`, called at start, refuses it.
+
+`settings.py` refuses what is missing. Here stands what is there and unsafe. In demo mode nothing of it applies: its
+secrets are public and its money is play money.
+"""
+
+import base64
+import binascii
+import ipaddress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connections
+
+# Written in settings.py and in .env.example, so anybody may know them.
+DEMO_KEYS = frozenset({b"demo-field-key-32-bytes-long!!!!", b"demo-lookup-key-32-bytes-long!!!"})
+_SANDBOX = "sandbox.safaricom.co.ke"
+_SHARED_CACHES = (
+    "db.DatabaseCache",
+    "redis.RedisCache",
+    "memcached.PyMemcacheCache",
+    "memcached.PyLibMCCache",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    id: str
+    says: str
+    broken: Callable[[Any], bool]
+
+
+UNSAFE = (
+    Rule("E001", "DEBUG shows the program's insides to everybody.", lambda c: c.DEBUG),
+    Rule(
+        "E002",
+        "SECRET_KEY is too weak; use 50 random characters.",
+        lambda c: len(c.SECRET_KEY) < 50 or len(set(c.SECRET_KEY)) < 10,
+    ),
+    Rule(
+        "E003",
+        "ALLOWED_HOSTS must list our names, without *.",
+        lambda c: not c.ALLOWED_HOSTS or _any_host(c.ALLOWED_HOSTS),
+    ),
+    Rule(
+        "E004",
+        "BASE_URL must be our public https address: the provider's callbacks go there.",
+        lambda c: not _public_https(c.BASE_URL),
+    ),
+    Rule(
+        "E005",
+        "Cookies must be sent over https alone.",
+        lambda c: not (c.SESSION_COOKIE_SECURE and c.CSRF_COOKIE_SECURE),
+    ),
+    Rule(
+        "E006",
+        "The session's cookie must be out of reach of scripts and of other sites.",
+        lambda c: not c.SESSION_COOKIE_HTTPONLY or c.SESSION_COOKIE_SAMESITE not in {"Lax", "Strict"},
+    ),
+    Rule(
+        "E007",
+        "http must be sent on to https, here or by a proxy in front of us.",
+        lambda c: not c.SECURE_SSL_REDIRECT and not c.SECURE_PROXY_SSL_HEADER,
+    ),
+    Rule(
+        "E008",
+        "FIELD_KEYS holds a key of the demo, which is public, or one that is not random.",
+        lambda c: _known(c.FIELD_KEYS.values()),
+    ),
+    Rule(
+        "E009",
+        "LOOKUP_KEY must be the base64 of 32 random bytes, and not the demo's.",
+        lambda c: not _is_key(c.LOOKUP_KEY),
+    ),
+    Rule(
+        "E010",
+        "LOOKUP_KEY must be another key than those in FIELD_KEYS.",
+        lambda c: _is_key(c.LOOKUP_KEY) and base64.b64decode(c.LOOKUP_KEY) in c.FIELD_KEYS.values(),
+    ),
+    Rule(
+        "E011",
+        "DARAJA_BASE_URL must be an https address, not a program on this machine.",
+        lambda c: not _public_https(c.DARAJA["base_url"]),
+    ),
+    Rule(
+        "E012",
+        "SIMULATOR_URL belongs to the demo: it would be handed people's mail and codes.",
+        lambda c: bool(c.SIMULATOR_URL),
+    ),
+    Rule(
+        "E013",
+        "The cache must be shared by all processes: the rate limits live in it.",
+        lambda c: not c.CACHES["default"]["BACKEND"].endswith(_SHARED_CACHES),
+    ),
+    Rule("E014", "Passwords must be hashed with Argon2.", lambda c: "Argon2" not in c.PASSWORD_HASHERS[0]),
+    Rule(
+        "E015",
+        "The content security policy must not allow inline or evaluated script.",
+        lambda c: _open_policy(c.SECURE_CSP),
+    ),
+    Rule(
+        "E016",
+        "Mail must go to a mail server.",
+        lambda c: "smtp" not in c.MAILERS["default"]["BACKEND"],
+    ),
+    Rule(
+        "E017",
+        "METRICS_TOKEN is too short; use 20 random characters, or none.",
+        lambda c: 0 < len(c.METRICS_TOKEN) < 20,
+    ),
+    Rule(
+        "E018",
+        "goldwallet.allow_truncate is for tests: it opens the ledger to TRUNCATE.",
+        lambda c: "allow_truncate" in str(c.DATABASES["default"].get("OPTIONS")),
+    ),
+)
+DOUBTFUL = (
+    Rule(
+        "W001",
+        "DARAJA_BASE_URL is the sandbox: payments there are play money, and gold would be given for them.",
+        lambda c: urlsplit(c.DARAJA["base_url"]).hostname == _SANDBOX,
+    ),
+    Rule(
+        "W002",
+        "LOG_LEVEL is DEBUG: libraries may log more than they should.",
+        lambda c: c.LOG_LEVEL.upper() == "DEBUG",
+    ),
+    Rule(
+        "W003",
+        "Mail is handed on without TLS.",
+        lambda c: not c.MAILERS["default"].get("OPTIONS", {}).get("use_tls", True),
+    ),
+)
+
+
+@register(Tags.security, deploy=True)
+def deployment(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """`manage.py check --deploy`."""
+    return [] if settings.DEMO else [*unsafe(settings), *doubtful(settings)]
+
+
+@register(Tags.database)
+def database(
+    app_configs: Sequence[AppConfig] | None, databases: Sequence[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """`manage.py check --database default`, and each `migrate`: is the database one to keep money in?"""
+    return [] if settings.DEMO or "default" not in (databases or ()) else list(unsafe_database())
+
+
+def refuse_unsafe() -> None:
+    """Raise ImproperlyConfigured, with all reasons, when production would run with an unsafe setting."""
+    if settings.DEMO:
+        return
+    reasons = [f"{problem.msg} ({problem.id})" for problem in unsafe(settings)]
+    if reasons:
+        raise ImproperlyConfigured("Production does not start like this:\n- " + "\n- ".join(reasons))
+
+
+def unsafe(config: Any) -> list[CheckMessage]:
+    """Settings that production does not start with."""
+    return [Error(rule.says, id=f"goldwallet.{rule.id}") for rule in UNSAFE if rule.broken(config)]
+
+
+def doubtful(config: Any) -> list[CheckMessage]:
+    """Settings that have their uses and are no way to take real money."""
+    return [Warning(rule.says, id=f"goldwallet.{rule.id}") for rule in DOUBTFUL if rule.broken(config)]
+
+
+_DATABASE = """
+SELECT current_setting('server_version_num')::int >= 150000,
+       current_setting('fsync') = 'on' AND current_setting('full_page_writes') = 'on',
+       current_setting('synchronous_commit') <> 'off'
+"""
+
+
+def unsafe_database() -> Iterator[CheckMessage]:
+    """A server that may forget what it has acknowledged, or that is too old."""
+    with connections["default"].cursor() as cursor:
+        cursor.execute(_DATABASE)
+        new, writes, waits = cursor.fetchone()
+    if not new:
+        yield Error("PostgreSQL must be version 15 or newer.", id="goldwallet.E101")
+    if not writes:
+        yield Error(
+            "fsync and full_page_writes must be on: money is not kept in memory.", id="goldwallet.E102"
+        )
+    if not waits:
+        yield Error("synchronous_commit must be on: what we acknowledge must survive.", id="goldwallet.E103")
+
+
+def _any_host(names: Sequence[str]) -> bool:
+    return any("*" in name or name in {".", ""} for name in names)
+
+
+def _public_https(address: str) -> bool:
+    parts = urlsplit(address)
+    if parts.scheme != "https" or not parts.hostname or parts.hostname.endswith("localhost"):
+        return False
+    try:
+        number = ipaddress.ip_address(parts.hostname)
+    except ValueError:
+        return True
+    return not (number.is_loopback or number.is_unspecified)
+
+
+def _known(keys: Iterable[bytes]) -> bool:
+    return any(key in DEMO_KEYS or len(set(key)) < 8 for key in keys)
+
+
+def _is_key(encoded: bytes) -> bool:
+    try:
+        key = base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return len(key) == 32 and not _known([key])
+
+
+def _open_policy(policy: Any) -> bool:
+    scripts = policy.get("script-src") or policy.get("default-src") or ["*"]
+    return any(word in str(source) for source in scripts for word in ("unsafe-", "*"))

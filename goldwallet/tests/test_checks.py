@@ -1,0 +1,215 @@
+"""Production refuses to start with what is unsafe: one test for each dangerous setting."""
+
+import base64
+import os
+import secrets
+import subprocess
+import sys
+from copy import deepcopy
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connection
+
+from goldwallet import checks
+
+ROOT = Path(__file__).resolve().parents[2]
+DEMO_FIELD, DEMO_LOOKUP = sorted(checks.DEMO_KEYS)
+
+
+def safe(**changes):
+    """Production's settings as they should be, but for `changes`."""
+    config = {
+        "DEBUG": False,
+        "SECRET_KEY": "x7Qf-3kZp_9Lw2Rt8Yv1Bn6Mc4Sd5Hg0JaUeIoTrWqXzCvNbMlKj",
+        "ALLOWED_HOSTS": ["gold.example"],
+        "BASE_URL": "https://gold.example",
+        "SESSION_COOKIE_SECURE": True,
+        "CSRF_COOKIE_SECURE": True,
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "SECURE_SSL_REDIRECT": True,
+        "SECURE_PROXY_SSL_HEADER": None,
+        "FIELD_KEYS": {"k1": bytes(range(32))},
+        "LOOKUP_KEY": base64.b64encode(bytes(range(32, 64))),
+        "DARAJA": {"base_url": "https://api.safaricom.co.ke"},
+        "SIMULATOR_URL": "",
+        "CACHES": {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache"}},
+        "PASSWORD_HASHERS": ["django.contrib.auth.hashers.Argon2PasswordHasher"],
+        "SECURE_CSP": deepcopy(settings.SECURE_CSP),
+        "MAILERS": {
+            "default": {
+                "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+                "OPTIONS": {"use_tls": True},
+            }
+        },
+        "METRICS_TOKEN": "",
+        "LOG_LEVEL": "INFO",
+        "DATABASES": {"default": {"OPTIONS": {"options": "-c lock_timeout=10s"}}},
+    }
+    return SimpleNamespace(**{**config, **changes})
+
+
+def ids(messages):
+    return {message.id.removeprefix("goldwallet.") for message in messages}
+
+
+def test_what_is_safe_passes():
+    assert ids(checks.unsafe(safe())) == set()
+    assert ids(checks.doubtful(safe())) == set()
+
+
+@pytest.mark.parametrize(
+    ("rule", "changes"),
+    [
+        ("E001", {"DEBUG": True}),
+        ("E002", {"SECRET_KEY": "short"}),
+        ("E002", {"SECRET_KEY": "ab" * 40}),
+        ("E003", {"ALLOWED_HOSTS": []}),
+        ("E003", {"ALLOWED_HOSTS": ["gold.example", "*"]}),
+        ("E003", {"ALLOWED_HOSTS": ["*.example"]}),
+        ("E004", {"BASE_URL": "http://gold.example"}),
+        ("E004", {"BASE_URL": "https://localhost:8000"}),
+        ("E004", {"BASE_URL": "https://127.0.0.1"}),
+        ("E004", {"BASE_URL": "https://"}),
+        ("E005", {"SESSION_COOKIE_SECURE": False}),
+        ("E005", {"CSRF_COOKIE_SECURE": False}),
+        ("E006", {"SESSION_COOKIE_HTTPONLY": False}),
+        ("E006", {"SESSION_COOKIE_SAMESITE": "None"}),
+        ("E007", {"SECURE_SSL_REDIRECT": False}),
+        ("E008", {"FIELD_KEYS": {"k1": bytes(range(32)), "old": DEMO_FIELD}}),
+        ("E008", {"FIELD_KEYS": {"k1": b"a" * 32}}),
+        ("E009", {"LOOKUP_KEY": base64.b64encode(DEMO_LOOKUP)}),
+        ("E009", {"LOOKUP_KEY": b"not base64 at all"}),
+        ("E009", {"LOOKUP_KEY": base64.b64encode(b"too short")}),
+        ("E010", {"LOOKUP_KEY": base64.b64encode(bytes(range(32)))}),
+        ("E011", {"DARAJA": {"base_url": "http://api.safaricom.co.ke"}}),
+        ("E011", {"DARAJA": {"base_url": "https://127.0.0.1:8001"}}),
+        ("E012", {"SIMULATOR_URL": "http://127.0.0.1:8001"}),
+        ("E013", {"CACHES": {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}}),
+        ("E013", {"CACHES": {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}}),
+        ("E014", {"PASSWORD_HASHERS": ["django.contrib.auth.hashers.MD5PasswordHasher"]}),
+        ("E015", {"SECURE_CSP": {"script-src": ["'self'", "'unsafe-inline'"]}}),
+        ("E015", {"SECURE_CSP": {"script-src": ["'self'", "'unsafe-eval'"]}}),
+        ("E015", {"SECURE_CSP": {"script-src": ["*"]}}),
+        ("E015", {"SECURE_CSP": {}}),
+        ("E016", {"MAILERS": {"default": {"BACKEND": "goldwallet.demo.mail.PhoneBackend"}}}),
+        ("E017", {"METRICS_TOKEN": "guess"}),
+        ("E018", {"DATABASES": {"default": {"OPTIONS": {"options": "-c goldwallet.allow_truncate=on"}}}}),
+    ],
+)
+def test_what_is_unsafe_is_refused(rule, changes):
+    assert ids(checks.unsafe(safe(**changes))) == {rule}
+
+
+@pytest.mark.parametrize(
+    ("rule", "changes"),
+    [
+        ("W001", {"DARAJA": {"base_url": "https://sandbox.safaricom.co.ke"}}),
+        ("W002", {"LOG_LEVEL": "debug"}),
+        ("W003", {"MAILERS": {"default": {"BACKEND": "smtp", "OPTIONS": {"use_tls": False}}}}),
+    ],
+)
+def test_what_is_doubtful_is_told(rule, changes):
+    assert ids(checks.doubtful(safe(**changes))) == {rule}
+
+
+def test_every_rule_has_its_test():
+    marks = [*test_what_is_unsafe_is_refused.pytestmark, *test_what_is_doubtful_is_told.pytestmark]
+    tested = {case[0] for mark in marks for case in mark.args[1]}
+    assert tested == {rule.id for rule in (*checks.UNSAFE, *checks.DOUBTFUL)}
+
+
+def test_a_proxy_may_be_the_one_that_sends_on_to_https():
+    config = safe(SECURE_SSL_REDIRECT=False, SECURE_PROXY_SSL_HEADER=("HTTP_X_FORWARDED_PROTO", "https"))
+    assert ids(checks.unsafe(config)) == set()
+
+
+def test_all_reasons_at_once(settings):
+    settings.DEMO, settings.DEBUG = False, True
+    with pytest.raises(ImproperlyConfigured) as caught:
+        checks.refuse_unsafe()
+    assert "goldwallet.E001" in str(caught.value)
+    assert "goldwallet.E008" in str(caught.value)
+    assert ids(checks.deployment(None)) >= {"E001", "E008"}
+
+
+def test_the_demo_is_left_alone():
+    checks.refuse_unsafe()
+    assert checks.deployment(None) == []
+
+
+@pytest.mark.django_db
+class TestDatabase:
+    def found(self, settings):
+        settings.DEMO = False
+        return ids(checks.database(None, databases=["default"]))
+
+    def test_ours_is_safe(self, settings):
+        assert self.found(settings) == set()
+        assert checks.database(None, databases=[]) == []
+
+    def test_a_forgetful_one(self, settings):
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL synchronous_commit = off")
+        assert self.found(settings) == {"E103"}
+
+
+# --- a whole process ------------------------------------------------------------------------------
+def production(**changes):
+    """Start Django as production does and say how that ended."""
+    names = ("CONSUMER_KEY", "CONSUMER_SECRET", "PASSKEY", "INITIATOR_PASSWORD")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "DATABASE_URL": "postgresql://nobody@localhost/nothing",
+        "GOLDWALLET_MODE": "production",
+        "SECRET_KEY": secrets.token_urlsafe(64),
+        "FIELD_KEYS": f"k1:{base64.b64encode(secrets.token_bytes(32)).decode()}",
+        "LOOKUP_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
+        "BASE_URL": "https://gold.example",
+        "ALLOWED_HOSTS": "gold.example",
+        "EMAIL_HOST": "mail.gold.example",
+        "DARAJA_BASE_URL": "https://api.safaricom.co.ke",
+        "DARAJA_SHORTCODE": "123456",
+        "DARAJA_B2C_SHORTCODE": "654321",
+        "DARAJA_INITIATOR_NAME": "gold",
+        "DARAJA_CERTIFICATE": "/nowhere/daraja.pem",
+        **{f"DARAJA_{name}": secrets.token_urlsafe(16) for name in names},
+        **changes,
+    }
+    program = (
+        "import os, django; os.environ['DJANGO_SETTINGS_MODULE'] = 'goldwallet.settings'; django.setup()"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=ROOT,
+        env={name: value for name, value in environment.items() if value is not None},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_production_starts():
+    done = production()
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"SECRET_KEY": None}, "SECRET_KEY is not set"),
+        ({"SECRET_KEY": settings.SECRET_KEY}, "SECRET_KEY must be set to a secret of your own"),
+        ({"ALLOWED_HOSTS": "*"}, "goldwallet.E003"),
+        ({"DARAJA_PASSKEY": "demo-passkey-7f3a"}, "DARAJA_PASSKEY must be set"),
+        ({"BASE_URL": "http://gold.example"}, "goldwallet.E004"),
+        ({"GOLDWALLET_MODE": "prod"}, "write demo or production"),
+    ],
+)
+def test_production_does_not_start(changes, says):
+    done = production(**changes)
+    assert done.returncode != 0
+    assert says in done.stderr
+    assert "ImproperlyConfigured" in done.stderr
