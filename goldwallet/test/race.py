@@ -1,8 +1,8 @@
 """Races: real threads against one another, and the house with its guards taken away, one by one.
 
-A race test that has never seen the race proves nothing (the page of pretix on locking says why). So each one runs twice:
-as the house is, and with guards off. What is switched off in the database is committed, since the other threads must
-see it, and is put back exactly when the block ends; `schema_kept` compares the whole schema before and after.
+A race test that has never seen the race proves nothing. So each one runs twice: as the house is, and with guards off.
+What is switched off in the database is committed, since the other threads must see it, and is put back exactly when
+the block ends; `schema_kept` compares the whole schema before and after.
 """
 
 import threading

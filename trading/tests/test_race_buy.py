@@ -1,4 +1,4 @@
-"""Many buyers at once: the last gram, one quote many times, one day's limit. Each race is first seen without its guard."""
+"""Many buyers at once: the last gram, one quote many times, the limit of a day. Each race is also shown unguarded."""
 
 from collections import Counter
 from decimal import Decimal
