@@ -87,6 +87,12 @@ EVERYWHERE = [
     (502, b"Bad Gateway", U),
     (500, b"", U),
     (301, b"", U),
+    (
+        500,
+        b'{"errorCode":"500.003.02","errorMessage":"System is busy","errorMessage":"x",'
+        b'"ResponseDescription":"System is busy"}',
+        U,
+    ),
 ]
 STK = [
     (200, STK_ACK, A),
@@ -259,6 +265,12 @@ def test_anything_less_than_an_answer_is_unknown(stub, monkeypatch, say):
         assert len(stub.calls(path)) == 1, "it was sent again"
     stub.say(client.STK_QUERY, say)
     assert query().fate == Fate.UNKNOWN
+
+
+def test_reading_stops_when_the_body_is_too_long(stub):
+    stub.say(client.B2C, Say(body=b" " * 5_000_000))
+    answer = pay_out()
+    assert (answer.outcome, answer.http_status, answer.code) == (U, 200, "large")
 
 
 def test_no_connection_means_not_executed(stub, settings):

@@ -203,6 +203,9 @@ BODIES = {
         json.dumps(json.dumps({"InitiatorName": "someone", "Password": "cGFzcw=="}))
     ),
     "cut": f'{{"InitiatorName": "someone", "SecurityCredential": "{CREDENTIAL[:200]}',
+    "items, cut": '[{"Key": "InitiatorName", "Value": "someone"}, {"Name":"Password","Value":"cGFzcw',
+    "no name": json.dumps({"unheard_of": CREDENTIAL}),
+    "no name, no JSON": f"what came in: {quote(CREDENTIAL)} and {CREDENTIAL}",
     "cut early": '{"Password": "cGFzcw',
     "form": f"InitiatorName=someone&SecurityCredential={quote(CREDENTIAL)}&Password=cGFzcw%3D%3D",
     "xml": f"<InitiatorName>someone</InitiatorName><SecurityCredential>{CREDENTIAL}</SecurityCredential>",

@@ -182,6 +182,13 @@ def test_somebody_else_s_newer_token_is_used(stub):
     assert stub.minted == 2
 
 
+def test_who_read_the_row_before_it_was_renewed_may_not_claim(stub):
+    old = token._held()
+    token.bearer()
+    assert not token._claim(old), "the new token would have been replaced at once"
+    assert token.bearer() == FIRST
+
+
 def test_a_token_of_other_credentials_is_not_sent(stub, settings):
     token.bearer()
     settings.DARAJA = {**settings.DARAJA, "consumer_key": "another-key"}
