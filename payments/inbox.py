@@ -68,6 +68,13 @@ class Hints:
         """Whether something came in that nobody has looked at yet."""
         return any(callback.handled_at is None for callback in self.callbacks)
 
+    @property
+    def only_answers(self) -> bool:
+        """Whether all that is new are answers to questions of ours about a payout."""
+        return self.fresh and all(
+            callback.exchange_id is not None for callback in self.callbacks if callback.handled_at is None
+        )
+
 
 def read(payment: Payment) -> Hints:
     """Read every stored callback of the payment, oldest first. Writes nothing."""
@@ -97,9 +104,12 @@ def _take(hints: Hints, payment: Payment, callback: Callback) -> None:
         return  # a timeout notice says nothing about the payment's fate
     if not _fits(hints, payment, claim):
         return
-    hints.request_id = hints.request_id or claim.request_id
+    # The newest: an id that somebody made up must not stand in the way of the right one.
+    hints.request_id = claim.request_id or hints.request_id
     if claim.success is True:
         hints.success = True
+        if hints.receipt and claim.receipt and claim.receipt != hints.receipt:
+            hints.contradiction = "Two callbacks name different receipts."
         hints.receipt = hints.receipt or claim.receipt
     elif claim.success is False:
         hints.failure_code = claim.code
@@ -109,19 +119,43 @@ def _fits(hints: Hints, payment: Payment, claim: Claim) -> bool:
     """Whether the claim can be about this payment; what differs is noted for staff."""
     if not claim.readable:
         return False
+    difference = _difference(payment, claim)
+    if difference:
+        hints.contradiction = difference
+    return not difference
+
+
+def _difference(payment: Payment, claim: Claim) -> str:
+    """What in the claim is not what we asked for, as a sentence for staff; empty when it fits."""
     if claim.amount is not None and claim.amount != payment.amount:
-        hints.contradiction = (
-            f"A callback speaks of KES {claim.amount}, we asked for KES {payment.amount:.0f}."
-        )
-        return False
-    if claim.originator_id and claim.originator_id != str(payment.pk):
-        hints.contradiction = "A callback names another payout."
-        return False
-    known = payment.request_id
-    if known and payment.direction == Direction.IN and claim.request_id and claim.request_id != known:
-        hints.contradiction = "A callback names another prompt."
-        return False
-    return True
+        return f"A callback speaks of KES {claim.amount}, we asked for KES {payment.amount:.0f}."
+    if payment.direction == Direction.OUT:
+        named = claim.originator_id
+        return "A callback names another payout." if named and named != str(payment.pk) else ""
+    # Often masked; then it says nothing (daraja.md 7).
+    if claim.phone.isdigit() and claim.phone[-9:] != payment.phone[-9:]:
+        return "A callback names another phone than the one that we asked."
+    if _differs(claim.request_id, payment.request_id) or _differs(
+        claim.merchant_request_id, payment.merchant_request_id
+    ):
+        return "A callback names another prompt."
+    if claim.request_id and not payment.request_id and _of_another(claim.request_id, payment):
+        return "A callback names the prompt of another payment."
+    return ""
+
+
+def _differs(claimed: str, known: str) -> bool:
+    return bool(claimed and known and claimed != known)
+
+
+def _of_another(request_id: str, payment: Payment) -> bool:
+    """Whether the id is known from another payment: what paid for that one does not pay for this one too.
+
+    Only asked when the answer to our own request was lost, so that this payment has no id yet.
+    """
+    others = Payment.objects.filter(request_id=request_id, direction=Direction.IN).exclude(pk=payment.pk)
+    asked = Exchange.objects.filter(request_id=request_id).exclude(payment=payment)
+    return others.exists() or asked.exists()
 
 
 def handled(hints: Hints) -> None:

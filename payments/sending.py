@@ -17,7 +17,14 @@ from goldwallet.states import move
 from payments import inbox
 from payments.models import FINAL, LIVE, MOVES, Direction, Exchange, Kind, Payment, State, new_token
 from payments.rails import Answer, Fate, Outcome, rail
-from payments.services import hook_url, look_soon, payment_flag, payment_settle
+from payments.services import (
+    hook_url,
+    look_soon,
+    payment_cancel_expired,
+    payment_flag,
+    payment_request_known,
+    payment_settle,
+)
 
 #: A call ends within its timeouts (30 s); after twice that the worker that made it is dead.
 _SENDING_SECONDS = 60
@@ -29,6 +36,8 @@ _ASK_SECONDS = (10, 10, 15, 20, 30, 60, 120, 300)
 _CONFIRM_SECONDS, _CONFIRM_TRIES = 2, 4
 #: After so many questions without an answer a person should look (about an hour).
 _ASKS_BEFORE_STAFF = 16
+#: After so many requests that the provider put off a person should look (about five minutes).
+_SENDS_BEFORE_STAFF = 15
 
 
 def payment_step(payment_id: uuid.UUID) -> None:
@@ -67,6 +76,7 @@ def _send(payment: Payment) -> None:
     kind = Kind.COLLECT if payment.direction == Direction.IN else Kind.PAY_OUT
     exchange = _claim(payment, kind)
     if exchange is None:
+        payment_cancel_expired(payment_id=payment.pk)
         return
     if payment.direction == Direction.IN:
         answer = rail(payment.method).collect(
@@ -124,6 +134,8 @@ def _record(payment: Payment, exchange: Exchange, answer: Answer) -> None:
             Payment.objects.filter(pk=payment.pk).update(**ids)
     elif answer.outcome == Outcome.NOT_EXECUTED:
         move(payment, State.CREATED, moves=MOVES, due_at=after(_RETRY_SECONDS))
+        if payment.tries >= _SENDS_BEFORE_STAFF and not payment.attention:
+            payment_flag(payment, "M-Pesa has put this payment off again and again. It is still being tried.")
     elif answer.outcome == Outcome.REFUSED:
         payment_settle(payment_id=payment.pk, paid=False, code=answer.code, exchange=exchange)
     else:
@@ -150,6 +162,8 @@ def _ask_collect(payment: Payment, hints: inbox.Hints) -> None:
     request_id = payment.request_id or hints.request_id
     if not request_id:
         # The prompt may be out there and we hold no id to ask by. Only a callback can tell.
+        if hints.contradiction:
+            payment_flag(payment, hints.contradiction)
         _ask_later(payment)
         return
     exchange = Exchange.objects.create(payment=payment, kind=Kind.COLLECT_REPORT, request_id=request_id)
@@ -158,6 +172,8 @@ def _ask_collect(payment: Payment, hints: inbox.Hints) -> None:
     exchange.code, exchange.text, exchange.body = report.code[:40], report.text[:300], report.body
     exchange.answered_at = Now()
     exchange.save()
+    if report.fate in {Fate.PAID, Fate.FAILED} and not payment.request_id:
+        payment_request_known(payment_id=payment.pk, request_id=request_id)
     if report.fate == Fate.PAID and not hints.contradiction:
         payment_settle(payment_id=payment.pk, paid=True, receipt=hints.receipt, exchange=exchange)
         inbox.handled(hints)
@@ -193,6 +209,9 @@ def _ask_payout(payment: Payment, hints: inbox.Hints) -> None:
     if hints.contradiction or (hints.status_fate == Fate.FAILED and hints.success):
         payment_flag(payment, hints.contradiction or "The result says paid, the status says not paid.")
     inbox.handled(hints)
+    if hints.only_answers:
+        # The answer to a question, and not the last word: the next question has its time already.
+        return
     # Claimed, so that the result's callback and the sweep do not both ask at the same moment.
     asked = Payment.objects.filter(pk=payment.pk, state__in=LIVE, tries=payment.tries)
     if asked.update(tries=F("tries") + 1, due_at=after(_wait(payment.tries))) != 1:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.urls import reverse
 
 from goldwallet.clock import Now, after
@@ -89,27 +89,40 @@ def payment_settle(
 ) -> bool:
     """End a payment on evidence, tell its purpose, post once. False: it had ended already, nothing changed.
 
-    A receipt that another payment carries already is not taken over: the payment goes to staff instead.
+    A receipt that another payment carries already is not taken over: the payment ends without one, before staff.
     """
+    changes: dict[str, Any] = {
+        "receipt": receipt or None,
+        "failure_code": "" if paid else code[:40],
+        "evidence_exchange": exchange,
+        "evidence_callback": callback,
+        "decided_by_id": decided_by,
+        "note": note,
+        "attention": False,
+    }
     for attempt in range(1, _SETTLE_TRIES + 1):
+        last_try = attempt == _SETTLE_TRIES
         try:
-            return _settle_once(
-                payment_id=payment_id,
-                paid=paid,
-                last_try=attempt == _SETTLE_TRIES,
-                changes={
-                    "receipt": receipt or None,
-                    "failure_code": "" if paid else code[:40],
-                    "evidence_exchange": exchange,
-                    "evidence_callback": callback,
-                    "decided_by_id": decided_by,
-                    "note": note,
-                },
-            )
+            return _settle_once(payment_id=payment_id, paid=paid, last_try=last_try, changes=changes)
         except Overdraft:
-            if attempt == _SETTLE_TRIES:
+            if last_try:
                 raise
+        except IntegrityError as error:
+            if last_try or not _receipt_is_taken(error):
+                raise
+            changes |= {"receipt": None, "note": _taken(receipt), "attention": True}
     raise AssertionError("unreachable")
+
+
+def _receipt_is_taken(error: IntegrityError) -> bool:
+    """Whether the database refused because another payment carries the receipt."""
+    diagnosis = getattr(error.__cause__, "diag", None)
+    name = getattr(diagnosis, "constraint_name", None) or ""
+    return name.startswith(Payment._meta.db_table) and "receipt" in name
+
+
+def _taken(receipt: str) -> str:
+    return f"Receipt {receipt} was named for this payment, and another payment carries it already."
 
 
 @transaction.atomic
@@ -122,7 +135,7 @@ def _settle_once(*, payment_id: uuid.UUID, paid: bool, last_try: bool, changes: 
         return False
     if not paid and payment.state == State.CREATED:
         return False
-    if not move(payment, target, moves=MOVES, ended_at=Now(), due_at=None, attention=False, **changes):
+    if not move(payment, target, moves=MOVES, ended_at=Now(), due_at=None, **changes):
         return False
     _tell(payment, paid=paid, last_try=last_try)
     return True
@@ -157,6 +170,22 @@ def payment_cancel_unsent(payment: Payment) -> bool:
     )
 
 
+@transaction.atomic
+def payment_cancel_expired(*, payment_id: uuid.UUID) -> bool:
+    """Cancel a prompt whose time ran out before it was sent: put off by the provider, or the worker was behind.
+
+    What it had reserved is released by its order's own deadline, which is the same moment.
+    """
+    payment = payment_lock(payment_id)
+    over = Payment.objects.filter(pk=payment_id, expires_at__lte=Now()).exists()
+    return over and payment_cancel_unsent(payment)
+
+
+def payment_request_known(*, payment_id: uuid.UUID, request_id: str) -> None:
+    """The provider's id of a prompt whose answer was lost, learned from a callback and confirmed by the provider."""
+    Payment.objects.filter(pk=payment_id, request_id="").update(request_id=request_id[:64])
+
+
 def payment_flag(payment: Payment, note: str) -> None:
     """Put the payment before staff, with the reason in a sentence."""
     Payment.objects.filter(pk=payment.pk).update(attention=True, note=note[:300])
@@ -164,7 +193,14 @@ def payment_flag(payment: Payment, note: str) -> None:
 
 def payment_receipt_add(*, payment_id: uuid.UUID, receipt: str) -> None:
     """A payment that was settled by the query alone learns its receipt from the callback that came later."""
-    Payment.objects.filter(pk=payment_id, state=State.SUCCEEDED, receipt=None).update(receipt=receipt)
+    without = Payment.objects.filter(pk=payment_id, state=State.SUCCEEDED, receipt=None)
+    try:
+        with transaction.atomic():
+            without.update(receipt=receipt)
+    except IntegrityError as error:
+        if not _receipt_is_taken(error):
+            raise
+        without.update(attention=True, note=_taken(receipt))
 
 
 # --- staff ----------------------------------------------------------------------------------------
@@ -213,16 +249,20 @@ def payout_record(*, payment_id: uuid.UUID, by: uuid.UUID, receipt: str) -> None
     if len(receipt) != 10 or not receipt.isascii() or not receipt.isalnum():
         raise Refused("An M-Pesa receipt has ten letters and digits, for example UKL7A2B3C4.", code="receipt")
     payment = _payout_for_staff(payment_id, by)
-    if Payment.objects.filter(receipt=receipt).exists():
-        raise Conflict("This receipt belongs to another payment already.", code="receipt_used")
-    move(
-        payment,
-        State.SUCCEEDED,
-        moves=MOVES,
-        ended_at=Now(),
-        due_at=None,
-        decided_by_id=by,
-        receipt=receipt,
-        note="Paid by hand.",
-    )
+    try:
+        with transaction.atomic():
+            move(
+                payment,
+                State.SUCCEEDED,
+                moves=MOVES,
+                ended_at=Now(),
+                due_at=None,
+                decided_by_id=by,
+                receipt=receipt,
+                note="Paid by hand.",
+            )
+    except IntegrityError as error:
+        if not _receipt_is_taken(error):
+            raise
+        raise Conflict("This receipt belongs to another payment already.", code="receipt_used") from None
     _tell(payment, paid=True, last_try=True)
