@@ -83,7 +83,7 @@ class House:
         took = paint(f"{time.monotonic() - began:5.1f} s", "dim")
         say(f"  {'ready: ' + self.address + '/':<34} {took}")
         if self.demo:
-            with step("demo orders (on a new database)"):
+            with step("demo orders"):
                 self.complete("demo", [python, "manage.py", "demo_orders"])
 
     def web_command(self, python: Path) -> list[str | Path]:
