@@ -23,7 +23,7 @@
 
   function over() {
     clearInterval(timer);
-    words.textContent = "The minute is over, so this price is gone. Nothing was paid.";
+    words.textContent = "This price is gone. Nothing was paid.";
     news.textContent = "The price is gone. You can get a new one.";
     for (const element of quote.querySelectorAll("[data-open]")) element.dataset.off = "";
     for (const element of quote.querySelectorAll("[data-over]")) delete element.dataset.off;
