@@ -24,6 +24,9 @@
   countTimes();
   setInterval(countTimes, 15000);
 
+  // The desk's navigation scrolls sideways on a phone: show where one is.
+  document.querySelector(".desk-nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
   // One press sends a form once. The server is safe against a second press; this spares the person the doubt.
   document.addEventListener("submit", (event) => {
     const form = event.target;
