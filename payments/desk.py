@@ -23,6 +23,10 @@ from payments.models import Payment
 @require_GET
 @staff_page("treasury")
 def payouts(request: HttpRequest) -> HttpResponse:
+    return _page(request)
+
+
+def _page(request: HttpRequest, *, status: int = 200) -> HttpResponse:
     context = {
         "waiting": selectors.payouts_waiting(),
         "attention": selectors.payments_for_staff(),
@@ -31,7 +35,7 @@ def payouts(request: HttpRequest) -> HttpResponse:
         "approval_from": threshold("payout_approval_kes"),
         "may_act": may_act(cast(User, request.user), "treasury"),
     }
-    return render(request, "payments/desk_payouts.html", context)
+    return render(request, "payments/desk_payouts.html", context, status=status)
 
 
 @require_GET
@@ -50,14 +54,14 @@ def payment(request: HttpRequest, payment_id: uuid.UUID) -> HttpResponse:
 
 
 def _decide(request: HttpRequest, decide: Callable[[uuid.UUID], None], done: str) -> HttpResponse:
-    """Carry out a decision and say what happened; a refusal is a sentence on the same page."""
+    """Carry out a decision and go back to the list; a refusal is a sentence on the list itself."""
     staff = cast(User, request.user)
     try:
         decide(staff.pk)
     except Refused as refused:
         messages.error(request, refused.sentence)
-    else:
-        messages.success(request, done)
+        return _page(request, status=refused.status)
+    messages.success(request, done)
     return redirect("desk_payouts")
 
 

@@ -226,7 +226,8 @@ def payout_approve(*, payment_id: uuid.UUID, by: uuid.UUID) -> None:
 @transaction.atomic
 def payout_refuse(*, payment_id: uuid.UUID, by: uuid.UUID, reason: str) -> None:
     """End a waiting payout unpaid: what was held goes back exactly as it was taken."""
-    if len(reason.strip()) < 5:
+    reason = " ".join(reason.replace("\x00", " ").split())
+    if len(reason) < 5:
         raise Refused("Write the reason. The customer's history keeps it.", code="reason")
     payment = _payout_for_staff(payment_id, by)
     move(
@@ -237,7 +238,7 @@ def payout_refuse(*, payment_id: uuid.UUID, by: uuid.UUID, reason: str) -> None:
         due_at=None,
         decided_by_id=by,
         failure_code="refused",
-        note=reason.strip()[:300],
+        note=reason[:300],
     )
     _tell(payment, paid=False, last_try=True)
 
