@@ -13,24 +13,12 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import pytest
-from django.db import connection, connections
+from django.db import connection
 from django.db.models import Model, QuerySet
 
 from goldwallet.states import move, sources
-from ledger.tests.threads import errors, together
-
-__all__ = [
-    "Meeting",
-    "book_unguarded",
-    "constraint_off",
-    "errors",
-    "function_changed",
-    "moves_unguarded",
-    "queue_empty",
-    "rows_unlocked",
-    "schema_kept",
-    "together",
-]
+from ledger.tests.threads import errors as errors
+from ledger.tests.threads import together as together
 
 
 class Meeting:
@@ -224,8 +212,3 @@ def patiently(condition: Callable[[], bool], *, what: str, patience: float = 30)
 
 def unique() -> str:
     return uuid.uuid4().hex
-
-
-def hang_up() -> None:
-    """Give this thread's connection back."""
-    connections.close_all()
