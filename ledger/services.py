@@ -6,7 +6,8 @@ section 4).
 
 import hashlib
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -23,6 +24,7 @@ SELECT ledger_post(%s, %s, %s, %s, %s, %s::bigint, %s::text[], %s::text[], %s::b
                    %s::integer[], %s::integer[], %s::numeric[])
 """
 _LIMIT = Decimal(10) ** 14
+_CODE = re.compile(r"[A-Za-z0-9_.:-]{1,120}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +66,13 @@ def post(
         actor,
         memo,
         reverses,
-        [code.code for code in places],
-        [code.asset for code in places],
-        [code.may_go_negative for code in places],
-        [code.shared for code in places],
-        [places[transfer.source] for transfer in transfers],
-        [places[transfer.destination] for transfer in transfers],
-        [transfer.amount for transfer in transfers],
+        _array(code.code for code in places),
+        _array(code.asset for code in places),
+        _array("t" if code.may_go_negative else "f" for code in places),
+        _array("t" if code.shared else "f" for code in places),
+        _array(str(places[transfer.source]) for transfer in transfers),
+        _array(str(places[transfer.destination]) for transfer in transfers),
+        _array(f"{transfer.amount:f}" for transfer in transfers),
     ]
     try:
         with connection.cursor() as cursor:
@@ -103,6 +105,10 @@ def reverse(*, transaction_id: int, key: str, actor: str = "", memo: str = "") -
 def _check(number: int, transfer: Transfer) -> None:
     """The database's refusals, without the way there: so a mistake leaves the caller's transaction alive."""
     source, destination, amount = transfer.source, transfer.destination, transfer.amount
+    if not (_CODE.fullmatch(source.code) and _CODE.fullmatch(destination.code)):
+        raise errors.WrongTransfer(
+            f"transfer {number} from {source.code!r} to {destination.code!r}: no such code"
+        )
     if source.code == destination.code:
         raise errors.WrongTransfer(f"transfer {number} goes from {source} to itself")
     if source.asset != destination.asset or source.asset not in SCALES:
@@ -113,6 +119,13 @@ def _check(number: int, transfer: Transfer) -> None:
         raise errors.WrongAmount(f"transfer {number}: {amount} is no amount above zero")
     if amount != round(amount, SCALES[source.asset]):
         raise errors.WrongAmount(f"transfer {number}: {amount} is finer than {source.asset} allows")
+
+
+def _array(words: Iterable[str]) -> str:
+    """An array as PostgreSQL reads it. The driver's own way, through typed lists, takes a third of a post's time
+    in Python; every word here is a checked code, a name of an asset, a number or a letter, so nothing is quoted.
+    """
+    return f"{{{','.join(words)}}}"
 
 
 def _input_hash(kind: str, transfers: Sequence[Transfer], reverses: int | None) -> bytes:

@@ -172,6 +172,16 @@ class TestTransfers:
         with pytest.raises(WrongTransfer):
             post(key=key, kind=kind, transfers=[kes("1")])
 
+    @pytest.mark.parametrize("code", ["", "a,b", "a}", '"', "a b", "{", "\\", "null x", "x" * 121, "é"])
+    def test_no_code(self, code):
+        with pytest.raises(WrongTransfer):
+            post(key="k", kind="a", transfers=[Transfer(chart.Code(code, "KES"), CASH, Decimal(1))])
+
+    def test_a_person_called_null(self):
+        cash = chart.user_cash("null")
+        post(key="k", kind="a", transfers=[Transfer(COLLECTIONS, cash, Decimal(1))])
+        assert balance(cash) == 1
+
     def test_none(self):
         with pytest.raises(WrongTransfer):
             post(key="k", kind="a", transfers=[])
