@@ -38,7 +38,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         "too_many_login_attempts": "Too many tries. Wait five minutes, then try again.",
         "username_taken": "Somebody has this username. Choose another.",
         "same_as_current": "This is your e-mail address already.",
-        "rate_limited": "That was a little quick. Wait ten seconds, then ask for a new code.",
+        "rate_limited": "We have just sent you a mail. Look for it, and wait a little before you ask again.",
         "unverified_primary_email": "First enter the code that we sent to your e-mail address.",
     }
 

@@ -16,6 +16,7 @@ from goldwallet.errors import Conflict, Refused
 
 _PASSWORD_RULE = "At least 10 characters. A few words in a row are easy to remember and hard to guess."  # noqa: S105
 _MISSING = {"required": "Please fill this in."}
+_NO_ADDRESS = {"invalid": "Write a whole e-mail address, for example amina@example.com."}
 
 
 class PhoneField(forms.CharField):
@@ -44,6 +45,8 @@ def _reword(form: forms.Form, **words: tuple[str, str]) -> None:
     for name, field in form.fields.items():
         field.widget.attrs.pop("placeholder", None)
         field.error_messages.update(_MISSING)
+        if isinstance(field, forms.EmailField):
+            field.error_messages.update(_NO_ADDRESS)
         if name in words:
             field.label, field.help_text = words[name]
 

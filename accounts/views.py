@@ -4,6 +4,7 @@ from typing import Any, cast
 
 import django_otp
 from allauth.account import views as allauth_views
+from allauth.core.exceptions import ImmediateHttpResponse
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.views import redirect_to_login
@@ -16,6 +17,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from accounts import second_factor, sessions
+from accounts.adapter import AccountAdapter
 from accounts.forms import CodeForm
 from accounts.models import SecondFactor, User
 from accounts.permissions import customer_page, sign_in_first
@@ -49,7 +51,15 @@ class SignUpView(HonestStatusMixin, allauth_views.SignupView):  # type: ignore[m
 
 
 class ConfirmEmailView(HonestStatusMixin, allauth_views.ConfirmEmailVerificationCodeView):  # type: ignore[misc]
-    pass
+    def _resend_form_valid(self, form: Any) -> HttpResponse:
+        """A new code too soon: the same page says so, and the code that was sent can still be entered."""
+        try:
+            return cast("HttpResponse", super()._resend_form_valid(form))
+        except ImmediateHttpResponse as limited:
+            messages.error(self.request, AccountAdapter.error_messages["rate_limited"])
+            page = self.render_to_response(self.get_context_data(form=self._get_verify_form_class()()))
+            page.status_code = limited.response.status_code
+            return cast("HttpResponse", page)
 
 
 class EmailChangeView(HonestStatusMixin, allauth_views.EmailView):  # type: ignore[misc]

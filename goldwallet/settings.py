@@ -176,10 +176,10 @@ AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
-    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "accounts.passwords.NotAboutYou"},
+    {"NAME": "accounts.passwords.LongEnough", "OPTIONS": {"min_length": 10}},
+    {"NAME": "accounts.passwords.NotCommon"},
+    {"NAME": "accounts.passwords.NotDigitsOnly"},
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
@@ -250,6 +250,8 @@ else:
     }
 
 # --- M-Pesa ---------------------------------------------------------------------------------------
+# The simulator makes its own certificate; what is sealed with another one it cannot open.
+_DEMO_CERTIFICATE = BASE_DIR / env.text("SIMULATOR_DATA", "var/simulator") / "certificate.pem"
 DARAJA = {
     "base_url": env.text("DARAJA_BASE_URL", SIMULATOR_URL if DEMO else None).rstrip("/"),
     "consumer_key": _secret("DARAJA_CONSUMER_KEY", "demo-consumer-key"),
@@ -259,9 +261,7 @@ DARAJA = {
     "b2c_shortcode": env.text("DARAJA_B2C_SHORTCODE", "600991" if DEMO else None),
     "initiator_name": env.text("DARAJA_INITIATOR_NAME", "goldwallet" if DEMO else None),
     "initiator_password": _secret("DARAJA_INITIATOR_PASSWORD", "demo-initiator-2026"),
-    "certificate": env.text(
-        "DARAJA_CERTIFICATE", str(BASE_DIR / "var" / "simulator" / "certificate.pem") if DEMO else None
-    ),
+    "certificate": env.text("DARAJA_CERTIFICATE", str(_DEMO_CERTIFICATE) if DEMO else None),
 }
 
 # --- web ------------------------------------------------------------------------------------------
@@ -281,6 +281,8 @@ STORAGES = {
 }
 # The demo serves from the source folders, so that it needs no `collectstatic`.
 WHITENOISE_USE_FINDERS = DEMO
+# Without this a file that changes while it is served is cut at its old length.
+WHITENOISE_AUTOREFRESH = DEMO
 
 SECURE_CSP = {
     "default-src": [CSP.SELF],

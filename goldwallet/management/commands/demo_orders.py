@@ -15,4 +15,8 @@ class Command(BaseCommand):
         if not settings.DEMO:
             raise CommandError("Demo orders are made in demo mode only.")
         data.authenticators_hand()
-        orders.demo_orders_make()
+        try:
+            orders.demo_orders_make()
+        except TimeoutError as late:
+            # A slow machine: the order goes on by itself. That is no reason to end the whole demo.
+            self.stderr.write(f"Demo orders: {late} in time. Look for it at the desk; all else runs.")
