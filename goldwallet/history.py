@@ -1,13 +1,20 @@
 """Reading what django-pghistory wrote about a row."""
 
 from typing import Any
+from uuid import UUID
 
+from django.contrib.auth import get_user_model
 from django.db.models import Model
 
 
 def events_of(row: Model) -> list[Any]:
-    """The stored changes of a tracked row, oldest first, each with the context (who, from which page)."""
+    """The stored changes of a tracked row, oldest first; each with `by`, the person who made it (None: the system)."""
     # The tracker names its accessor after the fields that it keeps; the link back to the row is always `pgh_obj`.
     relation = next(found for found in row._meta.related_objects if found.field.name == "pgh_obj")
     events: Any = getattr(row, relation.get_accessor_name() or "")
-    return list(events.select_related("pgh_context").order_by("pgh_created_at", "pgh_id"))
+    found = list(events.select_related("pgh_context").order_by("pgh_created_at", "pgh_id"))
+    names = [event.pgh_context.metadata.get("user") if event.pgh_context else None for event in found]
+    people = get_user_model()._default_manager.in_bulk({UUID(name) for name in names if name})
+    for event, name in zip(found, names, strict=True):
+        event.by = people.get(UUID(name)) if name else None
+    return found

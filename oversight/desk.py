@@ -10,6 +10,7 @@ from accounts.permissions import staff_page
 from ledger import selectors as ledger
 from ledger.models import Account, Transaction
 from oversight import selectors
+from oversight.health import health
 from pools.selectors import current_price
 
 _PAGE = 50
@@ -18,7 +19,13 @@ _PAGE = 50
 @require_GET
 @staff_page()
 def overview(request: HttpRequest) -> HttpResponse:
-    context = {"figures": selectors.figures(), "waiting": selectors.waiting(), "price": current_price()}
+    price = current_price()
+    context = {
+        "figures": selectors.figures(),
+        "waiting": selectors.waiting(),
+        "price": price,
+        "health": health(price),
+    }
     return render(request, "oversight/overview.html", context)
 
 

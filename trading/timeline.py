@@ -47,8 +47,11 @@ def _buy(order: Order, payment: Payment) -> list[Step]:
     if order.status == Status.FAILED:
         return [Step("Not paid", order.failure_sentence, order.finished_at, "wrong")]
     if payment.state == State.CREATED:
+        sending = f"We are sending the prompt to {number}."
+        if payment.tries:
+            sending = f"M-Pesa is busy, or {number} has another prompt open. We try again in a moment."
         return [
-            Step("Asking M-Pesa", f"We are sending the prompt to {number}.", None, "now"),
+            Step("Asking M-Pesa", sending, None, "now"),
             Step("Gold in your wallet", "", None, "todo"),
         ]
     asked = Step("Prompt sent", f"M-Pesa asks {number} for the PIN.", payment.sent_at, "done")
