@@ -12,7 +12,7 @@ from accounts.models import User
 from accounts.permissions import customer_page
 from goldwallet import clock, phones
 from goldwallet.errors import Refused
-from kyc.selectors import limits
+from kyc.selectors import Limits, limits
 from pools import selectors as pools
 from trading import selectors, services
 from trading.forms import BuyForm, PhoneForm, SellForm
@@ -45,10 +45,14 @@ def wallet(request: HttpRequest) -> HttpResponse:
         "price": price,
         "history": [(row.effective_from, row.sell) for row in pools.price_history(_CHART_DAYS)],
         "orders": selectors.orders_page(selectors.orders_of(user.pk), limit=5).orders,
-        "limits": limits(kyc_status=user.kyc_status, used_today=selectors.day_use(user_id=user.pk).kes),
+        "limits": _limits(user),
         "kyc_status": user.kyc_status,
     }
     return render(request, "trading/wallet.html", context)
+
+
+def _limits(user: User) -> Limits:
+    return limits(kyc_status=user.kyc_status, used_today=selectors.day_use(user_id=user.pk).kes)
 
 
 # --- buy and sell ---------------------------------------------------------------------------------
@@ -109,6 +113,7 @@ def _form_page(
         "form": form,
         "price": price,
         "holding": selectors.holding(person(request).pk, price=price),
+        "limits": _limits(person(request)),
         "offer": offer,
         "closed": closed,
     }
@@ -136,14 +141,14 @@ def _confirm(request: HttpRequest, side: Side) -> HttpResponse:
     try:
         quote_id = uuid.UUID(request.POST["quote"])
     except ValueError:
-        raise Refused("We do not find this price. Please ask for a new one.", status=404) from None
+        return _used_quote(request, None, services.QUOTE_UNKNOWN, status=404, side=side)
     confirm = services.buy_confirm if side == Side.BUY else services.sell_confirm
     try:
         order = confirm(user_id=person(request).pk, quote_id=quote_id)
     except NotEnoughGold as short:
-        return _form_page(
-            request, side, BuyForm(initial={"phone": phones.local(person(request).phone)}), short
-        )
+        asked = Quote.objects.get(pk=quote_id, user=person(request))
+        form = BuyForm({"grams": f"{asked.grams:f}", "phone": phones.local(asked.phone)})
+        return _form_page(request, side, form, short)
     except Refused as refused:
         found = Quote.objects.filter(pk=quote_id, user=person(request)).first()
         return _used_quote(request, found, refused.sentence, status=refused.status, side=side)

@@ -26,6 +26,7 @@ from trading.models import Quote, Side
 from trading.selectors import day_use, price_or_refuse
 
 QUOTE_SECONDS = 60
+QUOTE_UNKNOWN = "We do not find this price. Please ask for a new one."
 #: No 0/O, 1/I/L: a reference is read aloud on the telephone.
 _ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
 
@@ -50,16 +51,13 @@ def quote_buy(*, user: User, phone: str, kes: Decimal | None = None, grams: Deci
     if (kes is None) == (grams is None):
         raise Refused("Write either the shillings or the grams.", code="amount")
     if grams is not None:
-        _check_amount(terms.sell_grams(grams, price=price.buy).kes, side=Side.BUY)
-        if grams > stock:
-            raise not_enough(stock, price=price.buy)
-        deal = terms.buy_grams(grams, price=price.buy, stock=stock)
+        deal = terms.buy_grams(grams, price=price.buy, stock=max(stock, grams))
     else:
         assert kes is not None
-        _check_amount(kes, side=Side.BUY)
         deal = terms.buy_for_kes(kes, price=price.buy)
+    # Before the stock: who asks for a tonne hears of M-Pesa's limit.
     _check_amount(deal.kes, side=Side.BUY)
-    if deal.grams > stock:
+    if max(deal.grams, grams or 0) > stock:
         raise not_enough(stock, price=price.buy)
     return _quote(user, Side.BUY, deal, price=price.buy, phone=phone)
 
@@ -147,9 +145,7 @@ def quote_consume(*, quote_id: uuid.UUID, user_id: uuid.UUID, side: Side) -> Quo
         return Quote.from_db("default", _COLUMNS, row)
     found = Quote.objects.filter(pk=quote_id, user_id=user_id, side=side).values("used_at").first()
     if found is None:
-        raise Refused(
-            "We do not find this price. Please ask for a new one.", code="quote_unknown", status=404
-        )
+        raise Refused(QUOTE_UNKNOWN, code="quote_unknown", status=404)
     if found["used_at"]:
         raise Conflict("You have confirmed this price already. It is good for one order.", code="quote_used")
     raise Conflict("This price has run out. Please ask for a new one.", code="quote_expired")
