@@ -1,13 +1,19 @@
 """Fixtures for every app's tests."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pytest_django.live_server_helper import LiveServer
 
+from accounts.models import User
+from accounts.tests.people import signed_in
 from controls.selectors import thresholds_forget
+from goldwallet.test.browser import Visitor, chromium
+from goldwallet.test.house import House
 from goldwallet.test.provider import Simulator
+from goldwallet.test.race import queue_empty
 from goldwallet.test.world import World, world_create
 
 
@@ -44,3 +50,60 @@ def point_at(simulator: Simulator, base_url: str, settings) -> None:
     settings.SIMULATOR_URL = simulator.url
     settings.BASE_URL = base_url
     settings.DARAJA = {**settings.DARAJA, "base_url": simulator.url, "certificate": str(certificate)}
+
+
+# --- a browser before the whole house -------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def browser_program():
+    """One Chromium for all tests, the simulator's too: Playwright runs but once in a process."""
+    # Playwright's own event loop runs in this thread; what the tests ask the database besides is not asynchronous.
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    with chromium() as browser:
+        yield browser
+    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+
+
+@pytest.fixture(scope="module")
+def house_running(django_db_setup, django_db_blocker, simulator_process: Simulator) -> Iterator[House]:
+    """Web and worker as processes of their own over the test database. A module's tests share them; no longer, since
+    a worker would do the jobs of tests that bring their own.
+    """
+    running = House(simulator_process)
+    with django_db_blocker.unblock():
+        queue_empty()
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def house(house_running: House, transactional_db: None, world: World) -> Iterator[House]:
+    """Web, worker and simulator, as `make run` runs them, over the test's database."""
+    house_running.simulator.reset()
+    house_running.resume()
+    yield house_running
+    house_running.simulator.reset()
+    house_running.pause()
+
+
+@pytest.fixture
+def visit(browser_program, house: House):
+    """`visit()` opens a window of a new person at the wallet's address; `visit(url)` elsewhere; `visit(user=...)` with
+    the session of somebody who has signed in.
+    """
+    visitors: list[Visitor] = []
+
+    def open_window(url: str = "", *, user: User | None = None, **options) -> Visitor:
+        visitor = Visitor(browser_program, url or house.url, **options)
+        visitors.append(visitor)
+        if user is not None:
+            cookie = signed_in(user).cookies["sessionid"]
+            visitor.context.add_cookies([{"name": cookie.key, "value": cookie.value, "url": house.url}])
+        return visitor
+
+    yield open_window
+    for visitor in visitors:
+        visitor.context.close()
+    assert [complaint for visitor in visitors for complaint in visitor.complaints] == []

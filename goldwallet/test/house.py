@@ -26,8 +26,20 @@ def database_url() -> str:
     return f"postgresql://{who}{secret}@/{found['NAME']}{where}{port}"
 
 
+_BUSY = """
+SELECT EXISTS (SELECT FROM procrastinate_jobs WHERE status = 'doing') OR EXISTS (
+    SELECT FROM pg_stat_activity
+    WHERE datname = current_database() AND backend_type = 'client backend' AND state <> 'idle'
+      AND pid <> pg_backend_pid()
+)
+"""
+
+
 class House:
-    """Start the processes with `start`, stop them with `stop`; `kill_worker` is SIGKILL."""
+    """Start the processes with `start`, stop them with `stop`; `kill_worker` is SIGKILL.
+
+    They may serve several tests, one after the other: `pause` before the database is emptied, `resume` after it.
+    """
 
     def __init__(self, simulator: Simulator) -> None:
         self.simulator = simulator
@@ -44,6 +56,7 @@ class House:
         }
         self.web: subprocess.Popen[bytes] | None = None
         self.worker: subprocess.Popen[bytes] | None = None
+        self.paused = False
 
     def start(self) -> None:
         self.start_worker()
@@ -77,13 +90,49 @@ class House:
         self.worker.wait(10)
         self.worker = None
 
+    def pause(self, *, patience: float = 30) -> None:
+        """Wait until nothing is under way, then hold the worker still and forget the jobs that wait.
+
+        Still, and not only idle: a periodic job that wakes up while the tables are emptied would deadlock with that.
+        """
+        end = time.monotonic() + patience
+        while True:
+            if not _busy():
+                self._signal_worker(signal.SIGSTOP)
+                if not _busy():
+                    self.paused = True
+                    break
+                self._signal_worker(signal.SIGCONT)
+            if time.monotonic() > end:
+                raise TimeoutError("the house does not come to rest")
+            time.sleep(0.02)
+        with connection.cursor() as cursor:
+            cursor.execute("TRUNCATE procrastinate_jobs CASCADE")
+
+    def resume(self) -> None:
+        self.paused = False
+        self._signal_worker(signal.SIGCONT)
+
+    def _signal_worker(self, number: int) -> None:
+        if self.worker is not None:
+            self.worker.send_signal(number)
+
     def stop(self) -> None:
-        for process in (self.web, self.worker):
-            if process is not None:
-                process.terminate()
+        """End the processes: politely, but a paused worker has nothing to finish."""
+        if self.web is not None:
+            self.web.terminate()
+        if self.worker is not None:
+            self.worker.send_signal(signal.SIGKILL if self.paused else signal.SIGTERM)
         for process in (self.web, self.worker):
             if process is not None:
                 process.wait(30)
 
     def _run(self, command: list[str]) -> "subprocess.Popen[bytes]":
         return subprocess.Popen([sys.executable, *command], env=self.environment, cwd=CHECKOUT)
+
+
+def _busy() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(_BUSY)
+        (busy,) = cursor.fetchone()
+    return bool(busy)

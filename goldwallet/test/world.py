@@ -1,5 +1,6 @@
 """A small house for tests: three people, a kilogram of gold, a price, and the float of the payout account."""
 
+import base64
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -17,6 +18,7 @@ from trading.models import Order
 PASSWORD = "demo-gold-2026"
 BUY, SELL = Decimal("16500.00"), Decimal("16000.00")
 TOTP = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+TOTP_KEY = base64.b32decode(TOTP)
 FLOAT = Decimal(5_000_000)
 
 

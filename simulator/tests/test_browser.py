@@ -1,22 +1,14 @@
 """The phone in a real browser: it keeps itself fresh, and never loses what is being typed."""
 
-import shutil
-
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 
-
-@pytest.fixture(scope="module")
-def browser():
-    installed = shutil.which("chromium") or shutil.which("google-chrome")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=installed, args=FLAGS)
-        yield started
-        started.close()
+@pytest.fixture
+def browser(browser_program):
+    return browser_program
 
 
 def test_a_prompt_comes_by_itself_and_is_paid(provider, phone, browser):

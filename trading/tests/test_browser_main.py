@@ -9,11 +9,10 @@ from accounts.models import User
 from accounts.roles import Role
 from goldwallet.test.books import assert_books
 from goldwallet.test.browser import DESK
-from goldwallet.test.world import PASSWORD, World
+from goldwallet.test.world import PASSWORD, TOTP_KEY, World
 from ledger import chart
 from ledger.selectors import balance
 from trading.models import Order
-from trading.tests.conftest import TOTP_KEY
 
 pytestmark = [pytest.mark.browser, pytest.mark.simulator, pytest.mark.django_db(transaction=True)]
 
@@ -120,8 +119,7 @@ def desk_agrees(world: World, visit, order_urls: list[str], receipt: str) -> Non
     [("decline", "cancel"), ("wrong_pin", "PIN"), ("ignore", "no answer")],
 )
 def test_a_prompt_that_is_not_paid(world: World, house, visit, action: str, sentence: str) -> None:
-    person = visit()
-    person.sign_in("bob@example.com", PASSWORD)
+    person = visit(user=world.bob)
     person.go("/buy/")
     person.fill(amount_kes="1500")
     person.send()
@@ -138,8 +136,7 @@ def test_a_prompt_that_is_not_paid(world: World, house, visit, action: str, sent
 
 
 def test_wrong_input_is_answered_with_a_sentence(world: World, house, visit) -> None:
-    person = visit()
-    person.sign_in("alice@example.com", PASSWORD)
+    person = visit(user=world.alice)
     for amount, sentence in [
         ("1,000", "digits only"),
         ("99", "The smallest purchase is KES 100"),
