@@ -32,8 +32,8 @@ fmt: dev ## Format code and templates, and mend what the linter can mend
 types: dev ## Check the types
 	$(IN_VENV)/mypy .
 
-bench: ## Measure what docs/performance.md tells
-	$(TOOL)/with_database.py manage.py bench $(ARGS)
+bench: dev ## Measure what docs/performance.md tells
+	$(IN_VENV)/python -m bench $(ARGS)
 
 lock: ## Compile the locks from requirements*.in; UPGRADE=1 takes newer versions
 	$(TOOL)/environment.py lock
