@@ -27,6 +27,7 @@ from goldwallet.test.race import patiently
 STK_PUSH = "/mpesa/stkpush/v1/processrequest"
 STK_QUERY = "/mpesa/stkpushquery/v1/query"
 B2C = "/mpesa/b2c/v3/paymentrequest"
+STATUS = "/mpesa/transactionstatus/v1/query"
 #: An address of ours that nobody listens at: what is posted there is lost.
 NOWHERE = "http://127.0.0.1:9"
 
