@@ -145,7 +145,7 @@ class Page:
 def orders_page(rows: QuerySet[Order], *, after: str = "", limit: int = 25) -> Page:
     """A page by keyset: `after` is the `older` of the page before (`<microseconds>-<uuid>`); nonsense is page one."""
     moment, _, pk = after.partition("-")
-    if moment.isdigit() and len(moment) < 18 and _is_uuid(pk):
+    if moment.isascii() and moment.isdigit() and len(moment) < 18 and _is_uuid(pk):
         at = dt.datetime.fromtimestamp(0, dt.UTC) + dt.timedelta(microseconds=int(moment))
         rows = rows.filter(Q(created_at__lt=at) | Q(created_at=at, pk__lt=pk))
     orders = list(rows.select_related("payment").order_by("-created_at", "-pk")[: limit + 1])
@@ -162,6 +162,13 @@ def _is_uuid(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def order_is_overdue(order: Order) -> bool:
+    """Whether a buy has outlived its reservation, by the database's clock. `order_expire` judges it again."""
+    if order.final or order.expires_at is None:
+        return False
+    return clock.now() >= order.expires_at
 
 
 def orders_of(user_id: uuid.UUID) -> QuerySet[Order]:

@@ -184,9 +184,9 @@ def orders(request: HttpRequest) -> HttpResponse:
 @customer_page
 def order(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
     """One order as a timeline. It asks for itself every two seconds until it is final."""
-    mine = Order.objects.filter(user=person(request)).select_related("payment")
+    mine = selectors.orders_of(person(request).pk).select_related("payment")
     found = get_object_or_404(mine, pk=order_id)
-    if not found.final and services.order_expire(found.pk):
+    if selectors.order_is_overdue(found) and services.order_expire(found.pk):
         found = mine.get(pk=order_id)
     context = {
         "order": found,

@@ -49,7 +49,7 @@ def nothing_changes(*, quotes: bool = True) -> Iterator[None]:
         assert Quote.objects.count() == asked
 
 
-def ask(client: Client, side: str, **fields: str):
+def ask(client: Client, side: str, /, **fields: str):
     """Ask for a price; with the phone of alice unless told."""
     return client.post(reverse(side), {"phone": PHONE, **fields})
 
@@ -60,7 +60,7 @@ def quote_asked(client: Client, side: str, **fields: str) -> Quote:
     return Quote.objects.get(pk=response["Location"].rstrip("/").rpartition("/")[2])
 
 
-def confirm(client: Client, side: str, quote: object, **fields: str):
+def confirm(client: Client, side: str, quote: object, /, **fields: str):
     return client.post(reverse(side), {"quote": str(getattr(quote, "pk", quote)), **fields})
 
 
