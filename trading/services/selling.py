@@ -7,6 +7,7 @@ from django.db import transaction
 
 from controls.selectors import threshold
 from goldwallet.clock import Now
+from goldwallet.errors import Conflict
 from goldwallet.sql import insert
 from goldwallet.states import move
 from ledger import chart
@@ -33,7 +34,8 @@ def sell_confirm(*, user_id: uuid.UUID, quote_id: uuid.UUID) -> Order:
         # Sold meanwhile by another order of the same person: the ledger refused, nothing was written.
         quote = Quote.objects.get(pk=quote_id, user_id=user_id)
         check_owned(quote.grams, owned=balance(chart.user_gold(user_id)))
-        raise
+        # And come back meanwhile, or bought anew: the price still holds.
+        raise Conflict("Your gold has just changed. Please confirm again.", code="moved") from None
 
 
 @transaction.atomic

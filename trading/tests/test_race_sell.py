@@ -4,13 +4,18 @@ from collections import Counter
 from decimal import Decimal
 
 import pytest
+from procrastinate.contrib.django.models import ProcrastinateJob
 
+from accounts.roles import Role
+from controls.services import threshold_set
 from goldwallet.errors import Conflict, Refused
 from goldwallet.test.books import assert_books
 from goldwallet.test.race import (
     BOOK_GUARDS,
+    Meeting,
     book_unguarded,
     errors,
+    moves_unguarded,
     queue_empty,
     rows_unlocked,
     schema_kept,
@@ -19,7 +24,9 @@ from goldwallet.test.race import (
 from goldwallet.test.world import World, buy, paid, sell, world_create
 from ledger import chart
 from ledger.selectors import balance
+from payments import services as services_of_payments
 from payments.models import Direction, Payment, State
+from payments.services import payout_approve, payout_record, payout_refuse
 from trading import services
 from trading.models import Order, Quote, Side, Status
 
@@ -123,3 +130,56 @@ def test_without_any_guard_one_gram_is_paid_out_eight_times(
         assert Order.objects.filter(side=Side.SELL, status=Status.PENDING).count() == 8
         with pytest.raises(AssertionError):
             assert_books()
+
+
+# --- staff decide ---------------------------------------------------------------------------------
+
+
+def decide_together(world: World, sale: Order, count: int) -> list[object]:
+    """Approve, refuse and record the payout at once, each by a person of their own."""
+    staff = [world.staff(Role.TREASURY, email=f"treasury{number}@example.com").pk for number in range(count)]
+
+    def decide(number: int) -> str:
+        who = {"payment_id": sale.payment_id, "by": staff[number]}
+        if number % 3 == 0:
+            payout_approve(**who)
+            return "approved"
+        if number % 3 == 1:
+            payout_refuse(**who, reason="Asked to wait")
+            return "refused"
+        payout_record(**who, receipt=f"UKL7A2B3{number:02}")
+        return "recorded"
+
+    return together(count, decide)
+
+
+@pytest.fixture
+def waiting(world: World) -> Order:
+    """A sale whose payout waits for staff."""
+    threshold_set(name="payouts_manual", value=Decimal(1), by=world.vault)
+    return sell(world.alice, GRAM)
+
+
+def test_9_decisions_about_one_payout_are_one(world: World, waiting: Order) -> None:
+    results = decide_together(world, waiting, 9)
+    assert kinds(results) == {str: 1, Conflict: 8}, errors(results)
+    (done,) = (result for result in results if isinstance(result, str))
+    ends = {"approved": Status.PENDING, "refused": Status.FAILED, "recorded": Status.COMPLETED}
+    assert Order.objects.get(pk=waiting.pk).status == ends[done]
+    held = {"approved": (0, GRAM), "refused": (GRAM, 0), "recorded": (0, 0)}
+    assert free_and_locked(world) == held[done]
+    assert_books()
+
+
+def test_without_any_guard_a_payout_is_refused_and_goes_out(
+    world: World, waiting: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The negative control: the gold is back with its owner, and the payout is on its way all the same."""
+    rows_unlocked(monkeypatch)
+    moves_unguarded(monkeypatch, services_of_payments, meeting=Meeting(2, patience=5))
+    results = decide_together(world, waiting, 2)
+    assert results == ["approved", "refused"]
+    assert free_and_locked(world) == (GRAM, 0)
+    assert Order.objects.get(pk=waiting.pk).status == Status.FAILED
+    # Whichever of the two wrote last: the job that sends it is in the queue.
+    assert ProcrastinateJob.objects.filter(args__payment_id=str(waiting.payment_id)).exists()

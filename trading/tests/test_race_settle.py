@@ -8,22 +8,27 @@ from decimal import Decimal
 import httpx
 import pytest
 
+from accounts.models import KycStatus
+from accounts.services import person_create
 from goldwallet.test.books import assert_books
 from goldwallet.test.clock import shift_clock
 from goldwallet.test.race import (
+    BOOK_GUARDS,
     Meeting,
+    book_unguarded,
     errors,
     moves_meet,
     moves_unguarded,
     patiently,
     queue_empty,
     rows_unlocked,
+    schema_kept,
     together,
     unique,
     without,
 )
 from goldwallet.test.worker import work, work_until
-from goldwallet.test.world import World, buy, sell, world_create
+from goldwallet.test.world import PASSWORD, World, buy, sell, world_create
 from ledger import chart
 from ledger import services as ledger
 from ledger.models import Transaction
@@ -35,7 +40,7 @@ from payments.services import hook_url, payment_settle
 from payments.tasks import look
 from pools.services import allocations
 from trading.models import Order, Status
-from trading.services import buying, order_expire
+from trading.services import buying, order_expire, orders_expire
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
@@ -299,6 +304,62 @@ def test_expiry_and_success_unguarded_deliver_the_gold_and_take_it_back(
     assert Order.objects.get(pk=other.pk).status == Status.PENDING
     with pytest.raises(AssertionError):
         assert_books()
+
+
+# --- late money -----------------------------------------------------------------------------------
+
+
+def late_buyers(world: World, count: int) -> list[tuple[Order, Exchange]]:
+    """Orders of one gram each that have expired, and whose money comes now. Three grams are left for them."""
+    orders = []
+    for number in range(count):
+        person = person_create(
+            email=f"late{number}@example.com",
+            password=PASSWORD,
+            phone=f"2547{number:08d}",
+            kyc_status=KycStatus.VERIFIED,
+        )
+        orders.append(buy(person, 16500))
+    evidence = [at_the_provider(order) for order in orders]
+    with shift_clock(minutes=4):
+        assert orders_expire() == count
+    buy(world.alice, 16500 * (count - 3))
+    return list(zip(orders, evidence, strict=True))
+
+
+def settle_late(late: list[tuple[Order, Exchange]]) -> list[object]:
+    def settle(number: int) -> bool:
+        order, evidence = late[number]
+        return payment_settle(payment_id=order.payment_id, paid=True, exchange=evidence)
+
+    return together(len(late), settle)
+
+
+def test_late_money_of_eight_people_for_three_grams() -> None:
+    """Three get the gold at their price, five keep their money; nobody hears an error, nothing is sold twice."""
+    world = world_create(grams=Decimal(8))
+    late = late_buyers(world, 8)
+    results = settle_late(late)
+    assert results == [True] * 8
+    ends = Counter(
+        Order.objects.filter(pk__in=[order.pk for order, _ in late]).values_list("status", flat=True)
+    )
+    assert ends == {Status.COMPLETED: 3, Status.PAID_LATE: 5}
+    assert balance(chart.pool_available(world.pool.pk)) == 0
+    assert sum(balance(chart.user_cash(order.user_id)) for order, _ in late) == 5 * 16500
+    assert_books()
+
+
+def test_late_money_unguarded_delivers_gold_that_is_not_there() -> None:
+    """The negative control."""
+    world = world_create(grams=Decimal(8))
+    late = late_buyers(world, 8)
+    with schema_kept(), book_unguarded(*BOOK_GUARDS):
+        results = settle_late(late)
+        assert results == [True] * 8
+        assert balance(chart.pool_available(world.pool.pk)) < 0
+        with pytest.raises(AssertionError):
+            assert_books()
 
 
 # --- sending --------------------------------------------------------------------------------------
