@@ -1,6 +1,8 @@
 """Readers of the environment that fail loudly: a setting is right, or the program does not start."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -52,6 +54,17 @@ def read_dotenv(path: Path) -> None:
         if not equals or not key.strip().isidentifier():
             raise ImproperlyConfigured(f".env line {number_} is not NAME=value")
         os.environ.setdefault(key.strip(), value.strip().strip('"').strip("'"))
+
+
+def embedded_database(checkout: Path) -> str:
+    """The address of the checkout's embedded PostgreSQL, so that `manage.py` finds what `make run` has started."""
+    launcher = checkout / "tools" / "postgres.py"
+    if not launcher.is_file():
+        raise ImproperlyConfigured("DATABASE_URL is not set. See .env.example.")
+    found = subprocess.run([sys.executable, launcher, "url"], capture_output=True, text=True, check=False)  # noqa: S603
+    if found.returncode:
+        raise ImproperlyConfigured(found.stderr.strip() or "DATABASE_URL is not set. See .env.example.")
+    return found.stdout.strip()
 
 
 def database(url: str) -> dict[str, object]:

@@ -135,7 +135,8 @@ TEMPLATES = [
 ]
 
 # --- database, cache, queue -----------------------------------------------------------------------
-_database = env.database(env.text("DATABASE_URL", "postgresql://localhost/goldwallet" if DEMO else None))
+_url = env.text("DATABASE_URL", "" if DEMO else None) or env.embedded_database(BASE_DIR)
+_database = env.database(_url)
 DATABASES = {
     "default": {
         **_database,
