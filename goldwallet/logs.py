@@ -112,20 +112,28 @@ def formatter(*, json: bool) -> logging.Formatter:
     )
 
 
+class _Bugs(logging.Filter):
+    """Lines about an exception. (An answer of 503 that a page gave on purpose is none.)"""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return bool(record.exc_info)
+
+
 def configure(config: Mapping[str, Any]) -> None:
     """Django calls this with `settings.LOGGING`: {"json": bool, "level": name of the lowest level to write}."""
     logging.config.dictConfig(
         {
             "version": 1,
             "disable_existing_loggers": False,
+            "filters": {"bugs": {"()": _Bugs}},
             "formatters": {"line": {"()": formatter, "json": config["json"]}},
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
             "root": {"handlers": ["stderr"], "level": config["level"]},
             "loggers": {
                 # Django brings handlers of its own; its lines go the way of all others.
                 "django": {"handlers": [], "level": "INFO", "propagate": True},
-                # Every answer has its access line; only what went wrong has a second one, with the traceback.
-                "django.request": {"level": "ERROR"},
+                # Every answer has its access line; only a bug has a second one, with the traceback.
+                "django.request": {"level": "ERROR", "filters": ["bugs"]},
                 "django.server": {"handlers": [], "level": "WARNING", "propagate": True},
                 # These tell every call with its full address, or every periodic job.
                 "httpx": {"level": "WARNING"},

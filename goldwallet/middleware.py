@@ -36,7 +36,7 @@ class RequestIdMiddleware:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             response = self.get_response(request)
             response.headers["X-Request-ID"] = request_id
-            tell = log.debug if _dull(request) and response.status_code < 400 else log.info
+            tell = log.debug if _dull(request) and response.status_code != 500 else log.info
             tell(
                 "request",
                 method=request.method,

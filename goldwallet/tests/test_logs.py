@@ -111,6 +111,7 @@ structlog.get_logger("ours").info("bought", phone="254712345678", grams="1.5")
 logging.getLogger("httpx").info("HTTP Request: GET https://secret")
 logging.getLogger("procrastinate.worker").info("Starting job")
 logging.getLogger("django.request").warning("Not Found: /x")
+logging.getLogger("django.request").error("Service Unavailable: /readyz")
 try:
     1 / 0
 except ZeroDivisionError:
@@ -134,6 +135,7 @@ def test_a_process_logs_that_way(as_json):
     assert "httpx" not in done.stderr
     assert "Starting job" not in done.stderr
     assert "Not Found" not in done.stderr
+    assert "Unavailable" not in done.stderr
     assert "ZeroDivisionError" in done.stderr
     if as_json:
         ours, theirs = (json.loads(one) for one in lines)
@@ -142,3 +144,13 @@ def test_a_process_logs_that_way(as_json):
     else:
         assert "bought" in lines[0]
         assert "phone=2547****5678" in lines[0]
+
+
+def test_a_bug_keeps_its_traceback():
+    bugs = logs._Bugs()
+    record = logging.LogRecord(
+        "django.request", logging.ERROR, "x.py", 1, "Internal Server Error: /x", (), None
+    )
+    assert not bugs.filter(record)
+    record.exc_info = (ValueError, ValueError("x"), None)
+    assert bugs.filter(record)
