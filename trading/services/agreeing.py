@@ -52,6 +52,7 @@ def order_from(quote: Quote, payment: Payment) -> Order:
 
 def order_mail(kind: str, *, order: Order, payment: Payment) -> None:
     """A mail about the end of an order, in the transaction that ends it; one for each kind of end."""
+    order.payment = payment  # the locked row at hand, so that nobody reads it again
     subject, text = mails.write(kind, order=order, payment=payment)
     message_enqueue(
         user_id=order.user_id,
