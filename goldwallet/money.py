@@ -14,11 +14,14 @@ CENT = Decimal("0.01")
 SHILLING = Decimal(1)
 
 # ASCII digits only ("\d" would take Arabic ones); no sign, no separator, no exponent, no leading zero before a digit.
+_TOO_LARGE = re.compile(r"[1-9][0-9]{12,}(?:\.[0-9]*)?")
 _PLAIN = re.compile(r"(?:0|[1-9][0-9]{0,11})(?:\.([0-9]{1,9}))?")
 
 
 def _parse(text: str, *, places: int, unit: str) -> Decimal:
     found = _PLAIN.fullmatch(text.strip(" "))
+    if _TOO_LARGE.fullmatch(text.strip(" ")):
+        raise Refused("This number is too large.", code="number")
     if found is None:
         raise Refused(
             f"Write the amount in {unit} with digits only, for example {_example(places)}.", code="number"

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 
-from goldwallet import money, phones
+from goldwallet import money, phones, wording
 from goldwallet.errors import Refused
 from trading.models import Side, Status
 
@@ -82,7 +82,7 @@ class SellForm(PhoneForm):
 class OrderFilters(forms.Form):
     """The desk's filters; what cannot be read filters nothing."""
 
-    status = forms.ChoiceField(label="Status", required=False)
+    status = forms.ChoiceField(label="State", required=False)
     side = forms.ChoiceField(label="Side", required=False)
     person = forms.CharField(label="Name or e-mail", required=False, max_length=254)
     phone = forms.CharField(label="Phone", required=False, max_length=24)
@@ -90,7 +90,8 @@ class OrderFilters(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["status"].choices = [("", "Any"), *Status.choices]  # type: ignore[attr-defined]
+        states = [(status.value, wording.state(status, "order")[0]) for status in Status]
+        self.fields["status"].choices = [("", "Any"), *states]  # type: ignore[attr-defined]
         self.fields["side"].choices = [("", "Both"), *Side.choices]  # type: ignore[attr-defined]
 
     def clean_phone(self) -> str:

@@ -9,7 +9,7 @@ def _facts(order: Order, payment: Payment) -> str:
     lines = [
         f"Order: {order.reference}",
         f"Gold: {show_grams(order.grams)}",
-        f"Price per gram: {show_kes(order.price_per_gram)}",
+        f"Price of one gram: {show_kes(order.price_per_gram)}",
         f"Total: {show_kes(order.total_kes)}",
     ]
     if payment.receipt:

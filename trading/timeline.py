@@ -3,10 +3,13 @@
 import datetime as dt
 from typing import NamedTuple
 
-from goldwallet import phones
+from goldwallet import clock, phones
 from goldwallet.money import show_grams, show_kes
 from payments.models import Payment, State
 from trading.models import Order, Status
+
+# A payout that takes longer is no longer called quick.
+_USUAL = dt.timedelta(minutes=2)
 
 
 class Step(NamedTuple):
@@ -82,6 +85,8 @@ def _sale(order: Order, payment: Payment) -> list[Step]:
         sentence = "We are asking M-Pesa what became of this payout. Your gold is held until we know."
         return [Step("Checking with M-Pesa", sentence, payment.sent_at, "now")]
     sentence = f"M-Pesa is paying {number}. This takes less than a minute."
+    if payment.sent_at and clock.now() - payment.sent_at > _USUAL:
+        sentence = f"M-Pesa is paying {number}. It takes longer than usual. Your gold is held until the money has come."
     return [Step("On its way", sentence, payment.sent_at, "now"), Step("Money on M-Pesa", "", None, "todo")]
 
 

@@ -163,6 +163,7 @@ def _used_quote(
     side = found.side if found else side
     context: dict[str, Any] = {
         "sentence": sentence,
+        "done": order is not None,
         "next_url": reverse("order", args=[order.pk]) if order else reverse(side),
         "next_label": "See your order" if order else "Get a new price",
     }

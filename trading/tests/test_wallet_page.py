@@ -98,7 +98,10 @@ def test_cash_that_came_too_late_is_shown(world: World) -> None:
 
 def test_what_is_left_of_the_day(world: World) -> None:
     paid(buy(world.bob, 1500))
-    assert "You can still trade KES 18,500 today, of KES 20,000 a day" in wallet(world.bob)[2]
+    assert (
+        "You can still buy and sell for KES 18,500 today. Your limit is KES 20,000 a day"
+        in wallet(world.bob)[2]
+    )
 
 
 def test_without_a_price_the_grams_stay(world: World) -> None:
