@@ -29,11 +29,16 @@ def overview(request: HttpRequest) -> HttpResponse:
     return render(request, "oversight/overview.html", context)
 
 
+def _asked(request: HttpRequest, name: str) -> str:
+    """What stands in the address, without what the database would not take as text."""
+    return request.GET.get(name, "").replace("\x00", "").strip()
+
+
 @require_GET
 @staff_page("treasury")
 def accounts(request: HttpRequest) -> HttpResponse:
-    contains = request.GET.get("code", "").strip()
-    found = ledger.accounts_page(contains=contains, after=request.GET.get("after", ""))
+    contains = _asked(request, "code")
+    found = ledger.accounts_page(contains=contains, after=_asked(request, "after"))
     older = ""
     if len(found) == 100:
         older = f"{reverse('desk_ledger')}?{urlencode({'code': contains, 'after': found[-1].code})}"
@@ -49,11 +54,13 @@ def accounts(request: HttpRequest) -> HttpResponse:
 @require_GET
 @staff_page("treasury")
 def account(request: HttpRequest, code: str) -> HttpResponse:
-    found = get_object_or_404(Account, code=code)
+    found = get_object_or_404(Account, code=code.replace("\x00", ""))
     after = request.GET.get("after", "")
     seq = int(after) if after.isascii() and after.isdigit() and len(after) < 19 else None
-    lines = ledger.statement(code, after=seq, limit=_PAGE, newest_first=True)
-    older = f"{reverse('desk_account', args=[code])}?after={lines[-1].seq}" if len(lines) == _PAGE else ""
+    lines = ledger.statement(found.code, after=seq, limit=_PAGE, newest_first=True)
+    older = (
+        f"{reverse('desk_account', args=[found.code])}?after={lines[-1].seq}" if len(lines) == _PAGE else ""
+    )
     return render(request, "oversight/account.html", {"account": found, "lines": lines, "older_url": older})
 
 
