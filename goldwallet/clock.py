@@ -35,8 +35,3 @@ def now() -> dt.datetime:
         row = cursor.fetchone()
     moment: dt.datetime = row[0]
     return moment.astimezone(dt.UTC)
-
-
-def nairobi_day(moment: dt.datetime) -> dt.date:
-    """The calendar day in Kenya; limits per day run from midnight to midnight there."""
-    return moment.astimezone(NAIROBI).date()

@@ -15,7 +15,7 @@ KINDS = ("collect", "payout", "payout-timeout", "status", "status-timeout")
 #: Real callbacks have about 1 kB. The rest of a longer body is not kept.
 MOST_BYTES = 64_000
 #: Of one address nobody needs more; a flood of copies ends here.
-_MOST_PER_PAYMENT = 200
+_MOST_PER_ADDRESS = 50
 
 
 def callback_store(*, method: str, kind: str, token: str, body: bytes, from_address: str | None) -> bool:
@@ -28,7 +28,8 @@ def callback_store(*, method: str, kind: str, token: str, body: bytes, from_addr
     )
     callback.body = rail(method).scrub(body[:MOST_BYTES])
     with transaction.atomic():
-        if Callback.objects.filter(payment_id=payment_id).count() >= _MOST_PER_PAYMENT:
+        same = Callback.objects.filter(payment_id=payment_id, exchange=exchange_id, kind=kind)
+        if same.count() >= _MOST_PER_ADDRESS:
             return True
         callback.save(force_insert=True)
         look_soon(payment_id)
@@ -36,6 +37,7 @@ def callback_store(*, method: str, kind: str, token: str, body: bytes, from_addr
 
 
 def _whose(method: str, kind: str, token: str) -> tuple[uuid.UUID | None, uuid.UUID | None]:
+    """The payment behind an address, and the question if it is one's."""
     if kind.startswith("status"):
         found = (
             Exchange.objects.filter(token=token, payment__method=method)
@@ -55,10 +57,12 @@ class Hints:
     success: bool = False
     request_id: str = ""
     receipt: str = ""
+    #: What a result claimed as the reason, and what the answer that settles says.
     failure_code: str = ""
+    status_code: str = ""
     #: Why the claims cannot be right, as a sentence for staff. Empty: they fit what we asked for.
     contradiction: str = ""
-    #: The newest answer to a question about a payout, and what it says.
+    #: The answer to a question about a payout that settles it, and what it says. PAID is never replaced by FAILED.
     status: Callback | None = None
     status_fate: Fate = Fate.UNKNOWN
     callbacks: list[Callback] = field(default_factory=list)
@@ -79,7 +83,8 @@ class Hints:
 def read(payment: Payment) -> Hints:
     """Read every stored callback of the payment, oldest first. Writes nothing."""
     hints = Hints()
-    for callback in Callback.objects.filter(payment=payment).order_by("received_at"):
+    stored = Callback.objects.filter(payment=payment).select_related("exchange")
+    for callback in stored.order_by("received_at"):
         hints.callbacks.append(callback)
         _take(hints, payment, callback)
     return hints
@@ -89,30 +94,50 @@ def _take(hints: Hints, payment: Payment, callback: Callback) -> None:
     provider = rail(payment.method)
     body = callback.body.encode()
     if callback.kind == "collect":
-        claim = provider.read_collect(body)
+        _take_result(hints, payment, provider.read_collect(body))
     elif callback.kind == "payout":
-        claim = provider.read_pay_out(body)
+        _take_result(hints, payment, provider.read_pay_out(body))
     elif callback.kind == "status":
         claim = provider.read_status(body)
-        if not _fits(hints, payment, claim):
-            return
-        hints.status, hints.status_fate = callback, provider.fate_of_status(claim)
-        hints.receipt = claim.receipt or hints.receipt
-        hints.failure_code = hints.failure_code or claim.transaction_status
-        return
-    else:
-        return  # a timeout notice says nothing about the payment's fate
+        _take_status(hints, payment, callback, claim, provider.fate_of_status(claim))
+    # A timeout notice says nothing about the payment's fate.
+
+
+def _take_result(hints: Hints, payment: Payment, claim: Claim) -> None:
     if not _fits(hints, payment, claim):
         return
     # The newest: an id that somebody made up must not stand in the way of the right one.
     hints.request_id = claim.request_id or hints.request_id
     if claim.success is True:
         hints.success = True
-        if hints.receipt and claim.receipt and claim.receipt != hints.receipt:
-            hints.contradiction = "Two callbacks name different receipts."
-        hints.receipt = hints.receipt or claim.receipt
+        _take_receipt(hints, claim)
     elif claim.success is False:
         hints.failure_code = claim.code
+
+
+def _take_status(hints: Hints, payment: Payment, callback: Callback, claim: Claim, fate: Fate) -> None:
+    """An answer to a question of ours. It ends a payout, so it must name the payout or the question."""
+    if not _fits(hints, payment, claim) or fate not in {Fate.PAID, Fate.FAILED}:
+        return
+    # Whose ConversationID an answer carries is known from one source only (daraja.md 5.1): one of the two ids will do.
+    asked = callback.exchange.request_id if callback.exchange else ""
+    if claim.originator_id != str(payment.pk) and not (asked and claim.request_id == asked):
+        hints.contradiction = "An answer about this payout names neither it nor our question."
+        return
+    if hints.status_fate not in {Fate.UNKNOWN, fate}:
+        hints.contradiction = "Two answers about this payout contradict one another."
+    if hints.status_fate != Fate.PAID:
+        hints.status, hints.status_fate = callback, fate
+    if fate == Fate.PAID:
+        _take_receipt(hints, claim)
+    else:
+        hints.status_code = claim.transaction_status
+
+
+def _take_receipt(hints: Hints, claim: Claim) -> None:
+    if hints.receipt and claim.receipt and claim.receipt != hints.receipt:
+        hints.contradiction = "Two callbacks name different receipts."
+    hints.receipt = hints.receipt or claim.receipt
 
 
 def _fits(hints: Hints, payment: Payment, claim: Claim) -> bool:
@@ -129,12 +154,12 @@ def _difference(payment: Payment, claim: Claim) -> str:
     """What in the claim is not what we asked for, as a sentence for staff; empty when it fits."""
     if claim.amount is not None and claim.amount != payment.amount:
         return f"A callback speaks of KES {claim.amount}, we asked for KES {payment.amount:.0f}."
-    if payment.direction == Direction.OUT:
-        named = claim.originator_id
-        return "A callback names another payout." if named and named != str(payment.pk) else ""
     # Often masked; then it says nothing (daraja.md 7).
     if claim.phone.isdigit() and claim.phone[-9:] != payment.phone[-9:]:
-        return "A callback names another phone than the one that we asked."
+        return "A callback names another phone than ours."
+    if payment.direction == Direction.OUT:
+        another = _differs(claim.originator_id, str(payment.pk))
+        return "A callback names another payout." if another else ""
     if _differs(claim.request_id, payment.request_id) or _differs(
         claim.merchant_request_id, payment.merchant_request_id
     ):
@@ -171,6 +196,8 @@ def take_in_late(payment: Payment, hints: Hints) -> None:
         payment_receipt_add(payment_id=payment.pk, receipt=hints.receipt)
     elif hints.contradiction:
         payment_flag(payment, hints.contradiction)
-    elif payment.state in {State.FAILED, State.CANCELLED} and hints.success:
-        payment_flag(payment, "A result says paid, but this payment had ended unpaid.")
+    elif payment.state in {State.FAILED, State.CANCELLED} and (
+        hints.success or hints.status_fate == Fate.PAID
+    ):
+        payment_flag(payment, "M-Pesa says paid, but this payment had ended unpaid.")
     handled(hints)

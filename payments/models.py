@@ -40,7 +40,8 @@ class State(models.TextChoices):
 
 #: For both directions; a rule that holds for one direction alone stands in `services`.
 MOVES: Moves = {
-    State.CREATED: frozenset({State.SENDING, State.CANCELLED, State.AWAITING_APPROVAL}),
+    # To UNKNOWN: the provider said to have put it off, and then a callback came.
+    State.CREATED: frozenset({State.SENDING, State.CANCELLED, State.AWAITING_APPROVAL, State.UNKNOWN}),
     State.AWAITING_APPROVAL: frozenset({State.CREATED, State.CANCELLED, State.SUCCEEDED}),
     # To an end at once: the callback may be confirmed before the answer to the request is written down.
     State.SENDING: frozenset({State.CREATED, State.PENDING, State.UNKNOWN, State.SUCCEEDED, State.FAILED}),

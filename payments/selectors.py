@@ -2,7 +2,6 @@
 
 import uuid
 from dataclasses import dataclass
-from decimal import Decimal
 
 from django.db.models import QuerySet
 
@@ -57,15 +56,3 @@ def trail(payment_id: uuid.UUID) -> Trail:
         exchanges=list(Exchange.objects.filter(payment_id=payment_id).order_by("created_at")),
         callbacks=list(Callback.objects.filter(payment_id=payment_id).order_by("received_at")),
     )
-
-
-def payments_by_receipt(receipt: str) -> QuerySet[Payment]:
-    return Payment.objects.filter(receipt=receipt.strip().upper())
-
-
-def payouts_under_way() -> Decimal:
-    """KES of payouts that are agreed and not ended."""
-    rows = Payment.objects.filter(direction=Direction.OUT).exclude(
-        state__in=[State.SUCCEEDED, State.FAILED, State.CANCELLED, State.REVERSED]
-    )
-    return sum((amount for amount in rows.values_list("amount", flat=True)), Decimal(0))

@@ -10,12 +10,12 @@ import uuid
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from goldwallet.clock import Now, after
 from goldwallet.states import move
 from payments import inbox
-from payments.models import FINAL, LIVE, MOVES, Direction, Exchange, Kind, Payment, State, new_token
+from payments.models import FINAL, LIVE, MOVES, Callback, Direction, Exchange, Kind, Payment, State, new_token
 from payments.rails import Answer, Fate, Outcome, rail
 from payments.services import (
     hook_url,
@@ -26,12 +26,13 @@ from payments.services import (
     payment_settle,
 )
 
-#: A call ends within its timeouts (30 s); after twice that the worker that made it is dead.
+#: A call nearly always ends within its timeouts (30 s). Longer: its worker counts as dead and the payment as UNKNOWN,
+#: which is harmless when it lives: its answer still moves the payment on.
 _SENDING_SECONDS = 60
 #: A busy phone line or a throttled gateway is tried again after so long (daraja.md 2.3: wait a minute between prompts).
-_RETRY_SECONDS = 20
+_RETRY_SECONDS = 60
 #: When to ask about a payment: by the number of questions that were asked already.
-_ASK_SECONDS = (10, 10, 15, 20, 30, 60, 120, 300)
+_ASK_SECONDS = (10, 12, 15, 20, 30, 60, 120, 300)
 #: After a callback a question that got no clear answer is asked again so soon, so often (daraja.md section 3).
 _CONFIRM_SECONDS, _CONFIRM_TRIES = 2, 4
 #: After so many questions without an answer a person should look (about an hour).
@@ -53,26 +54,31 @@ def payment_step(payment_id: uuid.UUID) -> None:
 
 def payments_due(*, limit: int = 200) -> int:
     """Enqueue a look at every payment whose time has come; returns how many. The net under lost jobs."""
+    unsent = [State.CREATED, State.SENDING]
     with transaction.atomic():
-        due = list(
-            Payment.objects.filter(due_at__lte=Now())
-            .order_by("due_at")
-            .select_for_update(skip_locked=True)
-            .values_list("pk", flat=True)[:limit]
-        )
+        # Each kind has its own places, so that a provider that hangs does not hide those who wait for an answer.
+        to_send = _due(Payment.objects.filter(state__in=unsent), limit)
+        to_ask = _due(Payment.objects.exclude(state__in=unsent), limit)
         # Pushed ahead, so that a slow worker is not handed the same question every few seconds. Not what waits to be
         # sent or is being sent: there `due_at` says when it may go, and when its sender counts as dead.
-        asked = Payment.objects.filter(pk__in=due).exclude(state__in=[State.CREATED, State.SENDING])
-        asked.update(due_at=after(30))
+        Payment.objects.filter(pk__in=to_ask).update(due_at=after(30))
+        due = to_send + to_ask
         for payment_id in due:
             look_soon(payment_id)
     return len(due)
+
+
+def _due(rows: QuerySet[Payment], limit: int) -> list[uuid.UUID]:
+    due = rows.filter(due_at__lte=Now()).order_by("due_at").select_for_update(skip_locked=True)
+    return list(due.values_list("pk", flat=True)[:limit])
 
 
 # --- sending --------------------------------------------------------------------------------------
 
 
 def _send(payment: Payment) -> None:
+    if payment.tries and _was_heard(payment):
+        return
     kind = Kind.COLLECT if payment.direction == Direction.IN else Kind.PAY_OUT
     exchange = _claim(payment, kind)
     if exchange is None:
@@ -99,16 +105,23 @@ def _send(payment: Payment) -> None:
     _record(payment, exchange, answer)
 
 
+def _was_heard(payment: Payment) -> bool:
+    """Whether a callback came for a request that was put off, says the provider: then it is asked, not sent again."""
+    if not Callback.objects.filter(payment=payment).exists():
+        return False
+    if move(payment, State.UNKNOWN, moves=MOVES, due_at=after(_ASK_SECONDS[0]), tries=0):
+        _ask(payment)
+    return True
+
+
 @transaction.atomic
 def _claim(payment: Payment, kind: Kind) -> Exchange | None:
     """CREATED -> SENDING with the attempt written down; None when it is not ours to send (any more, or not yet)."""
     mine = Payment.objects.filter(pk=payment.pk, state=State.CREATED, due_at__lte=Now()).exclude(
         expires_at__lte=Now()
     )
-    if (
-        mine.update(state=State.SENDING, sent_at=Now(), due_at=after(_SENDING_SECONDS), tries=F("tries") + 1)
-        != 1
-    ):
+    claimed = {"state": State.SENDING, "sent_at": Now(), "due_at": after(_SENDING_SECONDS)}
+    if mine.update(**claimed, tries=F("tries") + 1) != 1:
         return None
     return Exchange.objects.create(payment=payment, kind=kind)
 
@@ -200,14 +213,16 @@ def _asked_often(payment: Payment, hints: inbox.Hints) -> bool:
 def _ask_payout(payment: Payment, hints: inbox.Hints) -> None:
     if hints.status_fate == Fate.PAID and not hints.contradiction:
         payment_settle(payment_id=payment.pk, paid=True, receipt=hints.receipt, callback=hints.status)
+        if hints.failure_code:
+            payment_flag(payment, f"A result said not paid ({hints.failure_code}), the status says paid.")
         inbox.handled(hints)
         return
-    if hints.status_fate == Fate.FAILED and not hints.success:
-        payment_settle(payment_id=payment.pk, paid=False, code=hints.failure_code, callback=hints.status)
+    if hints.status_fate == Fate.FAILED and not hints.success and not hints.contradiction:
+        code = hints.failure_code or hints.status_code
+        payment_settle(payment_id=payment.pk, paid=False, code=code, callback=hints.status)
         inbox.handled(hints)
         return
-    if hints.contradiction or (hints.status_fate == Fate.FAILED and hints.success):
-        payment_flag(payment, hints.contradiction or "The result says paid, the status says not paid.")
+    _tell_staff(payment, hints)
     inbox.handled(hints)
     if hints.only_answers:
         # The answer to a question, and not the last word: the next question has its time already.
@@ -225,6 +240,17 @@ def _ask_payout(payment: Payment, hints: inbox.Hints) -> None:
     )
     _exchange_answered(exchange, answer)
     _staff_after_many(payment)
+
+
+def _tell_staff(payment: Payment, hints: inbox.Hints) -> None:
+    """What about an open payout a person should know at once."""
+    if hints.contradiction:
+        payment_flag(payment, hints.contradiction)
+    elif hints.status_fate == Fate.FAILED:
+        payment_flag(payment, "The result says paid, the status says not paid.")
+    elif hints.failure_code and hints.only_answers:
+        # Say, our credentials were refused: more questions with the same ones would lock the operator (daraja.md 4.3).
+        payment_flag(payment, f"The result says not paid ({hints.failure_code}), M-Pesa does not confirm it.")
 
 
 def _contradicted(payment: Payment, hints: inbox.Hints, note: str) -> None:
@@ -260,7 +286,7 @@ def _ask_later(payment: Payment) -> None:
 
 
 def _staff_after_many(payment: Payment) -> None:
-    if payment.tries == _ASKS_BEFORE_STAFF and not payment.attention:
+    if payment.tries >= _ASKS_BEFORE_STAFF and not payment.attention:
         payment_flag(payment, "M-Pesa gives no answer about this payment.")
 
 

@@ -10,7 +10,6 @@ from django.db.models import F, Q
 
 from goldwallet import phones
 from goldwallet.clock import Now
-from goldwallet.money import cents_down
 from goldwallet.sealing import sealed_property
 from goldwallet.states import Moves
 from payments.models import Payment
@@ -89,12 +88,6 @@ class Quote(Terms):
     @property
     def kes(self) -> Decimal:
         return self.total_kes
-
-    @property
-    def remainder_kes(self) -> Decimal:
-        """What whole shillings and cut grams leave: the exact value less what moves, in cents, never below zero."""
-        exact = self.grams * self.price_per_gram
-        return cents_down(abs(self.total_kes - exact))
 
 
 @pghistory.track(

@@ -18,6 +18,7 @@ from goldwallet import clock
 from goldwallet.demo.phone import PhoneAway, hand_authenticator
 from goldwallet.money import CENT
 from ledger import chart
+from ledger.models import Transaction
 from ledger.services import Transfer, post
 from pools import selectors as pools_read
 from pools import services as pools
@@ -36,6 +37,7 @@ STAFF = (
     ("auditor@example.com", "254711000007", Role.AUDITOR),
 )
 _HISTORY_DAYS = 42
+_FLOAT_KEY = "demo:float"
 _PRICE = Decimal("16480.00")
 _SPREAD = Decimal("0.03")
 log = logging.getLogger(__name__)
@@ -53,7 +55,6 @@ def demo_load() -> None:
             _people()
             _gold()
             _prices()
-            _float()
     price_renew()
 
 
@@ -124,21 +125,19 @@ def price_renew() -> None:
     pools.price_set(buy=buy, sell=sell, by=_staff(Role.PRICING), reason="Price of the day", confirmed=True)
 
 
-def _float() -> None:
-    """The owner has put money on the payout account: as much as the simulator's own books say."""
+def float_open() -> None:
+    """The owner has put money on the payout account: as much as the simulator's own books say. Once."""
+    if Transaction.objects.filter(key=_FLOAT_KEY).exists():
+        return
     amount = provider_float()
     if amount > 0:
         transfer = Transfer(chart.mpesa_payouts(), chart.house_capital(), amount)
-        post(
-            key="demo:float",
-            kind="float_in",
-            transfers=[transfer],
-            memo="Opening float of the payout account",
-        )
+        memo = "Opening float of the payout account"
+        post(key=_FLOAT_KEY, kind="float_in", transfers=[transfer], memo=memo)
 
 
 def provider_float() -> Decimal:
-    """KES on the payout account, read from the simulator, which may still be starting; 0 when it is not there."""
+    """KES on the payout account, read from the simulator; 0 when it does not answer."""
     name = f"b2c:{settings.DARAJA['b2c_shortcode']}:utility"
     transport = httpx.HTTPTransport(retries=5)
     try:

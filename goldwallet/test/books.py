@@ -21,6 +21,7 @@ def assert_books(simulator: Simulator | None = None) -> None:
     assert_holds_match_orders()
     if simulator is not None:
         assert -balance(chart.mpesa_collections()) == simulator.account(COLLECTIONS)
+        assert -balance(chart.mpesa_payouts()) == simulator.account(PAYOUTS)
 
 
 def assert_holds_match_orders() -> None:

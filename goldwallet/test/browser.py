@@ -65,7 +65,7 @@ class Visitor:
 
     def fill(self, **fields: str) -> None:
         for name, value in fields.items():
-            self.page.fill(f"main [name={name}]", value)
+            self.page.fill(f"main [name={name}]:not([type=hidden])", value)
 
     def press(self, label: str) -> None:
         self.page.get_by_role("button", name=label).first.click()

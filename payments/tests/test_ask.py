@@ -342,3 +342,54 @@ def test_nothing_is_asked_about_a_payment_that_has_ended(world: World, provider:
         step(payment)
     assert len(provider.asked) == 1
     assert buy(world.bob, 100).status == Status.PENDING
+
+
+# --- contradicting answers ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("first", ["Completed", "Cancelled"])
+def test_two_answers_that_contradict_end_nothing(world: World, provider: ScriptedRail, first: str) -> None:
+    """Read by one job, whichever came first: the hold stays, and staff see it."""
+    order, payment = selling(world)
+    step(payment)
+    step(payment)
+    token = question(payment).token
+    for says in (first, {"Completed": "Cancelled", "Cancelled": "Completed"}[first]):
+        assert told("status", token, status(payment, says)) == 200
+    assert step(payment).state == State.PENDING
+    assert payment.attention
+    assert balance(chart.user_gold_locked(world.alice.pk)) == order.grams
+    assert_books()
+
+
+def test_an_answer_that_names_neither_payout_nor_question_ends_nothing(
+    world: World, provider: ScriptedRail
+) -> None:
+    order, payment = selling(world)
+    step(payment)
+    step(payment)
+    body = status(payment, "Cancelled")
+    body["Result"]["OriginatorConversationID"] = ""
+    body["Result"]["ConversationID"] = ""
+    parameters = body["Result"]["ResultParameters"]["ResultParameter"]
+    body["Result"]["ResultParameters"]["ResultParameter"] = [
+        item for item in parameters if item["Key"] == "TransactionStatus"
+    ]
+    assert told("status", question(payment).token, body) == 200
+    assert step(payment).state == State.PENDING
+    assert payment.attention
+    assert balance(chart.user_gold_locked(world.alice.pk)) == order.grams
+    assert_books()
+
+
+def test_paid_says_an_answer_after_the_payout_had_failed(world: World, provider: ScriptedRail) -> None:
+    _, payment = selling(world)
+    step(payment)
+    step(payment)
+    token = question(payment).token
+    assert told("status", token, status(payment, "Cancelled")) == 200
+    assert step(payment).state == State.FAILED
+    assert told("status", token, status(payment, "Completed")) == 200
+    assert step(payment).state == State.FAILED
+    assert payment.attention
+    assert_books()

@@ -143,7 +143,7 @@ def test_a_sealed_body_does_not_open_in_another_row(world: World) -> None:
 def test_a_flood_on_one_address_ends_somewhere(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     _, payment = buying(world)
     before = jobs_for(payment)
-    monkeypatch.setattr(inbox, "_MOST_PER_PAYMENT", 3)
+    monkeypatch.setattr(inbox, "_MOST_PER_ADDRESS", 3)
     assert {told("collect", payment.token, {}) for _ in range(6)} == {200}
     assert Callback.objects.count() == 3
     assert jobs_for(payment) == before + 3

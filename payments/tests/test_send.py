@@ -96,7 +96,7 @@ def test_a_busy_gateway_is_tried_again(world: World, provider: ScriptedRail, dir
     assert step(payment).state == State.CREATED
     step(payment)
     assert len(provider.sent) == 1, "not before its time"
-    with shift_clock(seconds=21):
+    with shift_clock(seconds=61):
         assert payments_due() == 1
         assert step(payment).state == State.PENDING
     assert len(provider.sent) == 2
@@ -244,6 +244,23 @@ def test_a_payout_result_before_the_answer(world: World, provider: ScriptedRail)
     assert told("status", question.token, status(payment, "Completed")) == 200
     assert step(payment).state == State.SUCCEEDED
     assert payment.receipt == "UKL0000002"
+    order.refresh_from_db()
+    assert order.status == Status.COMPLETED
+    assert_books()
+
+
+def test_a_prompt_that_was_put_off_and_heard_of_is_not_sent_again(
+    world: World, provider: ScriptedRail
+) -> None:
+    """The provider says "busy", and then a callback says paid: ask, never prompt twice."""
+    order, payment = buying(world)
+    provider.answers.append(BUSY)
+    assert step(payment).state == State.CREATED
+    assert told("collect", payment.token, stk(payment)) == 200
+    provider.reports.append(PAID)
+    with shift_clock(seconds=61):
+        assert step(payment).state == State.SUCCEEDED
+    assert len(provider.sent) == 1
     order.refresh_from_db()
     assert order.status == Status.COMPLETED
     assert_books()

@@ -1,9 +1,11 @@
 """A buy: reserve the gold, ask for the money, deliver when it has come (design section 6)."""
 
+import datetime as dt
+import logging
 import uuid
 from collections.abc import Sequence
 
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 
 from controls.selectors import threshold
 from goldwallet.clock import Now, after
@@ -12,7 +14,7 @@ from goldwallet.sql import insert
 from goldwallet.states import move
 from ledger import chart
 from ledger import services as ledger
-from ledger.errors import Overdraft
+from ledger.errors import LedgerError, Overdraft
 from ledger.services import Transfer
 from payments.models import Direction, Payment
 from payments.services import payment_cancel_unsent, payment_create, payment_lock
@@ -24,10 +26,12 @@ from trading.selectors import DayUse
 from trading.services import agreeing
 from trading.services.quotes import new_reference, not_enough, quote_consume
 
+log = logging.getLogger(__name__)
+
 #: The gold is kept for so long; a prompt lives about a minute (daraja.md 2.4).
 RESERVED_SECONDS = 180
-#: Money that comes within this time of the order completes it at its price, if there is gold.
-HONOURED_SECONDS = 900
+#: Money that comes within this time of the quote completes the order at its price, if there is gold.
+HONOURED = dt.timedelta(minutes=15)
 _TRIES = 3
 
 
@@ -66,7 +70,7 @@ def _buy_once(*, user_id: uuid.UUID, quote_id: uuid.UUID) -> Order:
         expires_in=RESERVED_SECONDS,
     )
     order = agreeing.order_from(quote, payment)
-    insert(order, expires_at=after(RESERVED_SECONDS), honour_until=after(HONOURED_SECONDS))
+    insert(order, expires_at=after(RESERVED_SECONDS), honour_until=quote.created_at + HONOURED)
     pools.allocations_create(user_id=user_id, order_id=order.pk, shares=shares)
     ledger.post(
         key=f"order:{order.pk}:reserved",
@@ -150,7 +154,7 @@ def _paid_late(payment: Payment, *, last_try: bool) -> Sequence[Transfer]:
         Transfer(chart.pool_available(share.pool_id), chart.user_gold(order.user_id), share.grams)
         for share in shares
     ]
-    return [money, agreeing.spent(order.user_id, payment.amount), *delivered]
+    return [*transfers, agreeing.spent(order.user_id, payment.amount), *delivered]
 
 
 def _gold_again(order: Order) -> list[Share] | None:
@@ -199,9 +203,18 @@ def order_expire(order_id: uuid.UUID) -> bool:
 
 
 def orders_expire(*, limit: int = 200) -> int:
-    """Expire what is due; returns how many. Tidying only: deadlines are judged when they are used."""
+    """Expire what is due; returns how many. Tidying only: deadlines are judged when they are used.
+
+    An order that cannot be expired is logged and left, so that it does not keep the gold of all others reserved.
+    """
     due = Order.objects.filter(status=Status.PENDING, side=Side.BUY, expires_at__lte=Now())
-    return sum(order_expire(pk) for pk in list(due.values_list("pk", flat=True)[:limit]))
+    done = 0
+    for order_id in list(due.order_by("-expires_at").values_list("pk", flat=True)[:limit]):
+        try:
+            done += order_expire(order_id)
+        except (DatabaseError, LedgerError):
+            log.exception("order %s cannot be expired", order_id)
+    return done
 
 
 def _release(order: Order) -> list[Transfer]:

@@ -15,6 +15,7 @@ class Command(BaseCommand):
         if not settings.DEMO:
             raise CommandError("Demo orders are made in demo mode only.")
         data.authenticators_hand()
+        data.float_open()
         try:
             orders.demo_orders_make()
         except TimeoutError as late:
