@@ -15,6 +15,7 @@ from types import FrameType
 from terminal import Problem, paint
 
 GRACE_SECONDS = 10
+TWICE_SECONDS = 1
 
 
 def bound(command: Sequence[str | Path]) -> list[str | Path]:
@@ -28,28 +29,32 @@ class StoppedError(BaseException):
 
 
 class Stopping:
-    """Turns the first request to stop into `StoppedError`, at any line; later ones only set `hurry`."""
+    """Turns the first request to stop into `StoppedError`, at any line; one that comes later only sets `hurry`."""
 
     def __init__(self) -> None:
         self.asked = False
+        self._began = 0.0
         self.hurry = False
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._asked)
 
     def _asked(self, number: int, frame: FrameType | None) -> None:
         if self.asked:
-            self.hurry = True
+            # One request may arrive twice at once: from the terminal, and passed on by `make`.
+            self.hurry = time.monotonic() - self._began > TWICE_SECONDS
             return
-        self.asked = True
+        self.begin()
         raise StoppedError
 
     def begin(self) -> None:
         """From here on a request to stop only hurries what is being stopped already."""
-        self.asked = True
+        if not self.asked:
+            self.asked = True
+            self._began = time.monotonic()
 
 
 class Child:
-    """One program: each line of its output goes to `report` with the child's name before it."""
+    """One program: each line of its output is printed with the child's name before it."""
 
     def __init__(
         self,
