@@ -134,14 +134,15 @@ def test_without_the_lock_the_race_is_there() -> None:
     assert_books()
 
 
-def test_without_any_guard_the_last_gram_is_sold_eight_times() -> None:
+def test_without_any_guard_the_last_gram_is_sold_again_and_again() -> None:
     """The negative control of the tests above: this is what they keep away."""
     world = world_create(grams=GRAM)
     agreed = [quote(person, BUY) for person in buyers(8)]
     with schema_kept(), book_unguarded(*BOOK_GUARDS):
         results = confirm_together(agreed)
-        assert kinds(results) == {Order: 8}, errors(results)
-        assert balance(chart.pool_available(world.pool.pk)) == -7
+        sold = kinds(results)[Order]
+        assert sold > 1, errors(results)
+        assert balance(chart.pool_available(world.pool.pk)) == 1 - sold
         with pytest.raises(AssertionError):
             assert_books()
 
@@ -185,7 +186,7 @@ def test_16_buys_of_an_unverified_person_and_the_limit_of_the_day(
     """KES 20,000 a day are three buys of 6,000. Without the lock on the person all 16 see the same room."""
     world: World = world_create()
     agreed = [quote(world.bob, Decimal(6000)) for _ in range(16)]
-    meeting = Meeting(16)
+    meeting = Meeting(16, patience=0.5 if locked else 10)
     check = agreeing.limits_check
 
     def looked_then_waits(person: User, quote: Quote) -> object:

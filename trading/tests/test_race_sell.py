@@ -117,7 +117,7 @@ def test_the_book_s_lock_alone_is_enough(world: World, monkeypatch: pytest.Monke
         assert free_and_locked(world) == (0, GRAM)
 
 
-def test_without_any_guard_one_gram_is_paid_out_eight_times(
+def test_without_any_guard_one_gram_is_sold_again_and_again(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The negative control of the tests above."""
@@ -125,9 +125,10 @@ def test_without_any_guard_one_gram_is_paid_out_eight_times(
     rows_unlocked(monkeypatch)
     with schema_kept(), book_unguarded(*BOOK_GUARDS):
         results = confirm_together(agreed)
-        assert kinds(results) == {Order: 8}, errors(results)
-        assert free_and_locked(world) == (-7, 8)
-        assert Order.objects.filter(side=Side.SELL, status=Status.PENDING).count() == 8
+        sold = kinds(results)[Order]
+        assert sold > 1, errors(results)
+        assert free_and_locked(world) == (1 - sold, sold)
+        assert Order.objects.filter(side=Side.SELL, status=Status.PENDING).count() == sold
         with pytest.raises(AssertionError):
             assert_books()
 

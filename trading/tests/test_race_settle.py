@@ -203,7 +203,7 @@ def test_one_guard_of_settling_is_enough(monkeypatch: pytest.MonkeyPatch, kept: 
     world = world_create()
     orders = [buy(world.alice, 1000) for _ in range(8)]
     evidence = at_the_provider(orders[0])
-    unguarded_settling(monkeypatch, kept=kept, meeting=Meeting(8))
+    unguarded_settling(monkeypatch, kept=kept, meeting=Meeting(8, patience=0.5 if kept == "lock" else 10))
     results = settle_together(8, orders[0], evidence)
     assert errors(results) == []
     assert postings(orders[0]) == ["buy_paid"]
@@ -217,7 +217,7 @@ def test_without_any_guard_one_payment_delivers_eight_times(monkeypatch: pytest.
     world = world_create()
     orders = [buy(world.alice, 1000) for _ in range(8)]
     evidence = at_the_provider(orders[0])
-    unguarded_settling(monkeypatch, kept="", meeting=Meeting(8))
+    unguarded_settling(monkeypatch, kept="", meeting=Meeting(8, patience=10))
     results = settle_together(8, orders[0], evidence)
     assert results == [True] * 8
     assert postings(orders[0]) == ["buy_paid"] * 8
@@ -355,9 +355,12 @@ def test_late_money_unguarded_delivers_gold_that_is_not_there() -> None:
     world = world_create(grams=Decimal(8))
     late = late_buyers(world, 8)
     with schema_kept(), book_unguarded(*BOOK_GUARDS):
-        results = settle_late(late)
-        assert results == [True] * 8
-        assert balance(chart.pool_available(world.pool.pk)) < 0
+        # Some may kill one another on the way: accounts that nobody locks in one order are a deadlock too.
+        settle_late(late)
+        ours = Order.objects.filter(pk__in=[order.pk for order, _ in late])
+        delivered = ours.filter(status=Status.COMPLETED).count()
+        assert delivered > 3
+        assert balance(chart.pool_available(world.pool.pk)) == 3 - delivered
         with pytest.raises(AssertionError):
             assert_books()
 
