@@ -55,6 +55,14 @@ def point_at(simulator: Simulator, base_url: str, settings) -> None:
 # --- a browser before the whole house -------------------------------------------------------------
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests come last: Playwright leaves a running event loop in this thread, and tests that run the worker
+    in it start one of their own.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+
+
 @pytest.fixture(scope="session")
 def browser_program():
     """One Chromium for all tests, the simulator's too: Playwright runs but once in a process."""
