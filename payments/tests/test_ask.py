@@ -393,3 +393,20 @@ def test_paid_says_an_answer_after_the_payout_had_failed(world: World, provider:
     assert step(payment).state == State.FAILED
     assert payment.attention
     assert_books()
+
+
+def test_a_failure_that_is_not_confirmed_comes_before_staff_at_once(
+    world: World, provider: ScriptedRail
+) -> None:
+    """Say, our own credentials were refused: then the question with the same ones tells nothing either."""
+    order, payment = selling(world)
+    step(payment)
+    told("payout", payment.token, b2c(payment, code=2001))
+    assert step(payment).state == State.PENDING
+    assert not payment.attention
+    told("status", question(payment).token, status(payment, "", code=2001))
+    assert step(payment).state == State.PENDING
+    assert payment.attention
+    assert "2001" in payment.note
+    assert balance(chart.user_gold_locked(world.alice.pk)) == order.grams
+    assert_books()

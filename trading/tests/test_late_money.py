@@ -13,6 +13,7 @@ from payments.models import Exchange, Kind, Payment, State
 from payments.services import payment_settle
 from pools import services as pools
 from pools.models import Allocation
+from trading import services
 from trading.models import Order, Status
 from trading.services import orders_expire
 from trading.tests.test_buy import fail
@@ -171,3 +172,31 @@ def test_a_failure_after_the_expiry_changes_nothing_more(world: World) -> None:
     assert Payment.objects.get(pk=order.payment_id).state == State.FAILED
     assert balance(chart.pool_available(world.pool.pk)) == 1000
     assert_books()
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(895, Status.COMPLETED), (905, Status.PAID_LATE)])
+def test_the_window_runs_from_the_quote_and_not_from_its_confirmation(
+    world: World, seconds: int, status: Status
+) -> None:
+    quote = services.quote_buy(user=world.bob, phone=world.bob.phone, kes=Decimal(1000))
+    with shift_clock(seconds=55):
+        order = prompted(services.buy_confirm(user_id=world.bob.pk, quote_id=quote.pk))
+    with shift_clock(seconds=seconds):
+        orders_expire()
+        paid(order)
+    assert order.status == status
+    assert_books()
+
+
+def test_an_order_that_cannot_be_expired_does_not_keep_the_gold_of_the_others(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its reservation was tampered with: the ledger refuses, and says so in the log."""
+    broken, sound = buy(world.bob, 1000), buy(world.charlie, 1000)
+    Allocation.objects.filter(order_id=broken.pk).update(grams=Decimal(1))
+    with shift_clock(minutes=4):
+        assert orders_expire() == 1
+    sound.refresh_from_db()
+    broken.refresh_from_db()
+    assert (sound.status, broken.status) == (Status.EXPIRED, Status.PENDING)
+    assert str(broken.pk) in caplog.text
