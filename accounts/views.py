@@ -24,7 +24,7 @@ from accounts.permissions import customer_page, sign_in_first
 from accounts.selectors import authenticator_of, is_staff_member, second_factor_state
 from accounts.stages import SecondFactorStage, current_stage
 from goldwallet.errors import Refused
-from goldwallet.phones import mask
+from goldwallet.phones import local
 
 _LIMITED = "too_many_login_attempts"
 
@@ -188,7 +188,7 @@ def security(request: HttpRequest, *, form: CodeForm | None = None, status: int 
     person = cast("User", request.user)
     context = {
         "person": person,
-        "phone": mask(person.phone),
+        "phone": local(person.phone),
         "staff": is_staff_member(person),
         "factor": second_factor_state(person),
         "form": form or CodeForm(focus=False),

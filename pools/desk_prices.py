@@ -14,6 +14,7 @@ from accounts.permissions import may_act, staff_page
 from controls.selectors import threshold
 from goldwallet.clock import now
 from goldwallet.errors import Refused
+from goldwallet.money import show_kes
 from pools import selectors, services
 from pools.forms import PriceForm
 
@@ -50,7 +51,7 @@ def prices(request: HttpRequest) -> HttpResponse:
 
 
 def _pair(buy: Decimal, sell: Decimal) -> str:
-    return f"People buy at KES {buy:,.2f} and sell at KES {sell:,.2f} a gram."
+    return f"People buy at {show_kes(buy)} and sell at {show_kes(sell)} a gram."
 
 
 def _context(request: HttpRequest, form: PriceForm) -> dict[str, object]:

@@ -24,7 +24,12 @@ def _decimal(parse: Callable[[str], Decimal], text: str) -> Decimal:
 
 
 def _parts_per_thousand(text: str) -> Decimal:
-    value = money.parse_grams(text)
+    try:
+        value = money.parse_grams(text)
+    except Refused:
+        raise Refused(
+            "Write it in parts per thousand, with digits only, for example 999.9.", code="number"
+        ) from None
     if value != round(value, 3):
         raise Refused("Use at most 3 digits after the point, for example 999.9.", code="number")
     return value
@@ -58,6 +63,7 @@ class PoolForm(forms.Form):
         widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
     )
     status = forms.ChoiceField(
+        label="State",
         choices=PoolStatus,
         initial=PoolStatus.OPEN,
         help_text="People buy from open pools only. What they sell still goes back into a closed one.",

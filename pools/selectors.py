@@ -208,7 +208,7 @@ def _moved(movement: Movement) -> Change:
     return Change(movement.created_at, movement.created_by.email, what.strip())
 
 
-_SHOWN = {"name": "Name", "priority": "Order of sale", "status": "Status", "note": "Note"}
+_SHOWN = {"name": "Name", "priority": "Order of sale", "status": "State", "note": "Note"}
 
 
 def _pool_changes(pool_id: UUID) -> list[Change]:

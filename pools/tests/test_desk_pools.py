@@ -107,7 +107,7 @@ class TestPools:
         )
         page = text(desk.get(made.url))
         assert "24 karat" in page and "Closed" in page
-        assert "Order of sale: 2 → 1; Status: Open → Closed; Note: Kilobars → nothing" in page
+        assert "Order of sale: 2 → 1; State: Open → Closed; Note: Kilobars → nothing" in page
         assert page.count(keeper.email) >= 2
         recorded = Pool.pgh_event_model.objects.order_by("pgh_id").last().pgh_context.metadata
         assert (recorded["user"], recorded["action"]) == (str(keeper.pk), "pool_update")
@@ -162,7 +162,7 @@ class TestBars:
         page = text(desk.get(reverse("desk_pool", args=[pool.pk])))
         assert "2 bars added to Nairobi." in page
         assert "Bar AB1 came into the vault: 999.900000 g. Courier 7" in page
-        assert "vault_arrival" in page and "+1,010.400 000 g" in page
+        assert "Vault arrival" in page and "+1,010.400 000 g" in page
         # The same form once more: a double click, a resend.
         assert desk.post(url, data).status_code == 302
         assert (Bar.objects.count(), Entry.objects.count()) == (2, 2)
