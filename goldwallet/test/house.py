@@ -11,7 +11,11 @@ from urllib.parse import quote
 import httpx
 from django.db import connection
 
+from accounts.models import User
 from goldwallet.test.provider import Simulator, free_port
+from goldwallet.test.race import patiently
+from goldwallet.test.world import buy
+from trading.models import Order, Status
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -136,3 +140,11 @@ def _busy() -> bool:
         cursor.execute(_BUSY)
         (busy,) = cursor.fetchone()
     return bool(busy)
+
+
+def owns(house: House, user: User, kes: int) -> Order:
+    """The person buys gold for so many shillings and pays on the phone: it counts in the simulator's books, too."""
+    order = buy(user, kes)
+    house.simulator.answer(user.phone, "accept", patience=30)
+    patiently(lambda: Order.objects.get(pk=order.pk).status == Status.COMPLETED, what="the gold is theirs")
+    return Order.objects.get(pk=order.pk)

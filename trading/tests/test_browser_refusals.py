@@ -7,12 +7,11 @@ from decimal import Decimal
 import pytest
 from playwright.sync_api import APIResponse, Page, Route, expect
 
-from accounts.models import User
 from goldwallet.test.books import assert_books
 from goldwallet.test.clock import shift_clock
-from goldwallet.test.house import House
+from goldwallet.test.house import House, owns
 from goldwallet.test.race import patiently
-from goldwallet.test.world import PASSWORD, World, buy
+from goldwallet.test.world import PASSWORD, World
 from ledger.models import Entry, Transaction
 from payments.models import Payment
 from pools import services as pools
@@ -39,14 +38,6 @@ def nothing_changes(house: House) -> Iterator[None]:
 def written(house: House) -> list[int]:
     ours = [table.objects.count() for table in (Order, Payment, Transaction, Entry)]
     return [*ours, len(house.simulator.books()["transactions"])]
-
-
-def owns(house: House, user: User, kes: int) -> Order:
-    """The person buys gold and pays: it counts in the simulator's books too."""
-    order = buy(user, kes)
-    house.simulator.answer(user.phone, "accept", patience=30)
-    patiently(lambda: Order.objects.get(pk=order.pk).status == Status.COMPLETED, what="the gold is theirs")
-    return order
 
 
 # --- what is typed --------------------------------------------------------------------------------

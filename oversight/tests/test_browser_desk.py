@@ -1,0 +1,396 @@
+"""The desk in a real browser: what staff do there, what customers see of it, and that its pages agree with the book."""
+
+import re
+from decimal import Decimal
+
+import pytest
+from django.urls import get_resolver, resolve, reverse
+from django.utils.html import strip_tags
+from playwright.sync_api import expect
+
+from accounts.roles import Role
+from goldwallet.money import show_grams, show_kes
+from goldwallet.templatetags import amounts
+from goldwallet.test.books import assert_books
+from goldwallet.test.browser import DESK, Visitor
+from goldwallet.test.house import owns
+from goldwallet.test.world import PASSWORD, TOTP, World, sell
+from ledger import chart
+from ledger.models import Account, Entry, Transaction
+from ledger.selectors import balance
+from payments.models import Payment, State
+from pools.models import Bar, Price
+from trading.models import Order, Status
+
+pytestmark = [pytest.mark.browser, pytest.mark.simulator, pytest.mark.django_db(transaction=True)]
+
+STAFF_PHONE = "254711000005"
+
+
+def wants_to_sell(person: Visitor, grams: str, *, kes: str) -> None:
+    person.go("/sell/")
+    person.fill(grams=grams)
+    person.send()
+    person.press(f"Sell and get KES {kes}")
+    person.waits_for_order("pending")
+    person.sees("Being checked", "Your gold is held for it.")
+
+
+def figure(person: Visitor, label: str) -> str:
+    """What stands below a label: the figures of a page are read, not searched for."""
+    below = person.page.locator(".figure-label", has_text=re.compile(f"^{label}$"))
+    return person.page.locator("main .figure", has=below).locator(".figure-value").inner_text()
+
+
+# --- prices ---------------------------------------------------------------------------------------
+
+
+def test_pricing_signs_in_with_the_code_on_the_phone_and_moves_the_price(world: World, house, visit) -> None:
+    world.staff(Role.PRICING, email="pricing@example.com")
+    authenticator = {"account": "pricing@example.com", "secret": TOTP, "digits": 6, "period": 30}
+    house.simulator.set_phone(STAFF_PHONE, authenticator=authenticator)
+    customer = visit(user=world.alice)
+    customer.go("/buy/")
+    customer.fill(amount_kes="1650")
+    customer.send()
+    customer.sees("You pay", "0.100000 g")
+
+    staff = visit(size=DESK)
+    staff.go("/desk/prices/")
+    staff.page.wait_for_url("**/accounts/login/?next=/desk/prices/")
+    staff.fill(login="pricing@example.com", password=PASSWORD)
+    staff.send()
+    staff.page.wait_for_url("**/accounts/code/**")
+    staff.fill(code="12345")
+    staff.send()
+    staff.sees("That code is not right.")
+    phone = visit(house.simulator.url)
+    phone.go(f"/phone/{STAFF_PHONE}/")
+    staff.fill(code=phone.attribute("data-code"))
+    staff.send()
+    staff.page.wait_for_url("**/desk/prices/")
+    assert figure(staff, "People buy at") == "KES 16,500"
+
+    for buy_at, sell_at, sentence in [
+        ("17000", "17000.01", "the sell price must not be above the buy price"),
+        ("17,000", "16400", "with digits only"),
+        ("170000", "164000", "The buy price would go up by 930.3%"),
+    ]:
+        staff.fill(buy=buy_at, sell=sell_at, reason="Morning fixing")
+        staff.send()
+        staff.sees(sentence)
+    assert Price.objects.count() == 1
+    staff.go("/desk/prices/")
+    staff.fill(buy="17000", sell="16400", reason="Morning fixing")
+    staff.send()
+    staff.sees("The new prices are in force. People buy at KES 17,000 and sell at KES 16,400 a gram.")
+    assert figure(staff, "People sell at") == "KES 16,400"
+    row = staff.page.get_by_role("row").filter(has_text="Morning fixing")
+    expect(row).to_contain_text("pricing@example.com")
+
+    # The price that the customer holds stays hers; her next one is the new one.
+    customer.press("Pay KES 1,650 with M-Pesa")
+    customer.waits_for_order("pending")
+    customer.sees("KES 16,500")
+    customer.go("/buy/")
+    customer.sees("KES 17,000 a gram")
+    customer.fill(amount_kes="1700")
+    customer.send()
+    customer.sees("You pay", "KES 1,700", "0.100000 g", "KES 17,000")
+    assert list(Order.objects.values_list("total_kes", "grams")) == [(1650, Decimal("0.1"))]
+
+
+# --- the vault ------------------------------------------------------------------------------------
+
+
+def test_the_vault_makes_a_pool_and_people_buy_its_gold(world: World, house, visit) -> None:
+    staff = visit(user=world.staff(Role.VAULT), size=DESK)
+    staff.go("/desk/pools/")
+    staff.page.get_by_role("link", name="Make a pool").click()
+    staff.fill(name="first", purity="999,9", priority="0")
+    staff.send()
+    staff.sees("for example 999.9", "Write a number from 1 to 1000.")
+    staff.fill(name="Mombasa", purity="900", priority="1", note="Second vault")
+    staff.send()
+    staff.sees("The pool Mombasa is made. Add its bars now.", "900 parts per thousand")
+
+    staff.page.get_by_role("link", name="Add bars").click()
+    bar = {"bars-0-serial": "bar-first", "bars-0-gross_grams": "100", "bars-0-fineness": "916.6"}
+    staff.fill(**bar)
+    staff.send()
+    staff.sees("Bar BAR-FIRST is in the pool First already.")
+    staff.fill(**{**bar, "bars-0-serial": "mb 1", "bars-0-gross_grams": "1e2"})
+    staff.send()
+    staff.sees("with digits only")
+    assert Bar.objects.count() == 1
+    staff.fill(**{**bar, "bars-0-serial": "mb 1"})
+    staff.send()
+    staff.sees("1 bar added to Mombasa.", "MB1")
+    assert figure(staff, "Free to sell") == "91.660000 g"
+    assert figure(staff, "Difference") == "0.000000 g"
+    mombasa = staff.page.url
+
+    staff.go("/desk/pools/")
+    total = staff.page.get_by_role("row").filter(has_text="All pools")
+    expect(total).to_contain_text("1,091.660000 g")
+    staff.go("/desk/")
+    assert figure(staff, "In the vault") == figure(staff, "Free to sell") == "1,091.660000 g"
+
+    # The first pool closes: the next gram comes from the new one.
+    staff.go(f"/desk/pools/{world.pool.pk}/edit/")
+    staff.page.select_option("main [name=status]", "closed")
+    staff.send()
+    staff.sees("The pool is changed.", "Closed")
+    bought = owns(house, world.bob, 1650)
+    staff.go(f"/desk/orders/{bought.pk}/")
+    expect(staff.page.get_by_role("row").filter(has_text="Mombasa")).to_contain_text("0.100000 g")
+
+    staff.go(mombasa)
+    assert figure(staff, "Sold to customers") == "0.100000 g"
+    staff.page.get_by_label("Choose bar MB1").check()
+    staff.press("Withdraw the chosen bars")
+    staff.send()
+    staff.sees("People own or have reserved gold of this pool", "Nothing was withdrawn.")
+    assert balance(chart.pool_vault(mombasa.rstrip("/").rpartition("/")[2])) == Decimal("-91.66")
+    assert_books(house.simulator)
+
+
+# --- payouts --------------------------------------------------------------------------------------
+
+
+def test_treasury_decides_payouts(world: World, house, visit) -> None:
+    bought = owns(house, world.alice, 140_250)
+    staff = visit(user=world.staff(Role.TREASURY), size=DESK)
+    seller = visit(user=world.alice)
+    staff.go("/desk/payouts/")
+    staff.press("Make every payout wait for staff")
+    staff.sees("Every payout waits for staff from now on.", "No payout waits")
+
+    wants_to_sell(seller, "0.5", kes="8,000")
+    staff.go("/desk/")
+    staff.page.get_by_role("link", name="Payouts to decide").click()
+    staff.sees("KES 8,000 to 0712 345 678", "alice@example.com")
+    staff.press("Approve: send KES 8,000 by M-Pesa")
+    staff.sees("Approved. The payout goes to M-Pesa now.")
+    seller.waits_for_order("completed")
+    seller.sees("You sold 0.500000 g", "The money is on 0712 345 678.")
+
+    wants_to_sell(seller, "0.25", kes="4,000")
+    staff.go("/desk/payouts/")
+    refuses(staff, "no", "Write the reason.")
+    refuses(staff, "Please call us about this number.", "Refused. The customer has the gold back.")
+    seller.waits_for_order("failed")
+    seller.sees("They wrote: Please call us about this number.", "Your gold is back in your wallet.")
+    seller.go("/wallet/")
+    assert (seller.attribute("data-grams"), seller.attribute("data-locked-grams")) == ("8.000000", "0.000000")
+
+    wants_to_sell(seller, "0.3", kes="4,800")
+    staff.go("/desk/payouts/")
+    records(staff, "12345", "An M-Pesa receipt has ten letters and digits")
+    records(
+        staff, Payment.objects.get(amount=8000).receipt, "This receipt belongs to another payment already."
+    )
+    records(staff, "ukl7a2b3c4", "Recorded as paid by hand.")
+    seller.waits_for_order("completed")
+    seller.sees("Receipt UKL7A2B3C4.")
+
+    # Without manual mode a payout of KES 100,000 or more still waits.
+    staff.press("Let small payouts go out by themselves")
+    staff.sees("Payouts go out by themselves again.", "From KES 100,000 on they wait below.")
+    wants_to_sell(seller, "6.5", kes="104,000")
+    staff.go("/desk/payouts/")
+    staff.press("Approve: send KES 104,000 by M-Pesa")
+    seller.waits_for_order("completed")
+    sold = Order.objects.get(total_kes=104_000)
+
+    assert [payout["amount"] for payout in house.simulator.payouts()] == [8000, 104_000]
+    assert_books(house.simulator, paid_by_hand=4800)
+    the_desk_says_what_the_book_says(staff, [bought, sold])
+
+
+def refuses(staff: Visitor, reason: str, sentence: str) -> None:
+    staff.page.get_by_text("Refuse it").click()
+    staff.fill(reason=reason)
+    staff.page.get_by_role("button", name="Refuse", exact=True).click()
+    staff.sees(sentence)
+
+
+def records(staff: Visitor, receipt: str, sentence: str) -> None:
+    staff.page.get_by_text("I have paid it by hand").click()
+    staff.fill(receipt=receipt)
+    staff.press("Record the receipt")
+    staff.sees(sentence)
+
+
+def the_desk_says_what_the_book_says(staff: Visitor, orders: list[Order]) -> None:
+    """The overview, the ledger's page and the orders' pages, against rows that are read here."""
+    staff.go("/desk/")
+    users = Account.objects.filter(code__startswith="user:").values_list("code", "balance")
+    owed = sum((held for code, held in users if code.endswith((":gold", ":locked"))), Decimal(0))
+    fine = sum(Bar.objects.values_list("fine_grams", flat=True), Decimal(0))
+    bought, sold = (
+        sum(Order.objects.filter(side=side, status=Status.COMPLETED).values_list("total_kes", flat=True))
+        for side in ("buy", "sell")
+    )
+    assert figure(staff, "In the vault") == show_grams(fine)
+    assert figure(staff, "Owed to customers") == show_grams(owed)
+    assert figure(staff, "Free to sell") == show_grams(fine - owed)
+    assert figure(staff, "Reserved for open buys") == show_grams(Decimal(0))
+    assert figure(staff, "Collections") == figure(staff, "Bought today") == show_kes(bought)
+    assert figure(staff, "Payout float") == show_kes(5_000_000 - sold)
+    assert figure(staff, "Sold today") == show_kes(sold)
+    assert figure(staff, "Payouts under way") == figure(staff, "Suspense") == "KES 0"
+    assert figure(staff, "Sales less purchases") == show_kes(bought - sold)
+
+    staff.go("/desk/ledger/")
+    totals = table(staff, "Trial balance")
+    assert [(line[0], line[-2:]) for line in totals] == [
+        ("GOLD", ["0.000000 g", "Agrees"]),
+        ("KES", ["KES 0", "Agrees"]),
+    ]
+    assert {line[0]: line[-1] for line in table(staff, "Accounts")} == {
+        account.code: strip_tags(amounts.amount(account.balance, account.asset))
+        for account in Account.objects.all()
+    }
+
+    for order in orders:
+        staff.go(f"/desk/orders/{order.pk}/")
+        staff.sees(order.reference, "Completed", Payment.objects.get(pk=order.payment_id).receipt)
+        posted = Entry.objects.filter(transaction__memo=order.reference, amount__gt=0)
+        expected = [
+            [entry.account.code, strip_tags(amounts.amount(entry.amount, entry.account.asset))]
+            for entry in posted.select_related("account")
+        ]
+        assert len(expected) >= 4
+        assert sorted(line[1:] for line in table(staff, "Transfers")) == sorted(expected)
+
+
+def table(person: Visitor, label: str) -> list[list[str]]:
+    """The cells of the tables with this label, row by row."""
+    rows = person.page.locator(f"main [aria-label='{label}'] tbody tr")
+    found: list[list[str]] = rows.evaluate_all(
+        "rows => rows.map(row => [...row.cells].map(cell => cell.innerText.trim()))"
+    )
+    return found
+
+
+# --- who may what ---------------------------------------------------------------------------------
+
+#: What a POST may be sent to; every other path of the desk only reads.
+ACTS = {
+    "desk_pool_new",
+    "desk_pool_edit",
+    "desk_bars_add",
+    "desk_bars_withdraw",
+    "desk_bar_restore",
+    "desk_prices",
+    "desk_payouts_mode",
+    "desk_payout_approve",
+    "desk_payout_refuse",
+    "desk_payout_record",
+}
+
+
+def paths_of_the_desk(order: Order) -> dict[str, str]:
+    """Every path of the desk by its name, with objects that exist in the place of ids."""
+    bar = Bar.objects.get()
+    values = {
+        "pool_id": bar.pool_id,
+        "bar_id": bar.pk,
+        "order_id": order.pk,
+        "payment_id": order.payment_id,
+        "code": chart.mpesa_collections().code,
+        "transaction_id": Transaction.objects.latest("pk").pk,
+    }
+    routes = {
+        name: [key for _, keys in found for key in keys]
+        for name, found in (
+            (name, get_resolver().reverse_dict.getlist(name)[0][0])
+            for name in get_resolver().reverse_dict
+            if isinstance(name, str) and (name == "desk" or name.startswith("desk_"))
+        )
+    }
+    return {name: reverse(name, kwargs={key: values[key] for key in keys}) for name, keys in routes.items()}
+
+
+def post(person: Visitor, path: str, **fields: str) -> tuple[int, str]:
+    """Send what the person's page has no button for, with the token that its page carries."""
+    token = person.page.locator("[name=csrfmiddlewaretoken]").first.input_value()
+    answer = person.page.request.post(
+        path, form={"csrfmiddlewaretoken": token, **fields}, max_redirects=0, timeout=30_000
+    )
+    return answer.status, answer.text()
+
+
+def test_who_may_see_and_who_may_act(world: World, house, visit) -> None:
+    owns(house, world.alice, 123_750)
+    waiting = sell(world.alice, Decimal(7))
+    paths = paths_of_the_desk(waiting)
+    assert paths.keys() >= ACTS
+    before = (Transaction.objects.count(), Price.objects.count(), Bar.objects.count())
+
+    auditor = visit(user=world.staff(Role.AUDITOR), size=DESK)
+    sees_every_page(auditor)
+    for name, path in paths.items():
+        status, page = post(auditor, path, manual="1", receipt="UKL7A2B3C4", reason="Just because")
+        assert status == (403 if name in ACTS else 405), path
+        assert ("You may not open this page" in page) == (name in ACTS), path
+
+    customer = visit(user=world.alice)
+    customer.go("/desk/")
+    customer.sees("You may not open this page")
+    for name, path in paths.items():
+        if name not in ACTS:
+            assert customer.page.request.get(path).status == 403, path
+        elif name != "desk_payout_record":
+            assert post(customer, path)[0] == 403, path
+
+    pricing = visit(user=world.staff(Role.PRICING), size=DESK)
+    pricing.go("/desk/")
+    assert post(pricing, paths["desk_payout_approve"])[0] == 403
+    assert post(pricing, paths["desk_pool_new"], name="Mine")[0] == 403
+
+    stranger = visit()
+    for path in (paths["desk"], paths["desk_payment"]):
+        stranger.go(path)
+        stranger.page.wait_for_url(f"**/accounts/login/?next={path}")
+
+    assert Payment.objects.get(pk=waiting.payment_id).state == State.AWAITING_APPROVAL
+    assert before == (Transaction.objects.count(), Price.objects.count(), Bar.objects.count())
+    assert_books(house.simulator)
+    # The same request by somebody who may: it was the role that was refused, and nothing else.
+    treasury = visit(user=world.staff(Role.TREASURY), size=DESK)
+    treasury.go("/desk/")
+    assert post(treasury, paths["desk_payout_approve"])[0] == 302
+
+
+def sees_every_page(auditor: Visitor) -> None:
+    """Follow the links of the desk to one page of each kind: it opens, and it offers nothing to press."""
+    seen: set[str] = set()
+    paths = ["/desk/"]
+    while paths:
+        path = paths.pop(0)
+        name = resolve(path).view_name
+        if name in seen:
+            continue
+        seen.add(name)
+        answer = auditor.page.goto(path)
+        assert answer is not None
+        assert answer.status == 200, path
+        assert auditor.page.locator("main form[method=post]").count() == 0, path
+        assert auditor.page.locator("main input[type=checkbox]").count() == 0, path
+        links = auditor.page.locator("a[href^='/desk/']").evaluate_all("all => all.map(a => a.pathname)")
+        paths += links
+    assert seen == {
+        "desk",
+        "desk_orders",
+        "desk_order",
+        "desk_payouts",
+        "desk_payment",
+        "desk_pools",
+        "desk_pool",
+        "desk_prices",
+        "desk_ledger",
+        "desk_account",
+        "desk_transaction",
+    }
