@@ -49,10 +49,10 @@ def test_finding_an_account(world: World, desk: Client) -> None:
     assert codes(desk.get(reverse("desk_ledger"), {"code": "no such account"})) == []
 
 
-@pytest.mark.parametrize("name", ["code", "after"])
-@pytest.mark.parametrize("written", ["\x00", "%", "_", "'", "\\", "x" * 2000, "é"])
-def test_nonsense_in_the_address(world: World, desk: Client, name: str, written: str) -> None:
-    assert desk.get(reverse("desk_ledger"), {name: written}).status_code == 200
+def test_nonsense_in_the_address(world: World, desk: Client) -> None:
+    for name in ("code", "after"):
+        for written in ("\x00", "%", "_", "'", "\\", "x" * 2000, "é"):
+            assert desk.get(reverse("desk_ledger"), {name: written}).status_code == 200, written
 
 
 def test_the_next_page_of_accounts(world: World, desk: Client) -> None:
@@ -98,10 +98,10 @@ def test_a_long_statement_goes_on(world: World, desk: Client) -> None:
     assert len(set(seen)) == 52
 
 
-@pytest.mark.parametrize("after", ["x", "-1", "²", "0", "9" * 30, "\x00"])
-def test_a_place_in_the_statement_that_is_nonsense(world: World, desk: Client, after: str) -> None:
+def test_a_place_in_the_statement_that_is_nonsense(world: World, desk: Client) -> None:
     url = reverse("desk_account", args=[chart.mpesa_payouts().code])
-    assert desk.get(url, {"after": after}).status_code == 200
+    for after in ("x", "-1", "²", "0", "9" * 30, "\x00"):
+        assert desk.get(url, {"after": after}).status_code == 200, after
 
 
 def test_an_account_or_transaction_that_does_not_exist(world: World, desk: Client) -> None:

@@ -141,4 +141,4 @@ def status(
 def told(kind: str, token: str, body: object) -> int:
     """Post a callback to our own view, as the provider does; the status of the answer."""
     url = reverse("hook", args=["daraja", kind, token])
-    return Client().post(url, body, content_type="application/json").status_code
+    return Client(enforce_csrf_checks=True).post(url, body, content_type="application/json").status_code

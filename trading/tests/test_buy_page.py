@@ -61,14 +61,15 @@ def small(db: None) -> World:
 # --- what is refused ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("written", NOT_DIGITS)
 @pytest.mark.parametrize("field", ["amount_kes", "grams"])
-def test_an_amount_that_is_not_plain_digits(world: World, field: str, written: str) -> None:
-    with nothing_changes():
-        response = ask(browser(world.alice), "buy", **{field: written})
-    assert response.status_code == 400
-    assert "with digits only, for example" in text(response)
-    assert f'value="{written}"' in response.content.decode(), "what was typed stays"
+def test_an_amount_that_is_not_plain_digits(world: World, field: str) -> None:
+    client = browser(world.alice)
+    for written in NOT_DIGITS:
+        with nothing_changes():
+            response = ask(client, "buy", **{field: written})
+        assert response.status_code == 400, written
+        assert "with digits only, for example" in text(response), written
+        assert f'value="{written}"' in response.content.decode(), "what was typed stays"
 
 
 @pytest.mark.parametrize(
@@ -99,27 +100,28 @@ def test_an_amount_out_of_bounds(world: World, fields: dict[str, str], sentence:
     assert sentence in text(response)
 
 
-@pytest.mark.parametrize(
-    "phone",
-    [
-        "12345",
-        "0812345678",
-        "+255712345678",
-        "07123456789",
-        "071234567",
-        "0712a45678",
-        "٠٧١٢٣٤٥٦٧٨",
-        "254 0712345678",
-        "07-1",
-        "0712345678\x00",
-    ],
-)
-def test_a_number_that_is_not_a_kenyan_mobile(world: World, phone: str) -> None:
-    with nothing_changes():
-        response = ask(browser(world.alice), "buy", amount_kes="1000", phone=phone)
-    assert response.status_code == 400
-    said = text(response)
-    assert "Write a Kenyan mobile number" in said or "Null characters are not allowed." in said
+NO_PHONES = [
+    "12345",
+    "0812345678",
+    "+255712345678",
+    "07123456789",
+    "071234567",
+    "0712a45678",
+    "٠٧١٢٣٤٥٦٧٨",
+    "254 0712345678",
+    "07-1",
+    "0712345678\x00",
+]
+
+
+def test_a_number_that_is_not_a_kenyan_mobile(world: World) -> None:
+    client = browser(world.alice)
+    for phone in NO_PHONES:
+        with nothing_changes():
+            response = ask(client, "buy", amount_kes="1000", phone=phone)
+        assert response.status_code == 400, phone
+        said = text(response)
+        assert "Write a Kenyan mobile number" in said or "Null characters are not allowed." in said, phone
 
 
 def test_no_number_at_all(world: World) -> None:
@@ -137,12 +139,11 @@ def test_both_ends_of_what_may_be_bought(world: World) -> None:
     assert quote_asked(client, "buy", grams="15.151515").total_kes == 250_000
 
 
-@pytest.mark.parametrize(
-    "phone", ["0712345678", "+254 712 345 678", "254712345678", "0712-345-678", "0110000003"]
-)
-def test_the_ways_in_which_people_write_a_number(world: World, phone: str) -> None:
-    quote = quote_asked(browser(world.alice), "buy", amount_kes="1000", phone=phone)
-    assert quote.phone in {"254712345678", "254110000003"}
+def test_the_ways_in_which_people_write_a_number(world: World) -> None:
+    client = browser(world.alice)
+    for phone in ("0712345678", "+254 712 345 678", "254712345678", "0712-345-678"):
+        assert quote_asked(client, "buy", amount_kes="1000", phone=phone).phone == "254712345678"
+    assert quote_asked(client, "buy", amount_kes="1000", phone="0110000003").phone == "254110000003"
 
 
 # --- the day's limit ------------------------------------------------------------------------------
