@@ -1,12 +1,17 @@
 """The desk's overview and the pages of the ledger. Everything here only reads."""
 
+from typing import cast
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 
+from accounts.models import User
 from accounts.permissions import staff_page
+from accounts.roles import SEES_ALL, Role
+from accounts.selectors import roles_of
 from ledger import selectors as ledger
 from ledger.models import Account, Transaction
 from oversight import selectors
@@ -25,6 +30,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "waiting": selectors.waiting(),
         "price": price,
         "health": health(price),
+        "may_open": bool(roles_of(cast(User, request.user)) & (SEES_ALL | {Role.TREASURY})),
     }
     return render(request, "oversight/overview.html", context)
 
