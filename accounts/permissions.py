@@ -80,8 +80,17 @@ def staff_entry(request: HttpRequest) -> HttpResponse | None:
 def _may(request: HttpRequest, acting: frozenset[Role]) -> bool:
     held = roles_of(cast("User", request.user))
     if request.method in _READING:
-        return not acting or bool(held & (acting | SEES_ALL))
+        return not acting or _sees(held, acting)
     return bool(held & acting) and Role.AUDITOR not in held
+
+
+def _sees(held: frozenset[Role], roles: frozenset[Role]) -> bool:
+    return bool(held & (roles | SEES_ALL))
+
+
+def may_see(user: User, *roles: str) -> bool:
+    """Whether the pages of these roles open for this person: what does not open is not linked."""
+    return _sees(roles_of(user), frozenset(Role(role) for role in roles))
 
 
 def may_act(user: User, *roles: str) -> bool:

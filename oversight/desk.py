@@ -9,9 +9,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 
 from accounts.models import User
-from accounts.permissions import staff_page
-from accounts.roles import SEES_ALL, Role
-from accounts.selectors import roles_of
+from accounts.permissions import may_see, staff_page
 from ledger import selectors as ledger
 from ledger.models import Account, Transaction
 from oversight import selectors
@@ -30,7 +28,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "waiting": selectors.waiting(),
         "price": price,
         "health": health(price),
-        "may_open": bool(roles_of(cast(User, request.user)) & (SEES_ALL | {Role.TREASURY})),
+        "may_open": may_see(cast(User, request.user), "treasury"),
     }
     return render(request, "oversight/overview.html", context)
 

@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.models import User
-from accounts.permissions import may_act, staff_page
+from accounts.permissions import may_act, may_see, staff_page
 from goldwallet.errors import Refused
 from ledger import chart
 from ledger.selectors import statement
@@ -90,6 +90,7 @@ def pool(request: HttpRequest, pool_id: UUID) -> HttpResponse:
         "history": selectors.pool_history(found.pk),
         "move": MoveForm(),
         "may_act": _keeps_vault(request),
+        "sees_treasury": may_see(_staff(request), "treasury"),
     }
     return render(request, "pools/pool.html", context)
 

@@ -1,6 +1,7 @@
 """Orders at the desk: find one, see everything about it. Nothing is changed here."""
 
 import uuid
+from typing import cast
 
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -8,7 +9,8 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
-from accounts.permissions import staff_page
+from accounts.models import User
+from accounts.permissions import may_see, staff_page
 from goldwallet.history import events_of
 from goldwallet.sealing import fingerprint
 from ledger.selectors import legs, transactions_of
@@ -69,5 +71,6 @@ def order(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
         ],
         "allocations": allocations_of(order_id=found.pk),
         "history": events_of(found),
+        "sees_treasury": may_see(cast(User, request.user), "treasury"),
     }
     return render(request, "trading/desk_order.html", context)
