@@ -40,14 +40,18 @@ def _price(price: Price | None) -> Line:
 def _worker(moment: dt.datetime) -> Line:
     alive = ProcrastinateWorker.objects.filter(last_heartbeat__gt=moment - _SILENCE).count()
     if not alive:
-        return Line("Worker", "wrong", "No worker gives a sign of life. No prompt goes out, nothing is settled.")
+        return Line(
+            "Worker", "wrong", "No worker gives a sign of life. No prompt goes out, nothing is settled."
+        )
     return Line("Worker", "ok", f"{alive} at work.")
 
 
 def _queue() -> Line:
     failed = ProcrastinateJob.objects.filter(status="failed").count()
     if failed:
-        return Line("Queue", "late", f"{failed} jobs failed and were given up. Their rows are looked at again.")
+        return Line(
+            "Queue", "late", f"{failed} jobs failed and were given up. Their rows are looked at again."
+        )
     return Line("Queue", "ok", "No job was given up.")
 
 
