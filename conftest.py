@@ -92,7 +92,6 @@ def house(house_running: House, transactional_db: None, world: World) -> Iterato
     house_running.simulator.reset()
     house_running.resume()
     yield house_running
-    house_running.simulator.reset()
     house_running.pause()
 
 

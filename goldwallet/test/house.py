@@ -95,21 +95,25 @@ class House:
         self.worker = None
 
     def pause(self, *, patience: float = 30) -> None:
-        """Wait until nothing is under way, then hold the worker still and forget the jobs that wait.
+        """Bring the house to rest, so that the tables can be emptied; what is left to do is forgotten.
 
-        Still, and not only idle: a periodic job that wakes up while the tables are emptied would deadlock with that.
+        The worker is held still and is not only idle: a periodic job that wakes up while tables are emptied would
+        deadlock with that. So would a callback: the simulator forgets those that it has not sent, and the others end.
         """
         end = time.monotonic() + patience
-        while True:
+        while not self.paused:
             if not _busy():
                 self._signal_worker(signal.SIGSTOP)
-                if not _busy():
-                    self.paused = True
-                    break
-                self._signal_worker(signal.SIGCONT)
+                self.paused = _quiet(0.02)
+                if not self.paused:
+                    self._signal_worker(signal.SIGCONT)
             if time.monotonic() > end:
                 raise TimeoutError("the house does not come to rest")
             time.sleep(0.02)
+        self.simulator.reset()
+        while not _quiet(0.15):
+            if time.monotonic() > end:
+                raise TimeoutError("callbacks do not end")
         with connection.cursor() as cursor:
             cursor.execute("TRUNCATE procrastinate_jobs CASCADE")
 
@@ -140,6 +144,16 @@ def _busy() -> bool:
         cursor.execute(_BUSY)
         (busy,) = cursor.fetchone()
     return bool(busy)
+
+
+def _quiet(seconds: float) -> bool:
+    """Whether nothing is under way, and nothing comes for so long."""
+    end = time.monotonic() + seconds
+    while not _busy():
+        if time.monotonic() > end:
+            return True
+        time.sleep(0.01)
+    return False
 
 
 def owns(house: House, user: User, kes: int) -> Order:
