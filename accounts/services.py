@@ -2,10 +2,11 @@
 
 import uuid
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from allauth.account.models import EmailAddress
 from django.contrib.auth.models import Group
-from django.db import transaction
+from django.db import connection, transaction
 
 from accounts import second_factor
 from accounts.models import KycStatus, User
@@ -63,6 +64,30 @@ def staff_create(
         if totp_secret:
             second_factor.authenticator_give(user=person, key=totp_secret)
     return person
+
+
+@dataclass(frozen=True, slots=True)
+class LockedPerson:
+    """What a service needs of a person whose row it has locked."""
+
+    id: uuid.UUID
+    kyc_status: str
+    is_active: bool
+
+
+# NO KEY UPDATE excludes other orders of the person; rows that merely point at the person (a message, an order being
+# settled) do not wait for it. Raw, since it opens every order (docs/performance.md); a test holds it to the model.
+PERSON_LOCK = "SELECT id, kyc_status, is_active FROM accounts_user WHERE id = %s FOR NO KEY UPDATE"
+
+
+def person_lock(user_id: uuid.UUID) -> LockedPerson:
+    """Lock the person's row until the transaction ends: limits are checked under it. Raises User.DoesNotExist."""
+    with connection.cursor() as cursor:
+        cursor.execute(PERSON_LOCK, [user_id])
+        row = cursor.fetchone()
+    if row is None:
+        raise User.DoesNotExist(f"there is no person {user_id}")
+    return LockedPerson(*row)
 
 
 def person_kyc_status_set(*, user_id: uuid.UUID, status: str) -> None:

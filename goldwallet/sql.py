@@ -65,8 +65,14 @@ def _field(model: type[Model], name: str) -> "Field[Any, Any]":
 
 def _compile(model: type[Model], name: str, value: Any) -> tuple[str, Sequence[Any]]:
     if isinstance(value, BaseExpression):
-        query = Query(model)
-        compiler = query.get_compiler(connection=connection)
-        sql, parameters = compiler.compile(value.resolve_expression(query, for_save=True))
-        return str(sql), list(parameters)
+        return _compile_expression(model, value)
     return "%s", [_field(model, name).get_db_prep_save(value, connection)]
+
+
+@cache
+def _compile_expression(model: type[Model], expression: BaseExpression) -> tuple[str, Sequence[Any]]:
+    """Kept, as the SQL itself is: the few expressions in use (`Now()`, `after(180)`) are equal each time."""
+    query = Query(model)
+    compiler = query.get_compiler(connection=connection)
+    sql, parameters = compiler.compile(expression.resolve_expression(query, for_save=True))
+    return str(sql), list(parameters)

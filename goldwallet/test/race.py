@@ -16,6 +16,7 @@ import pytest
 from django.db import connection
 from django.db.models import Model, QuerySet
 
+from accounts import services
 from goldwallet.states import move, sources
 from ledger.tests.threads import errors as errors
 from ledger.tests.threads import together as together
@@ -45,8 +46,9 @@ class Meeting:
 
 
 def rows_unlocked(patch: pytest.MonkeyPatch) -> None:
-    """Every `select_for_update` of the ORM reads without a lock."""
+    """Every `select_for_update` of the ORM reads without a lock, and so does the raw one of the person."""
     patch.setattr(QuerySet, "select_for_update", lambda self, *args, **kwargs: self)
+    patch.setattr(services, "PERSON_LOCK", services.PERSON_LOCK.replace("FOR NO KEY UPDATE", ""))
 
 
 def moves_unguarded(patch: pytest.MonkeyPatch, *modules: Any, meeting: Meeting) -> None:

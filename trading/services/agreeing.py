@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from decimal import Decimal
 
-from accounts.models import User
+from accounts.services import LockedPerson, person_lock
 from goldwallet.errors import Refused
 from goldwallet.sealing import fingerprint
 from kyc.services import check_day_limit
@@ -18,20 +18,17 @@ from trading.models import Order, Quote
 from trading.selectors import DayUse, day_use
 
 
-def person_lock(user_id: uuid.UUID) -> User:
-    """The customer under the lock that every limit is checked under; the first in the lock order.
-
-    NO KEY UPDATE: rows that merely point at the person (a message, an order being settled) do not wait for it.
-    """
-    person = User.objects.select_for_update(no_key=True).only("id", "kyc_status", "is_active").get(pk=user_id)
+def customer_lock(user_id: uuid.UUID) -> LockedPerson:
+    """The customer under the lock that every limit is checked under; the first in the lock order."""
+    person = person_lock(user_id)
     if not person.is_active:
         raise Refused("This account is closed.", code="inactive", status=403)
     return person
 
 
-def limits_check(person: User, quote: Quote) -> DayUse:
+def limits_check(person: LockedPerson, quote: Quote) -> DayUse:
     """Refuse what goes over today's limit, under the person's lock."""
-    use = day_use(user_id=person.pk, phone_lookup=fingerprint(quote.phone, kind="phone"))
+    use = day_use(user_id=person.id, phone_lookup=fingerprint(quote.phone, kind="phone"))
     check_day_limit(kyc_status=person.kyc_status, used_today=use.kes, amount=quote.total_kes)
     return use
 

@@ -53,7 +53,7 @@ def buy_confirm(*, user_id: uuid.UUID, quote_id: uuid.UUID) -> Order:
 
 @transaction.atomic
 def _buy_once(*, user_id: uuid.UUID, quote_id: uuid.UUID) -> Order:
-    person = agreeing.person_lock(user_id)
+    person = agreeing.customer_lock(user_id)
     quote = quote_consume(quote_id=quote_id, user_id=user_id, side=Side.BUY)
     _check_prompts(agreeing.limits_check(person, quote))
     try:

@@ -40,7 +40,7 @@ def sell_confirm(*, user_id: uuid.UUID, quote_id: uuid.UUID) -> Order:
 
 @transaction.atomic
 def _sell_once(*, user_id: uuid.UUID, quote_id: uuid.UUID) -> Order:
-    person = agreeing.person_lock(user_id)
+    person = agreeing.customer_lock(user_id)
     quote = quote_consume(quote_id=quote_id, user_id=user_id, side=Side.SELL)
     agreeing.limits_check(person, quote)
     payment = payment_create(

@@ -1,0 +1,24 @@
+"""The raw statement that opens every order, held to the model. That it locks is shown by the races of a buy."""
+
+import uuid
+
+import pytest
+
+from accounts.models import KycStatus, User
+from accounts.services import person_lock
+from accounts.tests.people import customer
+
+pytestmark = pytest.mark.django_db
+
+
+def test_it_reads_what_the_orm_reads() -> None:
+    person = customer(kyc_status=KycStatus.VERIFIED)
+    found = person_lock(person.pk)
+    assert (found.id, found.kyc_status, found.is_active) == (person.pk, person.kyc_status, person.is_active)
+    User.objects.filter(pk=person.pk).update(is_active=False)
+    assert not person_lock(person.pk).is_active
+
+
+def test_nobody_of_that_id() -> None:
+    with pytest.raises(User.DoesNotExist):
+        person_lock(uuid.uuid4())
