@@ -20,13 +20,16 @@ type Handler = Callable[..., Sequence[Transfer]]
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
+    """`kind` begins the kind of the ledger's transactions: `buy_paid`, `sale_failed`."""
+
+    kind: str
     paid: str
     failed: str
 
 
 PURPOSES = {
-    "buy": Purpose(paid="trading.services.buy_paid", failed="trading.services.buy_failed"),
-    "sell": Purpose(paid="trading.services.sell_paid", failed="trading.services.sell_failed"),
+    "buy": Purpose("buy", paid="trading.services.buy_paid", failed="trading.services.buy_failed"),
+    "sell": Purpose("sale", paid="trading.services.sell_paid", failed="trading.services.sell_failed"),
 }
 
 

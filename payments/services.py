@@ -151,7 +151,7 @@ def _post(payment: Payment, word: str, transfers: Sequence[Transfer]) -> None:
     if transfers:
         ledger.post(
             key=f"payment:{payment.pk}:{word}",
-            kind=f"{payment.purpose}_{word}",
+            kind=f"{purposes.PURPOSES[payment.purpose].kind}_{word}",
             transfers=transfers,
             actor=str(payment.decided_by_id or ""),
             memo=payment.reference,

@@ -145,7 +145,7 @@ def test_every_job_delivered_three_times_does_its_work_once(world: World, simula
     assert Exchange.objects.filter(kind=Kind.PAY_OUT).count() == len(simulator.payouts()) == 1
     work_until(lambda: Order.objects.get(pk=sale.pk).status == Status.COMPLETED)
     three_times()
-    assert postings(sale) == ["sale_agreed", "sell_paid"]
+    assert postings(sale) == ["sale_agreed", "sale_paid"]
     assert_books(simulator)
 
 
