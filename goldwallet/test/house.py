@@ -126,11 +126,10 @@ class House:
             self.worker.send_signal(number)
 
     def stop(self) -> None:
-        """End the processes: politely, but a paused worker has nothing to finish."""
-        if self.web is not None:
-            self.web.terminate()
-        if self.worker is not None:
-            self.worker.send_signal(signal.SIGKILL if self.paused else signal.SIGTERM)
+        self.resume()
+        for process in (self.web, self.worker):
+            if process is not None:
+                process.terminate()
         for process in (self.web, self.worker):
             if process is not None:
                 process.wait(30)

@@ -1,4 +1,4 @@
-"""The main job in a real browser: from a stranger's sign-up to money back on the phone. And prompts that are not paid."""
+"""The main job in a real browser, from sign-up to money back on the phone; and prompts that are not paid."""
 
 import re
 from decimal import Decimal
