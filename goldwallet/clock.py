@@ -6,6 +6,7 @@ at once by replacing it (`goldwallet.test.clock`), and production code has no kn
 """
 
 import datetime as dt
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from django.db import connection
@@ -23,8 +24,9 @@ class Now(Func):
     output_field = DateTimeField()
 
 
+@lru_cache(maxsize=128)
 def after(seconds: float) -> Combinable:
-    """The database's time in so many seconds, for use inside a query."""
+    """The database's time in so many seconds, for use inside a query. Kept: making one costs a tenth of a buy."""
     return ExpressionWrapper(Now() + Value(dt.timedelta(seconds=seconds)), output_field=DateTimeField())
 
 

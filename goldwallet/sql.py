@@ -1,18 +1,35 @@
 """Lean inserts for the hot services.
 
 The ORM spends most of a small insert's time in building the same SQL again (speed.md: about 65%). `insert` builds
-it once per model and set of columns; values still pass through the model's fields, so that types and defaults are
-the ORM's.
+it once per model and set of columns. Values of plain types go to the driver as they are, as the ORM would hand them
+over too; the others pass through their field.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
+from operator import attrgetter
 from typing import Any, cast
 
 from django.db import connection
 from django.db.models import Field, Model
 from django.db.models.expressions import BaseExpression
 from django.db.models.sql import Query
+
+#: What PostgreSQL's driver takes as Django's fields hold it.
+_PLAIN = {
+    "BooleanField",
+    "CharField",
+    "DateTimeField",
+    "DecimalField",
+    "ForeignKey",
+    "GenericIPAddressField",
+    "OneToOneField",
+    "PositiveSmallIntegerField",
+    "TextField",
+    "UUIDField",
+}
+_SERIAL = {"AutoField", "BigAutoField", "SmallAutoField"}
 
 
 def insert(row: Model, **computed: Any) -> None:
@@ -23,40 +40,56 @@ def insert(row: Model, **computed: Any) -> None:
 def insert_many[M: Model](rows: Sequence[M], **computed: Any) -> None:
     """INSERT rows of one model in one statement. Columns with a default of the database take that default."""
     model = type(rows[0])
-    fields = _plain_fields(model)
-    written = [field for field in fields if field.name not in computed]
-    compiled = {name: _compile(model, name, value) for name, value in computed.items()}
-    columns = ", ".join(f'"{_column(model, name)}"' for name in [*(f.name for f in written), *compiled])
-    one = ", ".join(["%s"] * len(written) + [sql for sql, _ in compiled.values()])
+    plan = _plan(model, tuple(computed))
+    compiled = [_compile(model, name, value) for name, value in computed.items()]
+    one = ", ".join([*plan.marks, *(sql for sql, _ in compiled)])
+    extra = [value for _, values in compiled for value in values]
     parameters: list[Any] = []
     for row in rows:
-        parameters.extend(f.get_db_prep_save(f.pre_save(row, True), connection) for f in written)
-        for _, values in compiled.values():
-            parameters.extend(values)
-    values = ", ".join([f"({one})"] * len(rows))
+        parameters.extend(plan.read(row))
+        parameters.extend(extra)
     with connection.cursor() as cursor:
-        cursor.execute(f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES {values}', parameters)  # noqa: S608 - names come from models
+        cursor.execute(plan.head + ", ".join([f"({one})"] * len(rows)), parameters)
     for row in rows:
         row._state.adding = False
         row._state.db = "default"
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """The part of an insert that is the same each time."""
+
+    head: str
+    marks: list[str]
+    read: Callable[[Model], Sequence[Any] | Iterator[Any]]
+
+
 @cache
-def _plain_fields(model: type[Model]) -> "tuple[Field[Any, Any], ...]":
-    return tuple(
+def _plan(model: type[Model], computed: tuple[str, ...]) -> _Plan:
+    fields = [
         field
         for field in model._meta.local_concrete_fields
-        if not field.has_db_default() and not _is_serial(field)
+        if not field.has_db_default()
+        and field.get_internal_type() not in _SERIAL
+        and field.name not in computed
+    ]
+    columns = [str(field.column) for field in [*fields, *(_field(model, name) for name in computed)]]
+    names = ", ".join(f'"{column}"' for column in columns)
+    return _Plan(
+        head=f'INSERT INTO "{model._meta.db_table}" ({names}) VALUES ',  # noqa: S608 - names come from models
+        marks=["%s"] * len(fields),
+        read=_reader(fields),
     )
 
 
-def _is_serial(field: "Field[Any, Any]") -> bool:
-    return field.get_internal_type() in {"AutoField", "BigAutoField", "SmallAutoField"}
+def _reader(fields: "list[Field[Any, Any]]") -> Callable[[Model], Sequence[Any] | Iterator[Any]]:
+    if all(field.get_internal_type() in _PLAIN for field in fields):
+        return cast(Callable[[Model], Sequence[Any]], attrgetter(*(field.attname for field in fields)))
 
+    def prepared(row: Model) -> Iterator[Any]:
+        return (field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields)
 
-@cache
-def _column(model: type[Model], name: str) -> str:
-    return str(_field(model, name).column)
+    return prepared
 
 
 def _field(model: type[Model], name: str) -> "Field[Any, Any]":

@@ -53,11 +53,8 @@ def payment_create(
         state=State.AWAITING_APPROVAL if wait_for_staff else State.CREATED,
     )
     payment.phone = phone
-    insert(
-        payment,
-        expires_at=None if expires_in is None else after(expires_in),
-        due_at=None if wait_for_staff else Now(),
-    )
+    waits = {"due_at": None} if wait_for_staff else {}
+    insert(payment, expires_at=None if expires_in is None else after(expires_in), **waits)
     if not wait_for_staff:
         look_soon(payment.pk)
     return payment

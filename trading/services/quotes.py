@@ -76,7 +76,7 @@ def quote_sell(*, user: User, phone: str, grams: Decimal | None) -> Quote:
 def check_owned(asked: Decimal, *, owned: Decimal) -> None:
     """Refuse a sale of grams that the person does not have free."""
     if owned <= 0:
-        raise Refused("You have no gold to sell yet.", code="insufficient_grams")
+        raise Refused("You have no gold that you can sell now.", code="insufficient_grams")
     if asked <= 0:
         raise Refused("Write how many grams you want to sell.", code="number")
     if asked > owned:

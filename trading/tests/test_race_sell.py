@@ -76,7 +76,7 @@ def free_and_locked(world: World) -> tuple[Decimal, Decimal]:
 def test_16_sales_of_the_same_gram(world: World) -> None:
     results = confirm_together(quotes(world, 16, GRAM))
     assert kinds(results) == {Order: 1, Refused: 15}, errors(results)
-    assert {str(refused) for refused in errors(results)} == {"You have no gold to sell yet."}
+    assert {str(refused) for refused in errors(results)} == {"You have no gold that you can sell now."}
     assert free_and_locked(world) == (0, GRAM)
     assert Payment.objects.filter(direction=Direction.OUT, state=State.CREATED).count() == 1
     assert_books()

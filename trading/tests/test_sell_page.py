@@ -147,7 +147,7 @@ def test_all_the_grams_went_between_price_and_confirmation(owner: World) -> None
     with nothing_changes():
         response = confirm(client, "sell", second)
     assert response.status_code == 400
-    assert "You have no gold to sell" in text(response)
+    assert "You have no gold that you can sell now" in text(response)
     assert_books()
 
 
