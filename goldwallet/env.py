@@ -13,11 +13,10 @@ _FALSE = {"0", "false", "no", "off", ""}
 
 
 def text(name: str, default: str | None = None) -> str:
-    value = os.environ.get(name)
-    if value is None or (value == "" and default is not None):
-        if default is None:
-            raise ImproperlyConfigured(f"{name} is not set. See .env.example.")
-        return default
+    """The value of `name`; empty counts as not set, as in a copied .env.example. No default: it must be set."""
+    value = os.environ.get(name, "") or default
+    if value is None:
+        raise ImproperlyConfigured(f"{name} is not set. See .env.example.")
     return value
 
 
