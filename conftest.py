@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.core.servers.basehttp import WSGIServer
 from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import User
@@ -15,6 +16,9 @@ from goldwallet.test.house import House
 from goldwallet.test.provider import Simulator
 from goldwallet.test.race import queue_empty
 from goldwallet.test.world import World, world_create
+
+# Races knock with 32 connections at once; Django's test server keeps ten waiting and resets the rest.
+WSGIServer.request_queue_size = 128
 
 
 @pytest.fixture(autouse=True)

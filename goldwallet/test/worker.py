@@ -3,14 +3,12 @@
 import time
 from collections.abc import Callable
 
-from django.db import connections
-from procrastinate.contrib.django import app
+from goldwallet.worker import worker_app
 
 
 def work(*, concurrency: int = 4) -> None:
     """Run every job that is due now, periodic ones too, then return."""
-    worker_app = app.with_connector(app.connector.get_worker_connector())  # type: ignore[attr-defined]
-    worker_app.run_worker(
+    worker_app().run_worker(
         wait=False, install_signal_handlers=False, listen_notify=False, concurrency=concurrency
     )
 
@@ -25,7 +23,3 @@ def work_until(condition: Callable[[], bool], *, patience: float = 20) -> None:
         if time.monotonic() > end:
             raise TimeoutError("what the test waits for did not happen")
         time.sleep(0.05)
-
-
-def close_connections() -> None:
-    connections.close_all()

@@ -2,12 +2,14 @@
 
 from typing import Any
 
-from django.core.management import call_command
 from django.core.management.base import BaseCommand
+
+from goldwallet.worker import worker_app
 
 
 class Command(BaseCommand):
     help = "Run the jobs of the queue: talk to M-Pesa, settle, expire, send messages."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        call_command("procrastinate", "worker")
+        self.stdout.write("The worker waits for jobs.")
+        worker_app().run_worker()
