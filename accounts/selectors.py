@@ -1,6 +1,5 @@
 """Reads about people."""
 
-import uuid
 from dataclasses import dataclass
 
 from django.db.models import Q
@@ -9,16 +8,6 @@ from accounts.models import Authenticator, RecoveryCode, User
 from accounts.roles import Role
 from goldwallet import phones
 from goldwallet.sealing import fingerprint
-
-
-@dataclass(frozen=True, kw_only=True)
-class Contact:
-    """Where a message reaches a person. The phone is 2547XXXXXXXX or 2541XXXXXXXX, or empty (staff)."""
-
-    user_id: uuid.UUID
-    username: str
-    email: str
-    phone: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,12 +42,6 @@ def person_by_login(login: str) -> User | None:
     return (
         User.objects.filter(Q(email=text.lower()) | Q(username__iexact=text)).order_by("created_at").first()
     )
-
-
-def contact_of(user_id: uuid.UUID) -> Contact:
-    """Raises User.DoesNotExist."""
-    person = User.objects.only("id", "username", "email", "phone_sealed").get(pk=user_id)
-    return Contact(user_id=person.pk, username=person.username, email=person.email, phone=person.phone)
 
 
 def roles_of(user: User) -> frozenset[Role]:

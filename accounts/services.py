@@ -88,11 +88,3 @@ def person_lock(user_id: uuid.UUID) -> LockedPerson:
     if row is None:
         raise User.DoesNotExist(f"there is no person {user_id}")
     return LockedPerson(*row)
-
-
-def person_kyc_status_set(*, user_id: uuid.UUID, status: str) -> None:
-    """What the review found. Raises User.DoesNotExist."""
-    with transaction.atomic():
-        person = User.objects.select_for_update().get(pk=user_id)
-        person.kyc_status = KycStatus(status)
-        person.save(update_fields=["kyc_status"])
