@@ -150,7 +150,7 @@ class Notice:
     amount: Decimal | None
     shortcode: str
     reference: str
-    phone: str  # as written there: masked, or hashed
+    phone: str  # as written there, without spaces: masked, or hashed
     name: str
     at: str  # YYYYMMDDHHmmss in Nairobi, as written
 

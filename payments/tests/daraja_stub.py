@@ -140,6 +140,8 @@ def serving(settings: object, folder: Path, **changes: str) -> Iterator[Stub]:
         "initiator_name": "canary-initiator",
         "initiator_password": "canary-password#7",
         "certificate": str(certificate),
+        "collection_tariff": "customer",
+        "nominated_phone": PHONE,
         **changes,
     }
     try:

@@ -6,11 +6,11 @@ anything.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from payments.rails import Answer, Fate, Outcome, Report
 from payments.rails.daraja import codes, scrub
-from payments.rails.daraja.documents import Missing, Reader, parse
+from payments.rails.daraja.documents import USUAL, Limits, Missing, Reader, parse
 from payments.rails.daraja.http import Said, Trouble
 
 
@@ -57,6 +57,9 @@ ASK = (
     _row(400, "400.002.05", "bad request|invalid", Outcome.REFUSED),
     _row(404, "404.003.01", "not found", Outcome.REFUSED),
 )
+# Of balances, reversals and the opening of Pull only the gateway's refusals are documented (daraja.md 5).
+PLAIN_ASK = _GATEWAY
+REGISTER = (*_GATEWAY, _row(500, "500.003.1001", "already registered", Outcome.REFUSED))
 
 # What a gateway that throttles writes when it gives no error code of its own.
 _THROTTLED = (
@@ -87,9 +90,9 @@ class Heard:
     sound: bool
 
 
-def hear(said: Said, *, secrets: Iterable[str] = ()) -> Heard:
+def hear(said: Said, *, secrets: Iterable[str] = (), limits: Limits = USUAL) -> Heard:
     secrets = tuple(secrets)
-    document = parse(said.body)
+    document = parse(said.body, limits)
     reader = Reader()
     fault = reader.field(document, "fault")
     code = reader.field(document, "errorCode")
@@ -206,7 +209,7 @@ def pay_out(heard: Heard, *, originator_id: str) -> Answer:
     return _answer(heard, _listed(heard, PAY_OUT))
 
 
-def ask(heard: Heard) -> Answer:
+def ask(heard: Heard, rows: tuple[Row, ...] = ASK) -> Answer:
     """About the question. The echoed originator id is the payout's, so `request_id` is what tells answers
     apart.
     """
@@ -214,7 +217,30 @@ def ask(heard: Heard) -> Answer:
     if _accepted(heard):
         outcome = Outcome.ACCEPTED if first and sound else Outcome.UNKNOWN
         return _answer(heard, outcome, first=first, second=second)
-    return _answer(heard, _listed(heard, ASK))
+    return _answer(heard, _listed(heard, rows))
+
+
+def register(heard: Heard) -> Answer:
+    """The addresses for notices of collections. The answer has at times one id only, spelled wrongly."""
+    first, second, sound = _conversation(heard)
+    if _accepted(heard):
+        outcome = Outcome.ACCEPTED if sound else Outcome.UNKNOWN
+        return _answer(heard, outcome, first=first, second=second)
+    return _answer(heard, _listed(heard, REGISTER))
+
+
+def pull_register(heard: Heard) -> Answer:
+    """Its own code, 1000 or 1001 (open already), stands in ResponseStatus, also spelled with a space."""
+    reader = Reader()
+    code = reader.code(reader.field(heard.document, "ResponseStatus"))
+    first = reader.identifier(reader.field(heard.document, "ResponseRefID"))
+    error = reader.field(heard.document, "errorCode")
+    if heard.said.trouble or heard.said.status != 200 or not code or not isinstance(error, Missing):
+        return _answer(heard, _listed(heard, PLAIN_ASK))
+    known = {"1000": Outcome.ACCEPTED, "1001": Outcome.REFUSED}
+    sure = heard.sound and reader.sound
+    outcome = known.get(code, Outcome.UNKNOWN) if sure else Outcome.UNKNOWN
+    return _answer(replace(heard, code=code), outcome, first=first)
 
 
 def report(heard: Heard, *, request_id: str) -> Report:

@@ -4,6 +4,7 @@ raises.
 
 import re
 from dataclasses import replace
+from decimal import Decimal
 
 from payments.rails import Claim, Fate
 from payments.rails.daraja import codes
@@ -11,6 +12,8 @@ from payments.rails.daraja.documents import Missing, Number, Pairs, Reader, pars
 
 _RECEIPT = re.compile(r"[A-Z0-9]{8,16}")
 _PHONE = re.compile(r"\+?([0-9*]{9,15})")
+_PARTY = re.compile(r"\+?([0-9*]{5,15})")
+_CHARGE = re.compile(r"[^|&]{1,100}\|KES\|([0-9]{1,9}(?:\.[0-9]{1,2})?)")
 
 # Final states of a transaction (daraja.md 5.1, the data feed's Failed included). All others are not final, or
 # unknown.
@@ -43,17 +46,26 @@ def _unreadable() -> Claim:
     )
 
 
-def _receipt(reader: Reader, value: object) -> str:
+def receipt_of(reader: Reader, value: object) -> str:
     written = reader.identifier(value)
     return written if _RECEIPT.fullmatch(written) else ""
 
 
-def _phone(value: object) -> str:
+def _phone(value: object, form: re.Pattern[str] = _PHONE) -> str:
     """Of "2547… - FIRST LAST", also masked, only the number: the name is not ours to keep."""
     if not isinstance(value, str):
         return ""
-    found = _PHONE.fullmatch(value.partition(" - ")[0].replace(" ", ""))
+    found = form.fullmatch(value.partition(" - ")[0].replace(" ", ""))
     return found.group(1) if found else ""
+
+
+def _charge(parameters: object) -> Decimal | None:
+    """Of "Fee For B2C Payment|KES|22.40" the amount. It tells nothing about the payment's fate, so a charge
+    that cannot be read is only not known.
+    """
+    reader = Reader()
+    found = _CHARGE.fullmatch(reader.text(reader.item(parameters, "DebitPartyCharges")))
+    return Decimal(found.group(1)) if found else None
 
 
 def _success(code: str, failures: dict[str, str]) -> bool | None:
@@ -79,7 +91,7 @@ def collect(body: bytes) -> Claim:
         originator_id="",
         amount=reader.amount(reader.item(items, "Amount")),
         phone=_phone(reader.item(items, "PhoneNumber")),
-        receipt=_receipt(reader, reader.item(items, "MpesaReceiptNumber")),
+        receipt=receipt_of(reader, reader.item(items, "MpesaReceiptNumber")),
         transaction_status="",
         readable=True,
     )
@@ -93,7 +105,7 @@ def _judged(claim: Claim, reader: Reader) -> Claim:
     return replace(claim, success=None, readable=False)
 
 
-def _result(reader: Reader, body: bytes) -> tuple[object, object]:
+def result_of(reader: Reader, body: bytes) -> tuple[object, object]:
     """The Result envelope and its parameters (a list, a single object, or nothing)."""
     result = reader.field(parse(body), "Result")
     parameters = reader.field(reader.field(result, "ResultParameters"), "ResultParameter")
@@ -103,17 +115,17 @@ def _result(reader: Reader, body: bytes) -> tuple[object, object]:
 def pay_out(body: bytes) -> Claim:
     """A result; or the notice of a timeout in the queue, as a Result or as an echo of our own request."""
     reader = Reader()
-    result, parameters = _result(reader, body)
+    result, parameters = result_of(reader, body)
     if not isinstance(result, Pairs):
         return _echo(body)
     code = reader.code(reader.field(result, "ResultCode"))
     # ResultType 1 announces more to come: no end, whatever the code.
     waiting = reader.code(reader.field(result, "ResultType")) not in {"", "0"}
     success = None if waiting else _success(code, codes.PAY_OUT_FAILURES)
-    receipt = _receipt(reader, reader.item(parameters, "TransactionReceipt"))
+    receipt = receipt_of(reader, reader.item(parameters, "TransactionReceipt"))
     if not receipt and success:
         # On a failure TransactionID is no receipt, and "OFP0000000" never is.
-        written = _receipt(reader, reader.field(result, "TransactionID"))
+        written = receipt_of(reader, reader.field(result, "TransactionID"))
         receipt = "" if written.endswith("0000000") else written
     claim = Claim(
         success=success,
@@ -121,7 +133,7 @@ def pay_out(body: bytes) -> Claim:
         text=reader.text(reader.field(result, "ResultDesc")),
         request_id=reader.identifier(reader.field(result, "ConversationID")),
         merchant_request_id="",
-        originator_id=_originator(reader, result),
+        originator_id=originator_of(reader, result),
         amount=reader.amount(reader.item(parameters, "TransactionAmount", "Amount")),
         phone=_phone(reader.item(parameters, "ReceiverPartyPublicName")),
         receipt=receipt,
@@ -131,7 +143,7 @@ def pay_out(body: bytes) -> Claim:
     return _judged(claim, reader)
 
 
-def _originator(reader: Reader, node: object) -> str:
+def originator_of(reader: Reader, node: object) -> str:
     return reader.identifier(reader.field(node, "OriginatorConversationID", "OriginatorCoversationID"))
 
 
@@ -144,7 +156,7 @@ def _echo(body: bytes) -> Claim:
     nested = (
         [value for _, value in document if isinstance(value, Pairs)] if isinstance(document, Pairs) else []
     )
-    originator = next((found for node in (document, *nested) if (found := _originator(reader, node))), "")
+    originator = next((found for node in (document, *nested) if (found := originator_of(reader, node))), "")
     return Claim(
         success=None,
         code="",
@@ -165,7 +177,7 @@ def status(body: bytes) -> Claim:
     fate.
     """
     reader = Reader()
-    result, parameters = _result(reader, body)
+    result, parameters = result_of(reader, body)
     if not isinstance(result, Pairs):
         return _echo(body)
     written = reader.item(parameters, "TransactionStatus")
@@ -173,18 +185,22 @@ def status(body: bytes) -> Claim:
         reader.sound = False
     # The payout's own id stands in the parameters; at the top it is echoed (daraja.md 5.1).
     inner = reader.identifier(reader.item(parameters, "OriginatorConversationID"))
+    credited = reader.item(parameters, "CreditPartyName")
     claim = Claim(
         success=None,
         code=reader.code(reader.field(result, "ResultCode")),
         text=reader.text(reader.field(result, "ResultDesc")),
         request_id=reader.identifier(reader.field(result, "ConversationID")),
         merchant_request_id="",
-        originator_id=inner or _originator(reader, result),
+        originator_id=inner or originator_of(reader, result),
         amount=reader.amount(reader.item(parameters, "Amount", "TransactionAmount")),
-        phone=_phone(reader.item(parameters, "CreditPartyName")),
-        receipt=_receipt(reader, reader.item(parameters, "ReceiptNo", "TransactionReceipt")),
+        phone=_phone(credited),
+        receipt=receipt_of(reader, reader.item(parameters, "ReceiptNo", "TransactionReceipt")),
         transaction_status=reader.text(written, 40),
         readable=True,
+        charge=_charge(parameters),
+        credit_party=_phone(credited, _PARTY),
+        reason=Reader().text(Reader().item(parameters, "ReasonType"), 100),
     )
     return _judged(claim, reader)
 

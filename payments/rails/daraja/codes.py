@@ -69,6 +69,10 @@ PAY_OUT_FAILURES = {
     "TP40153": _NOT_SENT,
 }
 
+# A reversal that ended so sent nothing back (daraja.md 5.3).
+REVERSAL_FAILURES = frozenset({"1", "11", "21", "2001", "2006", "2028", "8006", "R000002"})
+REVERSED_ALREADY = "R000001"
+
 # Codes that an order can end with although they are no definite failure by themselves, and refusals of a
 # request.
 _OTHERS = {

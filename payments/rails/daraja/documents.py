@@ -3,15 +3,14 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from decimal import Decimal
 
 MOST_BYTES = 65_536
-MOST_COMMAS = 400
-# Each level of nesting has an opening bracket, so this bounds the depth too; a real callback has about 25.
-MOST_OPENINGS = 100
 
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]+")
 _PLAIN_NUMBER = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,6})?")
+_FINEST = Decimal("0.01")
 _WHOLE = re.compile(r"(-?[0-9]{1,30})(?:\.0{1,6})?")
 
 
@@ -25,6 +24,23 @@ class Pairs(list[tuple[str, object]]):
     """A JSON object that keeps its order and its duplicate keys, on which parsers disagree."""
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a document may have at most. Each level of nesting has an opening bracket, so `openings` bounds the
+    depth too.
+    """
+
+    size: int
+    openings: int
+    commas: int
+
+
+# A real callback has about 25 brackets.
+USUAL = Limits(size=MOST_BYTES, openings=100, commas=400)
+# Lists that the provider gives on our own question; the size of their pages is not documented.
+LISTS = Limits(size=4_000_000, openings=20_000, commas=200_000)
+
+
 class Missing:
     """There is no such field, which differs from null."""
 
@@ -32,10 +48,10 @@ class Missing:
 MISSING = Missing()
 
 
-def parse(body: bytes) -> object:
+def parse(body: bytes, limits: Limits = USUAL) -> object:
     """Objects as Pairs, numbers as Number; MISSING for what is too big, too deep or not JSON."""
     openings = body.count(b"{") + body.count(b"[")
-    if len(body) > MOST_BYTES or openings > MOST_OPENINGS or body.count(b",") > MOST_COMMAS:
+    if len(body) > limits.size or openings > limits.openings or body.count(b",") > limits.commas:
         return MISSING
     try:
         found: object = json.loads(
@@ -46,7 +62,7 @@ def parse(body: bytes) -> object:
             parse_float=Number,
             parse_constant=Number,
         )
-    except ValueError:  # not UTF-8, or not JSON
+    except (ValueError, RecursionError):  # not UTF-8, not JSON, or nested too deep
         return MISSING
     return found
 
@@ -144,3 +160,11 @@ class Reader:
             return Decimal(value.strip())
         self.sound = False
         return None
+
+    def money(self, value: object) -> Decimal | None:
+        """KES that moved: more than nothing, and no finer than a cent."""
+        amount = self.amount(value)
+        if amount is not None and (amount <= 0 or amount % _FINEST):
+            self.sound = False
+            return None
+        return amount

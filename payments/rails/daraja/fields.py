@@ -61,6 +61,12 @@ def identifier(text: str, *, name: str) -> str:
     return text
 
 
+def receipt(text: str) -> str:
+    if not re.fullmatch(r"[A-Z0-9]{8,16}", text):
+        raise ValueError("a receipt has 8 to 16 capital letters and digits")
+    return text
+
+
 def address(url: str) -> str:
     """A public address of ours for callbacks: https, lowercase host, none of the words that Safaricom
     refuses.
@@ -87,6 +93,11 @@ def _is_near(host: str) -> bool:
 def timestamp(moment: dt.datetime) -> str:
     """Nairobi time, 14 digits."""
     return moment.astimezone(NAIROBI).strftime("%Y%m%d%H%M%S")
+
+
+def clock_time(moment: dt.datetime) -> str:
+    """Nairobi time as Pull wants it, YYYY-MM-DD HH:mm:ss."""
+    return moment.astimezone(NAIROBI).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def password(*, code: int, passkey: str, stamp: str) -> str:

@@ -84,8 +84,12 @@ def send(
     params: Mapping[str, str] | None = None,
     fields: Fields | None = None,
     timeout: httpx.Timeout | None = None,
+    most: int = MOST_BYTES,
 ) -> Said:
-    """One request, sent at most once. Never raises for what the network or the provider does."""
+    """One request, sent at most once. Never raises for what the network or the provider does.
+
+    An answer longer than `most` bytes is cut off there.
+    """
     refuse_in_transaction()
     content = None if fields is None else json.dumps(fields).encode()
     kind = {} if content is None else {"Content-Type": "application/json"}
@@ -101,7 +105,7 @@ def send(
             timeout=timeout or TIMEOUT,
         ) as response:
             status = response.status_code
-            return _read(response, started)
+            return _read(response, started, most)
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
         # These three alone come before the first byte of the request: no name, no connection (TLS included),
         # no free connection in time. Every other error leaves the outcome open.
@@ -112,12 +116,12 @@ def send(
         return Said(status=status, trouble=Trouble.BROKEN)
 
 
-def _read(response: httpx.Response, started: float) -> Said:
-    body = b""
+def _read(response: httpx.Response, started: float, most: int) -> Said:
+    body = bytearray()
     for chunk in response.iter_bytes():
         body += chunk
-        if len(body) > MOST_BYTES:
-            return Said(status=response.status_code, body=body[:MOST_BYTES], trouble=Trouble.LARGE)
+        if len(body) > most:
+            return Said(status=response.status_code, body=bytes(body[:most]), trouble=Trouble.LARGE)
         if time.monotonic() - started > MOST_SECONDS:
-            return Said(status=response.status_code, body=body, trouble=Trouble.TIMEOUT)
-    return Said(status=response.status_code, body=body)
+            return Said(status=response.status_code, body=bytes(body), trouble=Trouble.TIMEOUT)
+    return Said(status=response.status_code, body=bytes(body))
