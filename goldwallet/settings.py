@@ -263,6 +263,10 @@ DARAJA = {
     "initiator_name": env.text("DARAJA_INITIATOR_NAME", "goldwallet" if DEMO else None),
     "initiator_password": _secret("DARAJA_INITIATOR_PASSWORD", "demo-initiator-2026"),
     "certificate": env.text("DARAJA_CERTIFICATE", str(_DEMO_CERTIFICATE) if DEMO else None),
+    "collection_tariff": env.choice(
+        "DARAJA_COLLECTION_TARIFF", "customer", of=("customer", "shared", "business")
+    ),
+    "nominated_phone": env.text("DARAJA_NOMINATED_PHONE", ""),
 }
 
 # --- web ------------------------------------------------------------------------------------------
