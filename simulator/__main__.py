@@ -8,7 +8,7 @@ import threading
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from simulator import books, ids, initiator
+from simulator import books, ids, initiator, manual
 from simulator.app import create_app
 from simulator.config import Settings, SettingsError, settings_from
 from simulator.context import Simulator
@@ -35,6 +35,8 @@ def _end_process(failure: threading.ExceptHookArgs) -> None:
 def build(settings: Settings) -> tuple[Simulator, Scheduler]:
     """Open the data folder, on first use with its key pair and opening float. Raises StoreError."""
     store = Store(settings.data)
+    if settings.manual:
+        manual.start(store)
     with store.write() as db:
         books.open_float(db, shortcode=settings.b2c_shortcode, amount=settings.float_opening, at=ids.now())
     simulator = Simulator(settings=settings, store=store, key=initiator.key_of(settings.data))

@@ -1,11 +1,10 @@
 """B2C: the requests that pay a customer. v3 takes the caller's id, once; v1 makes its own."""
 
-import secrets
-
 from flask import Blueprint
 
 from simulator import checks, ids, initiator, payouts
 from simulator.checks import Body
+from simulator.clock import CLOCK
 from simulator.context import current
 from simulator.gateway import BadToken, GatewayError, endpoint
 from simulator.store import Db
@@ -71,6 +70,7 @@ def _accept(body: Body, originator_id: str | None) -> dict[str, str]:
 
 def _own_id(db: Db) -> str:
     while True:
-        own = f"{secrets.randbelow(90_000) + 10_000}-{secrets.randbelow(90_000_000) + 10_000_000}-1"
+        chance = CLOCK.chance
+        own = f"{chance.randrange(10_000, 100_000)}-{chance.randrange(10_000_000, 100_000_000)}-1"
         if not payouts.is_known(db, own):
             return own

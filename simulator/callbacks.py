@@ -38,6 +38,38 @@ def abandon_interrupted(db: Db) -> None:
     db.execute("UPDATE callbacks SET state = 'failed', outcome = 'interrupted' WHERE state = 'sending'")
 
 
+def due_ids(db: Db, *, at: float) -> list[int]:
+    """Callbacks that are due, in the order in which they go out."""
+    rows = db.execute(
+        "SELECT id FROM callbacks WHERE state = 'pending' AND due_at <= ? ORDER BY due_at, id", (at,)
+    )
+    return [row["id"] for row in rows]
+
+
+def claim(store: Store, number: int) -> Row | None:
+    """Take a callback for sending: once only. None when it is not there to be taken."""
+    with store.write() as db:
+        row: Row | None = db.execute(
+            "UPDATE callbacks SET state = 'sending', sent_at = ? WHERE id = ? AND state = 'pending' RETURNING *",
+            (ids.now(), number),
+        ).fetchone()
+    return row
+
+
+def deliver(store: Store, row: Row, *, timeout: float) -> int | None:
+    """POST a claimed callback and write down what became of it. The HTTP status, None when nobody answered."""
+    headers = {"Content-Type": "application/json;charset=UTF-8", "BusinessShortCode": row["shortcode"]}
+    status = None
+    try:
+        status = post_json(row["url"], row["body"], headers=headers, timeout=timeout)
+        state, outcome = "sent", f"HTTP {status}"
+    except (OSError, http.client.HTTPException) as error:
+        state, outcome = "failed", f"{type(error).__name__}: {error}"
+    with store.write() as db:
+        db.execute("UPDATE callbacks SET state = ?, outcome = ? WHERE id = ?", (state, outcome, row["id"]))
+    return status
+
+
 class Senders:
     """Threads that POST what is due."""
 
@@ -53,14 +85,12 @@ class Senders:
             threading.Thread(target=self._work, name=f"callback-{number}", daemon=True).start()
 
     def enqueue_due(self, db: Db, *, at: float) -> None:
-        rows = db.execute(
-            "SELECT id FROM callbacks WHERE state = 'pending' AND due_at <= ? ORDER BY due_at, id", (at,)
-        )
+        due = due_ids(db, at=at)
         with self._guard:
-            for row in rows:
-                if row["id"] not in self._queued:
-                    self._queued.add(row["id"])
-                    self._due.put(row["id"])
+            for number in due:
+                if number not in self._queued:
+                    self._queued.add(number)
+                    self._due.put(number)
 
     def stop(self) -> None:
         """Let each thread end after what it is sending now; what is queued stays due in the database."""
@@ -72,30 +102,11 @@ class Senders:
 
     def _work(self) -> None:
         while (number := self._due.get()) is not None:
-            self._send(number)
+            row = claim(self._store, number)
+            if row is not None:  # else a reset took it away
+                deliver(self._store, row, timeout=self._timeout)
             with self._guard:
                 self._queued.discard(number)
-
-    def _send(self, number: int) -> None:
-        with self._store.write() as db:
-            row: Row | None = db.execute(
-                "UPDATE callbacks SET state = 'sending', sent_at = ?"
-                " WHERE id = ? AND state = 'pending' RETURNING *",
-                (ids.now(), number),
-            ).fetchone()
-        if row is None:  # a reset took it away
-            return
-        state, outcome = self._post(row)
-        with self._store.write() as db:
-            db.execute("UPDATE callbacks SET state = ?, outcome = ? WHERE id = ?", (state, outcome, number))
-
-    def _post(self, row: Row) -> tuple[str, str]:
-        headers = {"Content-Type": "application/json;charset=UTF-8", "BusinessShortCode": row["shortcode"]}
-        try:
-            status = post_json(row["url"], row["body"], headers=headers, timeout=self._timeout)
-        except (OSError, http.client.HTTPException) as error:
-            return "failed", f"{type(error).__name__}: {error}"
-        return "sent", f"HTTP {status}"
 
 
 def post_json(url: str, body: str, *, headers: dict[str, str], timeout: float) -> int:

@@ -18,6 +18,7 @@ class Settings:
     port: int = 8001
     data: Path = Path("var/simulator")
     control_open: bool = False
+    manual: bool = False
 
     prompt_seconds: float = 60
     ignore_seconds: float = 26
@@ -104,6 +105,7 @@ _READERS: dict[str, tuple[str, Callable[[str, str], object]]] = {
     "SIMULATOR_PORT": ("port", _port),
     "SIMULATOR_DATA": ("data", _path),
     "SIMULATOR_CONTROL": ("control_open", _switch),
+    "SIMULATOR_MANUAL": ("manual", _switch),
     "SIMULATOR_PROMPT_SECONDS": ("prompt_seconds", _seconds),
     "SIMULATOR_IGNORE_SECONDS": ("ignore_seconds", _seconds),
     "SIMULATOR_CALLBACK_SECONDS": ("callback_seconds", _seconds),

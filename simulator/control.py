@@ -6,13 +6,16 @@ Open to this machine only, unless SIMULATOR_CONTROL=1.
 import ipaddress
 import json
 from collections.abc import Callable
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import HTTPException
 
-from simulator import authenticator, books, ids, payouts, phones, prompts
+from simulator import authenticator, books, ids, manual, payouts, phones, prompts
+from simulator.clock import SEEDED_START, machine_time
+from simulator.config import Settings
 from simulator.context import current
 from simulator.store import RESET, Db
 
@@ -21,6 +24,10 @@ blueprint = Blueprint("control", __name__, url_prefix="/control")
 _LARGEST_BALANCE = 1_000_000_000
 _LONGEST_TEXT = 20_000
 _KINDS = ("mail", "sms")
+# A year: far beyond any use.
+_LONGEST_MOVE = 366 * 86_400
+_YEARS = range(2007, 2032)  # receipts have a letter for each year up to 2031
+_NOT_MANUAL = "The clock runs by itself here. SIMULATOR_MANUAL=1 lets you move it."
 
 
 class Refused(Exception):
@@ -232,8 +239,51 @@ def books_show() -> Response:
 def reset() -> Response:
     simulator = current()
     settings = simulator.settings
+    seed, start = _start_of_run(settings)
     with simulator.store.write() as db:
         for statement in RESET:
             db.execute(statement)
+        if settings.manual:
+            manual.restart(db, at=start, seed=seed)
         books.open_float(db, shortcode=settings.b2c_shortcode, amount=settings.float_opening, at=ids.now())
     return _answer({"ok": True})
+
+
+def _start_of_run(settings: Settings) -> tuple[int | None, float]:
+    """Seed and clock for what follows a reset: `{"seed": n, "now": "2026-11-21T10:00:00+03:00"}`, both optional."""
+    body = _body() if request.get_data() else {}
+    seed, now = body.get("seed"), body.get("now")
+    if (seed is not None or now is not None) and not settings.manual:
+        raise Refused(_NOT_MANUAL, HTTPStatus.CONFLICT)
+    if seed is not None and (not isinstance(seed, int) or isinstance(seed, bool)):
+        raise Refused("The seed must be a whole number.")
+    if now is not None:
+        return seed, moment(now)
+    return seed, machine_time() if seed is None else SEEDED_START
+
+
+@blueprint.post("/advance")
+def advance() -> Response:
+    """Move the clock of manual mode."""
+    simulator = current()
+    if not simulator.settings.manual:
+        raise Refused(_NOT_MANUAL, HTTPStatus.CONFLICT)
+    seconds = _body().get("seconds")
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 <= seconds <= _LONGEST_MOVE:
+        raise Refused(f"Give seconds, a number from 0 to {_LONGEST_MOVE:,}.")
+    try:
+        delivered = manual.advance(simulator.store, simulator.settings, seconds=seconds)
+    except manual.AlreadyMoving:
+        raise Refused("The clock is already being moved.", HTTPStatus.CONFLICT) from None
+    return _answer({"now": ids.nairobi(ids.now()).isoformat(), "callbacks": delivered})
+
+
+def moment(typed: object) -> float:
+    """An ISO date (its midnight) or date and time. Without an offset it is Nairobi's."""
+    try:
+        at = datetime.fromisoformat(typed if isinstance(typed, str) else "")
+    except ValueError:
+        raise Refused(f"{str(typed)[:40]!r} is not a moment. Write it like 2026-11-21T10:00:00.") from None
+    if at.year not in _YEARS:
+        raise Refused("That moment is too far away.")
+    return (at if at.tzinfo else at.replace(tzinfo=ids.NAIROBI)).timestamp()

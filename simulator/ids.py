@@ -4,9 +4,10 @@ Formats: CheckoutRequestID, MerchantRequestID and ConversationID as captured in 
 three characters encode the day (year from A=2006, month from A, day 1-9 then A-V).
 """
 
-import secrets
 import string
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
+
+from simulator.clock import CLOCK
 
 # Kenya keeps no summer time, so a fixed offset is exact and needs no zone database.
 NAIROBI = timezone(timedelta(hours=3), "EAT")
@@ -17,7 +18,7 @@ _DAYS = "0123456789ABCDEFGHIJKLMNOPQRSTUV"
 
 def now() -> float:
     """Seconds since the epoch."""
-    return datetime.now(UTC).timestamp()
+    return CLOCK.now()
 
 
 def nairobi(at: float) -> datetime:
@@ -37,18 +38,22 @@ def midnight(at: float) -> float:
 def checkout_request_id(*, phone: str, at: float) -> str:
     """`ws_CO_` + ddMMyyyyHHmmss + one to three digits + the last nine digits of the number."""
     moment = nairobi(at).strftime("%d%m%Y%H%M%S")
-    return f"ws_CO_{moment}{secrets.randbelow(1000)}{phone[-9:]}"
+    return f"ws_CO_{moment}{CLOCK.chance.randrange(1000)}{phone[-9:]}"
 
 
 def request_id() -> str:
     """Form of MerchantRequestID and of `requestId` in errors: three groups of four, then a long one."""
-    digits = secrets.token_hex(12)
-    tail = "".join(secrets.choice(string.digits) for _ in range(7))
+    digits = _hex(24)
+    tail = "".join(CLOCK.chance.choices(string.digits, k=7))
     return f"{digits[:4]}-{digits[4:8]}-{digits[8:12]}-{digits[12:]}{tail}"
 
 
 def conversation_id(*, at: float) -> str:
-    return f"AG_{nairobi(at):%Y%m%d}_{secrets.token_hex(10)}"
+    return f"AG_{nairobi(at):%Y%m%d}_{_hex(20)}"
+
+
+def _hex(length: int) -> str:
+    return f"{CLOCK.chance.getrandbits(4 * length):0{length}x}"
 
 
 def day_prefix(at: float) -> str:
@@ -58,7 +63,7 @@ def day_prefix(at: float) -> str:
 
 def receipt(*, at: float) -> str:
     """Ten characters. The caller makes it unique (the books refuse a second one)."""
-    return day_prefix(at) + "".join(secrets.choice(_RECEIPT_LETTERS) for _ in range(7))
+    return day_prefix(at) + "".join(CLOCK.chance.choices(_RECEIPT_LETTERS, k=7))
 
 
 def no_receipt(*, at: float) -> str:

@@ -3,13 +3,13 @@
 import base64
 import binascii
 import hmac
-import random
 import re
 
 from flask import Blueprint
 
 from simulator import checks, ids, prompts, results
 from simulator.checks import Body, Invalid
+from simulator.clock import CLOCK
 from simulator.config import Settings
 from simulator.context import current
 from simulator.gateway import BadToken, GatewayError, endpoint
@@ -21,8 +21,6 @@ BAD_TOKEN = BadToken(404, "404.001.03")
 TRANSACTION_TYPES = ("CustomerPayBillOnline", "CustomerBuyGoodsOnline")
 
 _CHECKOUT_ID = re.compile(r"ws_CO_[0-9A-Za-z_]{1,58}")
-# Chance that decides on faults, not on secrets.
-_CHANCE = random.Random()  # noqa: S311
 _ACCEPTED = "Success. Request accepted for processing"
 _IN_PROGRESS = "The transaction is being processed"
 
@@ -105,7 +103,7 @@ def query(body: Body) -> dict[str, str]:
     except prompts.NoSuchPrompt:
         raise GatewayError(500, "500.001.1001", "The transaction does not Exist") from None
     # Measured: about one poll in five fails like this, also for a payment that has ended.
-    if _CHANCE.random() < settings.query_errors:
+    if CLOCK.chance.random() < settings.query_errors:
         raise GatewayError(500, "500.001.1001", _IN_PROGRESS)
     return _query_answer(prompt, settings)
 

@@ -13,32 +13,32 @@ type Db = sqlite3.Connection
 
 TABLES = (
     # The books. Amounts are whole KES; an entry is signed, and carries the balance it left behind.
-    """CREATE TABLE accounts (
+    """CREATE TABLE IF NOT EXISTS accounts (
         name TEXT PRIMARY KEY,
         may_go_negative INTEGER NOT NULL,
         balance INTEGER NOT NULL DEFAULT 0,
         CHECK (may_go_negative OR balance >= 0))""",
-    """CREATE TABLE transactions (
+    """CREATE TABLE IF NOT EXISTS transactions (
         id INTEGER PRIMARY KEY,
         receipt TEXT UNIQUE,
         kind TEXT NOT NULL,
         memo TEXT NOT NULL,
         at REAL NOT NULL)""",
-    """CREATE TABLE entries (
+    """CREATE TABLE IF NOT EXISTS entries (
         id INTEGER PRIMARY KEY,
         transaction_id INTEGER NOT NULL REFERENCES transactions,
         account TEXT NOT NULL REFERENCES accounts,
         amount INTEGER NOT NULL,
         balance INTEGER NOT NULL)""",
-    "CREATE INDEX entries_by_transaction ON entries (transaction_id)",
-    "CREATE INDEX entries_by_account ON entries (account, id)",
+    "CREATE INDEX IF NOT EXISTS entries_by_transaction ON entries (transaction_id)",
+    "CREATE INDEX IF NOT EXISTS entries_by_account ON entries (account, id)",
     # Phones and what is on them.
-    """CREATE TABLE phones (
+    """CREATE TABLE IF NOT EXISTS phones (
         number TEXT PRIMARY KEY,
         registered INTEGER NOT NULL DEFAULT 1,
         wrong_pins INTEGER NOT NULL DEFAULT 0,
         seen_at REAL NOT NULL)""",
-    """CREATE TABLE messages (
+    """CREATE TABLE IF NOT EXISTS messages (
         id INTEGER PRIMARY KEY,
         phone TEXT NOT NULL REFERENCES phones,
         kind TEXT NOT NULL,
@@ -47,8 +47,8 @@ TABLES = (
         recipient TEXT NOT NULL,
         text TEXT NOT NULL,
         at REAL NOT NULL)""",
-    "CREATE INDEX messages_by_phone ON messages (phone, id)",
-    """CREATE TABLE authenticators (
+    "CREATE INDEX IF NOT EXISTS messages_by_phone ON messages (phone, id)",
+    """CREATE TABLE IF NOT EXISTS authenticators (
         phone TEXT NOT NULL REFERENCES phones,
         account TEXT NOT NULL,
         secret TEXT NOT NULL,
@@ -56,7 +56,7 @@ TABLES = (
         period INTEGER NOT NULL,
         PRIMARY KEY (phone, account))""",
     # A prompt: open -> ignored -> failed, open -> completed | failed. `due_at`: no answer by then is 1037.
-    """CREATE TABLE prompts (
+    """CREATE TABLE IF NOT EXISTS prompts (
         checkout_id TEXT PRIMARY KEY,
         merchant_id TEXT NOT NULL,
         shortcode TEXT NOT NULL,
@@ -71,11 +71,11 @@ TABLES = (
         result_code TEXT,
         receipt TEXT,
         decided_at REAL)""",
-    "CREATE UNIQUE INDEX one_live_prompt ON prompts (phone) WHERE state IN ('open', 'ignored')",
-    "CREATE INDEX prompts_due ON prompts (due_at) WHERE state IN ('open', 'ignored')",
-    "CREATE INDEX prompts_by_phone ON prompts (phone, created_at)",
+    "CREATE UNIQUE INDEX IF NOT EXISTS one_live_prompt ON prompts (phone) WHERE state IN ('open', 'ignored')",
+    "CREATE INDEX IF NOT EXISTS prompts_due ON prompts (due_at) WHERE state IN ('open', 'ignored')",
+    "CREATE INDEX IF NOT EXISTS prompts_by_phone ON prompts (phone, created_at)",
     # A payout: pending -> completed | failed. `verdict`: the credential check at the request.
-    """CREATE TABLE payouts (
+    """CREATE TABLE IF NOT EXISTS payouts (
         conversation_id TEXT PRIMARY KEY,
         originator_id TEXT NOT NULL UNIQUE,
         shortcode TEXT NOT NULL,
@@ -95,10 +95,10 @@ TABLES = (
         receipt TEXT,
         charge INTEGER,
         finished_at REAL)""",
-    "CREATE INDEX payouts_due ON payouts (due_at) WHERE state = 'pending'",
-    "CREATE INDEX payouts_by_transaction ON payouts (transaction_code)",
+    "CREATE INDEX IF NOT EXISTS payouts_due ON payouts (due_at) WHERE state = 'pending'",
+    "CREATE INDEX IF NOT EXISTS payouts_by_transaction ON payouts (transaction_code)",
     # A transaction status query waits here until its result is due.
-    """CREATE TABLE status_queries (
+    """CREATE TABLE IF NOT EXISTS status_queries (
         conversation_id TEXT PRIMARY KEY,
         originator_id TEXT NOT NULL,
         shortcode TEXT NOT NULL,
@@ -109,9 +109,9 @@ TABLES = (
         verdict TEXT NOT NULL,
         due_at REAL NOT NULL,
         state TEXT NOT NULL)""",
-    "CREATE INDEX status_queries_due ON status_queries (due_at) WHERE state = 'pending'",
+    "CREATE INDEX IF NOT EXISTS status_queries_due ON status_queries (due_at) WHERE state = 'pending'",
     # A callback: pending -> sending -> sent | failed. Found in `sending` at a start: never sent again.
-    """CREATE TABLE callbacks (
+    """CREATE TABLE IF NOT EXISTS callbacks (
         id INTEGER PRIMARY KEY,
         kind TEXT NOT NULL,
         subject TEXT NOT NULL,
@@ -122,10 +122,12 @@ TABLES = (
         state TEXT NOT NULL DEFAULT 'pending',
         outcome TEXT NOT NULL DEFAULT '',
         sent_at REAL)""",
-    "CREATE INDEX callbacks_due ON callbacks (due_at) WHERE state = 'pending'",
+    "CREATE INDEX IF NOT EXISTS callbacks_due ON callbacks (due_at) WHERE state = 'pending'",
+    # The clock of manual mode: where it stands.
+    "CREATE TABLE IF NOT EXISTS clock (id INTEGER PRIMARY KEY CHECK (id = 1), now REAL NOT NULL)",
     # Access tokens stay valid over a restart and a reset. `failures` counts wrong passwords.
-    "CREATE TABLE tokens (token TEXT PRIMARY KEY, expires_at REAL NOT NULL)",
-    "CREATE TABLE initiators (name TEXT PRIMARY KEY, failures INTEGER NOT NULL DEFAULT 0)",
+    "CREATE TABLE IF NOT EXISTS tokens (token TEXT PRIMARY KEY, expires_at REAL NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS initiators (name TEXT PRIMARY KEY, failures INTEGER NOT NULL DEFAULT 0)",
 )
 
 # What a reset does: all but the tokens goes, children before parents.
@@ -143,7 +145,8 @@ RESET = (
     "DELETE FROM phones",
 )
 
-# Raised by hand when TABLES change. An older file is refused, with what to do about it.
+# A new table comes to an older file by itself. Raised by hand when a table that exists changes: then an older
+# file is refused, with what to do about it.
 VERSION = 1
 
 
@@ -182,11 +185,10 @@ class Store:
                 raise StoreError(
                     f"{self._path} was written by another version. Delete it to start with new books."
                 )
-        if version == 0:
-            with self.write() as db:
-                for statement in TABLES:
-                    db.execute(statement)
-                db.execute(f"PRAGMA user_version = {VERSION}")
+        with self.write() as db:
+            for statement in TABLES:
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version = {VERSION}")
 
     @contextmanager
     def _connection(self) -> Iterator[Db]:

@@ -81,6 +81,20 @@ def provider(tmp_path_factory):
     program.end()
 
 
+@pytest.fixture(scope="session")
+def manual_program(tmp_path_factory):
+    program = Program(tmp_path_factory.mktemp("manual"), SIMULATOR_MANUAL="1")
+    yield program.start()
+    program.end()
+
+
+@pytest.fixture
+def manual(manual_program):
+    """A simulator whose clock the test moves, on empty books: 21 November 2026, 10:00."""
+    manual_program.control("reset", {"seed": 1})
+    return manual_program
+
+
 @pytest.fixture
 def program(tmp_path):
     """Start a simulator of one's own: `program(SIMULATOR_...="...")`."""

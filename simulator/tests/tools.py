@@ -135,6 +135,10 @@ class Provider:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
+    def advance(self, seconds: float) -> list[dict[str, Any]]:
+        """Move the clock of manual mode. The callbacks that went out on the way, in order."""
+        return self.control("advance", {"seconds": seconds})["callbacks"]
+
     def balance(self, phone: str) -> int:
         return self.control(f"phones/{phone}")["balance"]
 
