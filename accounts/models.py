@@ -47,6 +47,8 @@ class User(AbstractUser):  # type: ignore[django-manager-missing]
     phone_sealed = models.TextField(blank=True, default="")
     phone_lookup = models.CharField(max_length=64, blank=True, default="", db_index=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    # On hold: signs in and reads, and neither buys nor sells nor is paid. Empty: not on hold.
+    frozen_reason = models.CharField(max_length=200, blank=True, default="")
 
     # Put there by django-otp's middleware: has this session shown the second factor?
     is_verified: Callable[[], bool]

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import pghistory
 from allauth.account.models import EmailAddress
 from django.contrib.auth.models import Group
 from django.db import connection, transaction
@@ -12,6 +13,7 @@ from accounts import second_factor
 from accounts.models import KycStatus, User
 from accounts.roles import Role
 from goldwallet import phones
+from goldwallet.errors import Refused
 
 
 def person_create(
@@ -73,11 +75,14 @@ class LockedPerson:
     id: uuid.UUID
     kyc_status: str
     is_active: bool
+    frozen: bool
 
 
 # NO KEY UPDATE excludes other orders of the person; rows that merely point at the person (a message, an order being
 # settled) do not wait for it. Raw, since it opens every order (docs/performance.md); a test holds it to the model.
-PERSON_LOCK = "SELECT id, kyc_status, is_active FROM accounts_user WHERE id = %s FOR NO KEY UPDATE"
+PERSON_LOCK = """
+SELECT id, kyc_status, is_active, frozen_reason <> '' FROM accounts_user WHERE id = %s FOR NO KEY UPDATE
+"""
 
 
 def person_lock(user_id: uuid.UUID) -> LockedPerson:
@@ -88,3 +93,13 @@ def person_lock(user_id: uuid.UUID) -> LockedPerson:
     if row is None:
         raise User.DoesNotExist(f"there is no person {user_id}")
     return LockedPerson(*row)
+
+
+def person_freeze(*, user_id: uuid.UUID, reason: str, by: uuid.UUID | None = None) -> None:
+    """Put a person on hold, by staff or by the house itself (None). Lifting it takes two people."""
+    said = " ".join(reason.replace("\x00", " ").split())[:200]
+    if len(said) < 5:
+        raise Refused("Write why. The person's history keeps it.", code="reason")
+    who = {"user": str(by)} if by else {}
+    with pghistory.context(**who, action="person_freeze"), transaction.atomic():
+        User.objects.filter(pk=user_id, frozen_reason="").update(frozen_reason=said)

@@ -1,10 +1,16 @@
-"""What staff steer."""
+"""What staff steer: thresholds, switches, and requests that take two people."""
+
+import uuid
 
 import pghistory
+import pgtrigger
 from django.conf import settings
 from django.db import models
+from django.db.models import F, Q
 
 from goldwallet.clock import Now
+from goldwallet.sealing import sealed_property
+from goldwallet.states import Moves
 
 
 @pghistory.track(append_only=True)
@@ -18,3 +24,179 @@ class Threshold(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} = {self.value}"
+
+
+# --- switches -------------------------------------------------------------------------------------
+
+
+class SwitchName(models.TextChoices):
+    BUY = "buy", "Buying"
+    SELL = "sell", "Selling"
+    PAYOUTS = "payouts", "Payouts"
+
+
+class Cause(models.TextChoices):
+    """Why a switch is off. Everything but `staff` is the house's own doing."""
+
+    STAFF = "staff", "Staff paused it"
+    BREAK = "break", "Reconciliation found a difference above the limit"
+    FLOAT_EMPTY = "float_empty", "The float for payouts is empty"
+    VOLUME = "volume", "Payouts are larger or more than usual"
+    INVARIANT = "invariant", "The books do not add up"
+    INCIDENT = "incident", "A payout that had failed was paid all the same"
+    RESTORED = "restored", "The database was restored from a backup"
+
+
+@pghistory.track(
+    pghistory.UpdateEvent(condition=pghistory.AnyChange("paused", "cause", "note")), append_only=True
+)
+class Switch(models.Model):
+    """Pauses one thing for everybody. No row: it was never paused."""
+
+    name = models.CharField(primary_key=True, max_length=10, choices=SwitchName)
+    paused = models.BooleanField(default=False)
+    cause = models.CharField(max_length=12, choices=Cause, blank=True, default="")
+    note = models.CharField(max_length=300, blank=True, default="")
+    #: None: the house did it by itself.
+    changed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, default=None, related_name="+"
+    )
+    changed_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="switch_known", condition=Q(name__in=SwitchName.values)),
+            models.CheckConstraint(
+                name="switch_pause_has_cause", condition=Q(paused=False) | ~Q(cause="") & ~Q(note="")
+            ),
+        ]
+        triggers = [pgtrigger.Protect(name="never_removed", operation=pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {'paused' if self.paused else 'on'}"
+
+
+class Anchor(models.Model):
+    """Which database this is. A restored copy differs from what is written in it (faults.md W12). One row."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    text = models.CharField(max_length=120)
+    noted_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [models.CheckConstraint(name="anchor_once", condition=Q(id=1))]
+
+
+# --- four eyes ------------------------------------------------------------------------------------
+
+
+class RequestState(models.TextChoices):
+    WAITING = "waiting", "Waits for a second person"
+    EXECUTED = "executed", "Done"
+    REFUSED = "refused", "Refused"
+    WITHDRAWN = "withdrawn", "Taken back"
+    EXPIRED = "expired", "Expired"
+
+
+REQUEST_MOVES: Moves = {
+    RequestState.WAITING: frozenset(
+        {RequestState.EXECUTED, RequestState.REFUSED, RequestState.WITHDRAWN, RequestState.EXPIRED}
+    ),
+    RequestState.EXECUTED: frozenset(),
+    RequestState.REFUSED: frozenset(),
+    RequestState.WITHDRAWN: frozenset(),
+    RequestState.EXPIRED: frozenset(),
+}
+
+
+@pghistory.track(
+    pghistory.InsertEvent(),
+    pghistory.UpdateEvent(condition=pghistory.AnyChange("state")),
+    fields=["kind", "subject", "content_hash", "state", "reason", "decision"],
+    model_name="RequestEvent",
+    append_only=True,
+)
+class Request(models.Model):
+    """What one person asks for and another one does. What is asked never changes; `content_hash` binds the approval.
+
+    `kind` is one of `controls.kinds.KINDS`; `payload` is what its functions read; `subject` names the one thing it is
+    about (`payment:<id>`), so that two open requests cannot be about the same.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=40)
+    subject = models.CharField(max_length=120)
+    payload = models.JSONField()
+    content_hash = models.CharField(max_length=64)
+    #: What it would do, as computed when it was made (`controls.effects.Effect` as JSON).
+    effect = models.JSONField()
+    reason = models.CharField(max_length=500)
+    maker = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    checker = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, default=None, related_name="+"
+    )
+    state = models.CharField(max_length=10, choices=RequestState, default=RequestState.WAITING)
+    #: The second person's words, and what executing it came to, in a sentence.
+    decision = models.CharField(max_length=500, blank=True, default="")
+    result = models.CharField(max_length=300, blank=True, default="")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    expires_at = models.DateTimeField()
+    decided_at = models.DateTimeField(null=True, default=None)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="request_two_people", condition=~Q(maker=F("checker"))),
+            models.CheckConstraint(name="request_state_known", condition=Q(state__in=RequestState.values)),
+            models.CheckConstraint(
+                name="request_decided_by_somebody",
+                condition=~Q(state__in=["executed", "refused"])
+                | Q(checker__isnull=False, decided_at__isnull=False),
+            ),
+            models.CheckConstraint(name="request_has_reason", condition=~Q(reason="")),
+            models.UniqueConstraint(
+                fields=["subject"], name="request_one_open_a_subject", condition=Q(state="waiting")
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["state", "created_at"], name="request_inbox"),
+            models.Index(fields=["subject", "created_at"], name="request_subject"),
+        ]
+        triggers = [
+            pgtrigger.Protect(name="never_removed", operation=pgtrigger.Delete),
+            pgtrigger.ReadOnly(
+                name="content_stays",
+                fields=[
+                    "kind",
+                    "subject",
+                    "payload",
+                    "content_hash",
+                    "effect",
+                    "reason",
+                    "maker",
+                    "created_at",
+                    "expires_at",
+                ],
+            ),
+            pgtrigger.FSM(
+                name="decided_once",
+                field="state",
+                transitions=[("waiting", state) for state in ("executed", "refused", "withdrawn", "expired")],
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pk}"
+
+
+class Attachment(models.Model):
+    """The evidence of a request, sealed: a page of a statement, a letter. At most one, a megabyte."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    request = models.OneToOneField(Request, models.PROTECT, related_name="attachment")
+    name = models.CharField(max_length=120)
+    type = models.CharField(max_length=40)
+    sha256 = models.CharField(max_length=64)
+    #: Base64 of the file.
+    content_sealed = models.TextField()
+
+    content = sealed_property("content_sealed")

@@ -4,8 +4,11 @@ import threading
 import time
 from decimal import Decimal
 
-from controls.models import Threshold
+from django.db.models import QuerySet
+
+from controls.models import Request, RequestState, Switch, SwitchName, Threshold
 from controls.thresholds import DEFINITIONS
+from goldwallet.clock import Now
 
 # A change reaches every process within this time; the process that made it sees it at once.
 CACHE_SECONDS = 5.0
@@ -53,3 +56,41 @@ def threshold(name: str) -> Decimal:
 def thresholds_forget() -> None:
     """Read the thresholds afresh next time."""
     _cache.forget()
+
+
+# --- switches -------------------------------------------------------------------------------------
+
+#: For the statement that a thing begins with, so that a pause holds without a question of its own.
+RUNNING = "NOT EXISTS (SELECT FROM controls_switch WHERE name = '{}' AND paused)"
+
+#: What a customer reads. Calm, and true for every cause.
+PAUSED = {
+    "buy": "Buying is paused for a moment while we check something. Your gold and your money are safe.",
+    "sell": "Selling is paused for a moment while we check something. Your gold and your money are safe.",
+    "payouts": "Payouts are paused for a moment while we check something. Yours is sent as soon as they go on.",
+}
+
+
+def switch(name: str) -> Switch:
+    """One switch, straight from the database."""
+    return Switch.objects.filter(pk=name).first() or Switch(name=name)
+
+
+def switches() -> list[Switch]:
+    """All three, in the order in which a page shows them."""
+    found = Switch.objects.select_related("changed_by").in_bulk()
+    return [found.get(name) or Switch(name=name) for name in SwitchName.values]
+
+
+# --- requests -------------------------------------------------------------------------------------
+
+
+def requests_waiting() -> QuerySet[Request]:
+    """The inbox: what waits for a second person and has not run out, oldest first."""
+    waiting = Request.objects.filter(state=RequestState.WAITING, expires_at__gt=Now())
+    return waiting.select_related("maker").order_by("created_at")
+
+
+def request_about(subject: str) -> Request | None:
+    """The open request about a thing, if there is one."""
+    return requests_waiting().filter(subject=subject).first()

@@ -16,6 +16,13 @@ class Definition:
     most: Decimal
     places: int = 0
 
+    def show(self, value: Decimal) -> str:
+        """The value with its unit, as staff read it."""
+        number = f"{value:,.{self.places}f}"
+        if self.unit == "KES":
+            return f"KES {number}"
+        return f"{number}{self.unit}" if self.unit == "%" else f"{number} {self.unit}".rstrip()
+
 
 def _kes(name: str, label: str, default: int, *, least: int = 0, most: int = 100_000_000) -> Definition:
     return Definition(
@@ -52,6 +59,23 @@ _ALL = [
     _count("prompts_unpaid_per_phone_hour", "Unpaid prompts to a phone in an hour", 10, least=1, most=1000),
     _count("prompts_unpaid_per_person_hour", "Unpaid prompts of a person in an hour", 15, least=1, most=1000),
     _count("quote_open_max", "Open quotes of one person at a time", 20, least=1, most=1000),
+    # Switches that the house throws by itself (controls.services.switches).
+    _kes("break_pause_kes", "A difference of this much or more pauses payouts", 10_000, least=1),
+    _kes("float_least_kes", "Payouts pause when M-Pesa holds less than this for them", 1_000),
+    _kes("payouts_hour_kes", "Payouts pause when an hour's would pass this", 5_000_000, least=1_000),
+    _count(
+        "payouts_hour_count",
+        "Payouts pause when an hour's would pass this number",
+        1000,
+        least=1,
+        most=100_000,
+    ),
+    _kes(
+        "payouts_person_day_kes",
+        "A person's payouts of a day beyond this take two people",
+        500_000,
+        least=1_000,
+    ),
     _count("payouts_manual", "1: every payout waits for staff. 0: only large ones", 0, least=0, most=1),
 ]
 

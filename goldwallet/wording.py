@@ -42,6 +42,33 @@ STATES: dict[str, dict[str, Word]] = {
         "sold": ("Sold", "done"),
         "released": ("Released", "ended"),
     },
+    "request": {
+        "waiting": ("Waits for a second person", "next"),
+        "executed": ("Done", "done"),
+        "refused": ("Refused", "wrong"),
+        "withdrawn": ("Taken back", "ended"),
+        "expired": ("Expired", "ended"),
+    },
+    "switch": {"false": ("On", "done"), "true": ("Paused", "wrong")},
+    "arrival": {
+        "new": ("Being looked at", "now"),
+        "matched": ("Belongs to a payment", "done"),
+        "suspense": ("Nobody's yet", "next"),
+        "assigned": ("Given to a customer", "done"),
+        "returning": ("Being sent back", "now"),
+        "returned": ("Sent back", "done"),
+        "reversed": ("Reversed by M-Pesa", "ended"),
+    },
+    "break": {
+        "open": ("Open", "next"),
+        "resolved": ("Resolved", "done"),
+        "gone": ("No longer there", "ended"),
+    },
+    "run": {
+        "running": ("Running", "now"),
+        "done": ("Done", "done"),
+        "failed": ("Stopped by an error", "wrong"),
+    },
     "health": {"ok": ("In order", "done"), "late": ("Late", "next"), "wrong": ("Needs a look", "wrong")},
     "holds": {"true": ("Agrees", "done"), "false": ("Does not agree", "wrong")},
 }

@@ -98,6 +98,21 @@ def legs(transaction_id: int) -> list[Leg]:
         return [Leg(Code(*row[:4]), Code(*row[4:8]), row[8]) for row in cursor.fetchall()]
 
 
+_MOVED_BY = """
+SELECT a.code, a.asset, (array_agg(e.balance - e.amount ORDER BY e.seq))[1]::text,
+       (array_agg(e.balance ORDER BY e.seq DESC))[1]::text
+FROM ledger_entry e JOIN ledger_account a ON a.id = e.account_id
+WHERE e.transaction_id = ANY (%s) GROUP BY a.code, a.asset ORDER BY a.code
+"""
+
+
+def moved_by(transaction_ids: list[int]) -> list[tuple[str, str, str, str]]:
+    """Per account that these transactions touched: (code, asset, balance before the first, balance after the last)."""
+    with connection.cursor() as cursor:
+        cursor.execute(_MOVED_BY, [transaction_ids])
+        return list(cursor.fetchall())
+
+
 @dataclass(frozen=True, slots=True)
 class AssetTotal:
     """One asset's trial balance: what is owed and held sums to what the outside holds for us."""

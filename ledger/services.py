@@ -7,17 +7,20 @@ section 4).
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 
+from goldwallet.errors import Conflict
 from ledger import errors, selectors
 from ledger.audit import verify
 from ledger.chart import SCALES, Code
 
-__all__ = ["Transfer", "post", "reverse", "verify"]
+__all__ = ["Transfer", "overdraft_refused", "post", "rehearse", "reverse", "verify"]
 
 _POST = """
 SELECT ledger_post(%s, %s, %s, %s, %s, %s::bigint, %s::text[], %s::text[], %s::boolean[], %s::boolean[],
@@ -77,12 +80,46 @@ def post(
     try:
         with connection.cursor() as cursor:
             cursor.execute(_POST, parameters)
-            return int(cursor.fetchone()[0])
+            posted = int(cursor.fetchone()[0])
     except DatabaseError as error:
         refusal = _refusal(error)
         if refusal is None:
             raise
         raise refusal from error
+    if (rehearsed := _rehearsed.get()) is not None:
+        rehearsed.append(posted)
+    return posted
+
+
+#: The transactions posted by a rehearsal; None outside one.
+_rehearsed: ContextVar[list[int] | None] = ContextVar("rehearsed", default=None)
+
+
+def rehearse(act: Callable[[], object]) -> list[tuple[str, str, str, str]]:
+    """Run `act`, undo it, and answer what it would have moved: (code, asset, balance before, balance after).
+
+    So a preview is made by the very code that does the thing (faults.md DR16). What `act` raises comes through.
+    """
+    posted: list[int] = []
+    token = _rehearsed.set(posted)
+    try:
+        with transaction.atomic():
+            act()
+            moved = selectors.moved_by(posted)
+            transaction.set_rollback(True)
+    finally:
+        _rehearsed.reset(token)
+    return moved
+
+
+@contextmanager
+def overdraft_refused(sentence: str) -> Iterator[None]:
+    """Where a person acts: an account that would go below zero is a sentence for them. Nothing inside was done."""
+    try:
+        with transaction.atomic():
+            yield
+    except errors.Overdraft as error:
+        raise Conflict(sentence, code="overdraft") from error
 
 
 def reverse(*, transaction_id: int, key: str, actor: str = "", memo: str = "") -> int:

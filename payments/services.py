@@ -235,7 +235,7 @@ def payout_refuse(*, payment_id: uuid.UUID, by: uuid.UUID, reason: str) -> None:
         due_at=None,
         decided_by_id=by,
         failure_code="refused",
-        note=reason[:300],
+        decision=reason[:300],
     )
     _tell(payment, paid=False, last_try=True)
 
@@ -257,7 +257,7 @@ def payout_record(*, payment_id: uuid.UUID, by: uuid.UUID, receipt: str) -> None
                 due_at=None,
                 decided_by_id=by,
                 receipt=receipt,
-                note="Paid by hand.",
+                decision="Paid by hand.",
             )
     except IntegrityError as error:
         if not _receipt_is_taken(error):

@@ -38,10 +38,11 @@ MOVES: Moves = {
     Status.PENDING: frozenset({Status.COMPLETED, Status.FAILED, Status.EXPIRED, Status.PAID_LATE}),
     Status.EXPIRED: frozenset({Status.PAID_LATE}),
     Status.FAILED: frozenset({Status.PAID_LATE}),
-    Status.PAID_LATE: frozenset({Status.COMPLETED, Status.REFUNDED, Status.REBOUGHT}),
+    Status.PAID_LATE: frozenset({Status.COMPLETED, Status.REFUNDED, Status.REBOUGHT, Status.REVERSED}),
+    # M-Pesa takes a payment back whenever it likes, whatever became of its money.
     Status.COMPLETED: frozenset({Status.REVERSED}),
-    Status.REFUNDED: frozenset(),
-    Status.REBOUGHT: frozenset(),
+    Status.REFUNDED: frozenset({Status.REVERSED}),
+    Status.REBOUGHT: frozenset({Status.REVERSED}),
     Status.REVERSED: frozenset(),
 }
 
@@ -66,6 +67,8 @@ class Quote(Terms):
     phone_sealed = models.TextField()
     #: The whole holding was asked for, so that the sale leaves no dust.
     everything = models.BooleanField(default=False)
+    #: A buy with money that came too late for this order: paid from the customer's cash, not by a prompt.
+    late_order = models.ForeignKey("Order", models.PROTECT, null=True, default=None, related_name="+")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True, default=None)
@@ -101,7 +104,11 @@ class Order(Terms):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     quote = models.OneToOneField(Quote, models.PROTECT, related_name="order")
-    payment = models.OneToOneField(Payment, models.PROTECT, related_name="+")
+    #: What pays it. An order that was bought anew with late money names the payment of the old one.
+    payment = models.ForeignKey(Payment, models.PROTECT, related_name="+")
+    rebuys = models.OneToOneField("self", models.PROTECT, null=True, default=None, related_name="rebought_by")
+    #: The latest payout that gives late money back.
+    refund = models.OneToOneField(Payment, models.PROTECT, null=True, default=None, related_name="+")
     #: Shown to the customer and in the M-Pesa prompt: the payment's AccountReference.
     reference = models.CharField(max_length=12, unique=True)
     status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
@@ -127,9 +134,15 @@ class Order(Terms):
                 condition=Q(side="buy", total_kes__gte=F("grams") * F("price_per_gram"))
                 | Q(side="sell", total_kes__lte=F("grams") * F("price_per_gram")),
             ),
+            models.UniqueConstraint(
+                fields=["payment"], name="order_one_a_payment", condition=Q(rebuys__isnull=True)
+            ),
+            models.CheckConstraint(name="order_only_buys_rebuy", condition=Q(side="buy") | Q(rebuys=None)),
             models.CheckConstraint(
                 name="order_buy_has_deadlines",
-                condition=Q(side="sell") | Q(expires_at__isnull=False, honour_until__isnull=False),
+                condition=Q(side="sell")
+                | Q(rebuys__isnull=False)
+                | Q(expires_at__isnull=False, honour_until__isnull=False),
             ),
         ]
         indexes = [
@@ -155,5 +168,5 @@ class Order(Terms):
         if not self.failure_code:
             return ""
         if self.failure_code == "refused":
-            return f"Our team did not release this payout. They wrote: {self.payment.note}"
+            return f"Our team did not release this payout. They wrote: {self.payment.decision}"
         return sentence(self.failure_code, self.payment.direction)

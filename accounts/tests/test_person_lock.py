@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 from accounts.models import KycStatus, User
-from accounts.services import person_lock
+from accounts.services import person_freeze, person_lock
 from accounts.tests.people import customer
 
 pytestmark = pytest.mark.django_db
@@ -15,8 +15,11 @@ def test_it_reads_what_the_orm_reads() -> None:
     person = customer(kyc_status=KycStatus.VERIFIED)
     found = person_lock(person.pk)
     assert (found.id, found.kyc_status, found.is_active) == (person.pk, person.kyc_status, person.is_active)
+    assert not found.frozen
     User.objects.filter(pk=person.pk).update(is_active=False)
     assert not person_lock(person.pk).is_active
+    person_freeze(user_id=person.pk, reason="A payment was taken back.")
+    assert person_lock(person.pk).frozen
 
 
 def test_nobody_of_that_id() -> None:

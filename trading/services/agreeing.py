@@ -23,6 +23,12 @@ def customer_lock(user_id: uuid.UUID) -> LockedPerson:
     person = person_lock(user_id)
     if not person.is_active:
         raise Refused("This account is closed.", code="inactive", status=403)
+    if person.frozen:
+        raise Refused(
+            "Your account is on hold. Nothing is lost. Please write to us, and we look at it together.",
+            code="frozen",
+            status=403,
+        )
     return person
 
 
@@ -31,6 +37,11 @@ def limits_check(person: LockedPerson, quote: Quote) -> DayUse:
     use = day_use(user_id=person.id, phone_lookup=fingerprint(quote.phone, kind="phone"))
     check_day_limit(kyc_status=person.kyc_status, used_today=use.kes, amount=quote.total_kes)
     return use
+
+
+def order_lock(payment: Payment) -> Order:
+    """The order that this payment pays or pays out, locked. (An order that rebuys names the same payment.)"""
+    return Order.objects.select_for_update(of=("self",)).get(payment=payment, rebuys=None)
 
 
 def order_from(quote: Quote, payment: Payment) -> Order:

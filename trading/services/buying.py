@@ -102,7 +102,7 @@ def _check_prompts(use: DayUse) -> None:
 
 _COMPLETE = """
 UPDATE trading_order SET status = 'completed', finished_at = wallet_now()
-WHERE payment_id = %s AND status = 'pending' AND honour_until > wallet_now()
+WHERE payment_id = %s AND rebuys_id IS NULL AND status = 'pending' AND honour_until > wallet_now()
 RETURNING id, grams, total_kes, price_per_gram
 """
 
@@ -135,7 +135,7 @@ def buy_paid(*, payment: Payment, last_try: bool) -> Sequence[Transfer]:
 
 def _paid_late(payment: Payment, *, last_try: bool) -> Sequence[Transfer]:
     """Late money is never lost and never silently re-priced: honoured at its price while that is fair, else kept."""
-    order = Order.objects.select_for_update().get(payment=payment)
+    order = agreeing.order_lock(payment)
     money = agreeing.collected(order.user_id, payment.amount)
     transfers = [money]
     if order.status == Status.PENDING:
@@ -169,7 +169,7 @@ def _gold_again(order: Order) -> list[Share] | None:
 
 def buy_failed(*, payment: Payment, last_try: bool) -> Sequence[Transfer]:
     """The money surely did not come: give the gold back. An order that expired before has given it back already."""
-    order = Order.objects.select_for_update().get(payment=payment)
+    order = agreeing.order_lock(payment)
     changes = {"failure_code": payment.failure_code, "finished_at": Now()}
     if not move(order, Status.FAILED, moves=MOVES, field="status", **changes):
         return []

@@ -97,7 +97,7 @@ def sell_failed(*, payment: Payment, last_try: bool) -> Sequence[Transfer]:
 
 
 def _end(payment: Payment, status: Status, **changes: str) -> Order:
-    order = Order.objects.select_for_update().get(payment=payment)
+    order = agreeing.order_lock(payment)
     if not move(order, status, moves=MOVES, field="status", finished_at=Now(), **changes):
         raise RuntimeError(f"sale {order.pk} is {order.status} and its payout ended again")
     return order

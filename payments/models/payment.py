@@ -1,4 +1,4 @@
-"""Money in and out: the payment, what was said to the provider, what came back, and the provider's token."""
+"""The payment, what was said to the provider about it, what came back, and the provider's token."""
 
 import secrets
 import uuid
@@ -60,8 +60,8 @@ FINAL = (State.SUCCEEDED, State.FAILED, State.CANCELLED, State.REVERSED)
 
 
 @pghistory.track(
-    pghistory.UpdateEvent(condition=pghistory.AnyChange("state", "note")),
-    fields=["state", "receipt", "failure_code", "note"],
+    pghistory.UpdateEvent(condition=pghistory.AnyChange("state", "note", "decision")),
+    fields=["state", "receipt", "failure_code", "note", "decision"],
     model_name="PaymentEvent",
 )
 class Payment(models.Model):
@@ -81,9 +81,15 @@ class Payment(models.Model):
     request_id = models.CharField(max_length=64, blank=True, default="")
     merchant_request_id = models.CharField(max_length=64, blank=True, default="")
     receipt = models.CharField(max_length=20, unique=True, null=True, default=None)  # noqa: DJ001 - unique or unknown
+    #: When the provider's own list (Pull or a statement) showed the receipt. Null: it is a callback's claim so far.
+    receipt_seen_at = models.DateTimeField(null=True, default=None)
+    #: The provider's charge for it, as booked, in KES. Null: not booked (yet).
+    charge = models.DecimalField(max_digits=20, decimal_places=2, null=True, default=None)
     failure_code = models.CharField(max_length=40, blank=True, default="")
-    #: Why a person has to look at it, or what staff wrote when they decided. Empty: nobody needs to.
+    #: Why a person has to look at it. Empty: nobody needs to.
     note = models.CharField(max_length=300, blank=True, default="")
+    #: What staff wrote when they decided; of a refused payout the customer reads it.
+    decision = models.CharField(max_length=300, blank=True, default="")
     attention = models.BooleanField(default=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     #: A prompt that was not sent by then is never sent; a payout never expires.
@@ -99,6 +105,10 @@ class Payment(models.Model):
     )
     evidence_callback = models.ForeignKey(
         "Callback", models.PROTECT, null=True, default=None, related_name="+"
+    )
+    #: Two people decided, with evidence (design section 7).
+    evidence_request = models.ForeignKey(
+        "controls.Request", models.PROTECT, null=True, default=None, related_name="+"
     )
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, default=None, related_name="+"
@@ -126,7 +136,8 @@ class Payment(models.Model):
                 name="payment_failure_has_evidence",
                 condition=~Q(state=State.FAILED)
                 | Q(evidence_exchange__isnull=False)
-                | Q(evidence_callback__isnull=False),
+                | Q(evidence_callback__isnull=False)
+                | Q(evidence_request__isnull=False),
             ),
         ]
         indexes = [
@@ -152,13 +163,21 @@ class Kind(models.TextChoices):
     COLLECT_REPORT = "collect_report", "Question about a prompt"
     PAY_OUT = "pay_out", "Payout"
     PAY_OUT_ASK = "pay_out_ask", "Question about a payout"
+    BALANCE = "balance", "Question about our balance"
+    PULL = "pull", "List of money that came"
+    REVERSE = "reverse", "Money sent back"
+    REGISTER = "register", "Registration of our addresses"
 
 
 class Exchange(models.Model):
     """One call to the provider with its answer: the evidence behind a state. Bodies are scrubbed and sealed."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    payment = models.ForeignKey(Payment, models.PROTECT, related_name="exchanges")
+    #: None: about the house itself (balance, list, registration) or about an arrival.
+    payment = models.ForeignKey(Payment, models.PROTECT, null=True, default=None, related_name="exchanges")
+    arrival = models.ForeignKey(
+        "payments.Arrival", models.PROTECT, null=True, default=None, related_name="exchanges"
+    )
     kind = models.CharField(max_length=20, choices=Kind)
     #: A question whose answer comes by callback has an address of its own.
     token = models.CharField(max_length=32, unique=True, null=True, default=None)  # noqa: DJ001 - unique or none
@@ -181,7 +200,8 @@ class Callback(models.Model):
     """The raw inbox: what somebody posted to an address of ours, scrubbed and sealed, before anybody believes it."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    payment = models.ForeignKey(Payment, models.PROTECT, related_name="callbacks")
+    #: None: an answer to a question of the house, or a notice that money came.
+    payment = models.ForeignKey(Payment, models.PROTECT, null=True, default=None, related_name="callbacks")
     exchange = models.ForeignKey(Exchange, models.PROTECT, null=True, default=None, related_name="callbacks")
     kind = models.CharField(max_length=20)
     from_address = models.GenericIPAddressField(null=True, default=None)

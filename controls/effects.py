@@ -1,0 +1,66 @@
+"""What a request would do, computed by the code that would do it, as data that can be stored, hashed and shown."""
+
+from dataclasses import asdict, dataclass, field
+from decimal import Decimal
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing in words, before and after."""
+
+    label: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountChange:
+    """One account of the ledger, in its asset's unit."""
+
+    code: str
+    asset: str
+    before: str
+    after: str
+
+    @property
+    def moved(self) -> Decimal:
+        return Decimal(self.after) - Decimal(self.before)
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a kind says about a payload: one sentence, and what changes besides the ledger."""
+
+    summary: str
+    changes: tuple[Change, ...] = ()
+    #: KES that leave the house for good when this is approved.
+    leaving_kes: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """A description with the accounts that would move."""
+
+    summary: str
+    changes: tuple[Change, ...] = ()
+    accounts: tuple[AccountChange, ...] = field(default=())
+    leaving_kes: str = "0"
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def essence(self) -> dict[str, Any]:
+        """What an approval is bound to: what moves, not the balances before it, which trading changes all the time."""
+        moved = [(change.code, change.asset, f"{change.moved.normalize():f}") for change in self.accounts]
+        return self.as_json() | {"accounts": moved}
+
+
+def effect_of(stored: dict[str, Any]) -> Effect:
+    """Read back what `as_json` wrote."""
+    return Effect(
+        summary=stored["summary"],
+        changes=tuple(Change(**change) for change in stored["changes"]),
+        accounts=tuple(AccountChange(**change) for change in stored["accounts"]),
+        leaving_kes=stored["leaving_kes"],
+    )

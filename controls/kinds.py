@@ -1,0 +1,116 @@
+"""The kinds of requests: who may ask, who may approve, and where the functions are that describe and do it.
+
+`describe(payload) -> Description` says in words what it is about and raises Refused for a payload that makes no
+sense. `execute(request) -> str` does it, in the transaction of the approval, with one ledger posting as its last write,
+and answers a sentence; it raises Refused when it cannot be done. `request.pk` is its idempotency key. Both live in apps
+above this one, so they are named by string and loaded when first used.
+
+The effect on the ledger is computed by running `execute` itself in a transaction that is rolled back (faults.md DR16),
+so `execute` must not talk to anybody outside the database.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from django.utils.module_loading import import_string
+
+from controls.effects import AccountChange, Description
+
+_TREASURY = frozenset({"treasury", "administrator"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """`makers` and `checkers` are roles. A request that nobody decided within `hours` expires."""
+
+    label: str
+    functions: str
+    makers: frozenset[str]
+    checkers: frozenset[str]
+    hours: int = 72
+
+
+def _kind(label: str, functions: str, *, makers: frozenset[str], also: frozenset[str] = frozenset()) -> Kind:
+    """`functions` is the dotted path without the ending `_describe` or `_execute`."""
+    return Kind(label=label, functions=functions, makers=makers, checkers=makers | also)
+
+
+_VAULT = frozenset({"vault"})
+_PRICING = frozenset({"pricing"})
+_ADMINISTRATOR = frozenset({"administrator"})
+
+KINDS: dict[str, Kind] = {
+    # Gold in and out of the vault, prices.
+    "bars_add": _kind("Top-up: bars into a pool", "pools.requests.bars_add", makers=_VAULT, also=_TREASURY),
+    "bars_withdraw": _kind(
+        "Withdrawal: bars out of a pool", "pools.requests.bars_withdraw", makers=_VAULT, also=_TREASURY
+    ),
+    "bar_restore": _kind(
+        "Withdrawn bar back into its pool", "pools.requests.bar_restore", makers=_VAULT, also=_TREASURY
+    ),
+    "price_set": _kind("Price beyond the band", "pools.requests.price_set", makers=_PRICING, also=_TREASURY),
+    # Corrections.
+    "adjust_gold": _kind("Adjustment in grams", "trading.requests.adjust_gold", makers=_TREASURY),
+    "adjust_cash": _kind("Adjustment in shillings", "trading.requests.adjust_cash", makers=_TREASURY),
+    "ledger_reverse": _kind(
+        "Reversal of a ledger transaction", "oversight.requests.ledger_reverse", makers=_TREASURY
+    ),
+    # Money.
+    "payment_resolve": _kind(
+        "Payment resolved as paid or not paid", "payments.requests.payment_resolve", makers=_TREASURY
+    ),
+    "payment_reversed": _kind(
+        "Payment taken back by M-Pesa", "payments.requests.payment_reversed", makers=_TREASURY
+    ),
+    "payout_record": _kind("Payout made by hand", "payments.requests.payout_record", makers=_TREASURY),
+    "payout_release": _kind(
+        "Payout above the threshold", "payments.requests.payout_release", makers=_TREASURY
+    ),
+    "suspense_assign": _kind(
+        "Money in suspense given to a customer", "payments.requests.suspense_assign", makers=_TREASURY
+    ),
+    "suspense_return": _kind(
+        "Money in suspense sent back", "payments.requests.suspense_return", makers=_TREASURY
+    ),
+    "float_move": _kind("Float opened or moved", "payments.requests.float_move", makers=_TREASURY),
+    "break_resolve": _kind(
+        "Difference in the reconciliation resolved", "oversight.requests.break_resolve", makers=_TREASURY
+    ),
+    # The house itself.
+    "threshold_set": _kind(
+        "Threshold changed", "controls.services.threshold_set", makers=_TREASURY, also=_PRICING
+    ),
+    "switch_resume": _kind("Switched on again", "controls.services.switch_resume", makers=_TREASURY),
+    "roles_set": _kind(
+        "Roles of a person", "accounts.requests.roles_set", makers=_ADMINISTRATOR, also=_TREASURY
+    ),
+    "person_unfreeze": _kind(
+        "Hold on a person lifted", "accounts.requests.person_unfreeze", makers=_TREASURY
+    ),
+}
+
+#: Runs an act in a transaction that it rolls back, and answers the accounts that it would have moved.
+_REHEARSE = "ledger.services.rehearse"
+
+
+@cache
+def _load(path: str) -> Callable[..., Any]:
+    function: Callable[..., Any] = import_string(path)
+    return function
+
+
+def describe(kind: str, payload: dict[str, Any]) -> Description:
+    found: Description = _load(f"{KINDS[kind].functions}_describe")(payload)
+    return found
+
+
+def execute(kind: str, request: Any) -> str:
+    sentence: str = _load(f"{KINDS[kind].functions}_execute")(request)
+    return sentence
+
+
+def rehearse(act: Callable[[], object]) -> tuple[AccountChange, ...]:
+    rows = _load(_REHEARSE)(act)
+    return tuple(AccountChange(*row) for row in rows)

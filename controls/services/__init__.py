@@ -1,0 +1,39 @@
+"""Every write of what staff steer: thresholds, switches, requests."""
+
+from controls.services.requests import (
+    Evidence,
+    request_approve,
+    request_effect,
+    request_make,
+    request_refuse,
+    request_seal,
+    request_withdraw,
+    requests_expire,
+)
+from controls.services.switches import (
+    anchor_check,
+    switch_pause,
+    switch_resume_describe,
+    switch_resume_execute,
+    switches_lock,
+)
+from controls.services.thresholds import threshold_set, threshold_set_describe, threshold_set_execute
+
+__all__ = [
+    "Evidence",
+    "anchor_check",
+    "request_approve",
+    "request_effect",
+    "request_make",
+    "request_refuse",
+    "request_seal",
+    "request_withdraw",
+    "requests_expire",
+    "switch_pause",
+    "switch_resume_describe",
+    "switch_resume_execute",
+    "switches_lock",
+    "threshold_set",
+    "threshold_set_describe",
+    "threshold_set_execute",
+]

@@ -1,0 +1,243 @@
+"""Four eyes: one person asks, another one approves, and it is done once, in the transaction of the approval.
+
+The approval is bound to a hash of what was asked and of what it would do now (design section 7, faults.md DR16). Lock
+order: the request first, then whatever its kind locks.
+"""
+
+import base64
+import hashlib
+import json
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+import pghistory
+from django.db import IntegrityError, transaction
+
+from controls import kinds
+from controls.effects import Effect
+from controls.kinds import KINDS, Kind
+from controls.models import REQUEST_MOVES, Attachment, Request, RequestState
+from goldwallet.clock import Now, after
+from goldwallet.errors import Conflict, Refused
+from goldwallet.sql import insert
+from goldwallet.states import move
+
+#: Shorter ones say nothing to whoever reads the history.
+_LEAST_REASON = 10
+_MOST_BYTES = 1024 * 1024
+#: What staff attach, by its first bytes. It is handed out as a download only, never shown in a page.
+_TYPES = {b"%PDF-": "application/pdf", b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A file that a maker attaches: PDF, PNG, JPEG, or text (CSV, mail), at most 1 MB."""
+
+    name: str
+    content: bytes
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def _hash(*parts: Any) -> str:
+    return hashlib.sha256(_canonical(parts).encode()).hexdigest()
+
+
+def _content_hash(request: Request, evidence: str) -> str:
+    return _hash(
+        request.kind,
+        request.subject,
+        request.payload,
+        request.reason,
+        request.effect,
+        str(request.maker_id),
+        evidence,
+    )
+
+
+def request_seal(request: Request, effect: Effect) -> str:
+    """What the approval page sends back: a hash of what was asked and of what it would move as the page shows it."""
+    return _hash(request.content_hash, effect.essence())
+
+
+def request_effect(request: Request) -> Effect:
+    """What the request would do now. Raises Refused when it cannot be done (any more)."""
+    description = kinds.describe(request.kind, request.payload)
+    accounts = kinds.rehearse(lambda: kinds.execute(request.kind, request))
+    return Effect(
+        summary=description.summary,
+        changes=description.changes,
+        accounts=accounts,
+        leaving_kes=str(description.leaving_kes),
+    )
+
+
+def _roles(person: Any) -> frozenset[str]:
+    return frozenset(person.groups.values_list("name", flat=True))
+
+
+def _check_role(person: Any, allowed: frozenset[str], sentence: str) -> None:
+    held = _roles(person)
+    if not held & allowed or "auditor" in held or not person.is_active:
+        raise Refused(sentence, code="role", status=403)
+
+
+def _words(text: str, *, least: int, what: str) -> str:
+    words = " ".join(text.replace("\x00", " ").split())
+    if len(words) < least:
+        raise Refused(f"{what} At least {least} letters.", code="reason")
+    if len(words) > 500:
+        raise Refused("Keep it under 500 letters. Attach a file for the rest.", code="reason")
+    return words
+
+
+def request_make(
+    *,
+    kind: str,
+    payload: dict[str, Any],
+    subject: str,
+    reason: str,
+    by: Any,
+    evidence: Evidence | None = None,
+) -> Request:
+    """Ask for something that takes a second person. Raises Refused when it could not be done now, or is asked already.
+
+    `payload` holds JSON values only (amounts as text); `subject` names the thing (`payment:<id>`).
+    """
+    definition = KINDS[kind]
+    _check_role(by, definition.makers, "Your role does not ask for this.")
+    request = Request(
+        kind=kind,
+        subject=subject,
+        payload=json.loads(_canonical(payload)),
+        reason=_words(reason, least=_LEAST_REASON, what="Write why, for the second person."),
+        maker=by,
+    )
+    attachment = None if evidence is None else _attachment(request, evidence)
+    request.effect = json.loads(_canonical(request_effect(request).as_json()))
+    request.content_hash = _content_hash(request, attachment.sha256 if attachment else "")
+    try:
+        with pghistory.context(user=str(by.pk), action="request_make"), transaction.atomic():
+            requests_expire(subject=subject)
+            insert(request, expires_at=after(definition.hours * 3600))
+            if attachment is not None:
+                attachment.save(force_insert=True)
+    except IntegrityError as error:
+        name = getattr(getattr(error.__cause__, "diag", None), "constraint_name", "")
+        if name != "request_one_open_a_subject":
+            raise
+        raise Conflict(
+            "Somebody has asked for this already. It waits among the approvals.", code="asked"
+        ) from error
+    return request
+
+
+def _attachment(request: Request, evidence: Evidence) -> Attachment:
+    if not evidence.content:
+        raise Refused("The file is empty.", code="evidence")
+    if len(evidence.content) > _MOST_BYTES:
+        raise Refused("The file is larger than 1 MB. Attach the page that matters.", code="evidence")
+    attachment = Attachment(
+        request=request,
+        name="".join(sign for sign in evidence.name if sign.isprintable())[-120:] or "evidence",
+        type=_type(evidence.content),
+        sha256=hashlib.sha256(evidence.content).hexdigest(),
+    )
+    attachment.content = base64.b64encode(evidence.content).decode()
+    return attachment
+
+
+def _type(content: bytes) -> str:
+    for start, name in _TYPES.items():
+        if content.startswith(start):
+            return name
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        text = "\x00"
+    if "\x00" in text:
+        raise Refused("Attach a PDF, a PNG or JPEG picture, or a text file.", code="evidence")
+    return "text/plain"
+
+
+# --- the second person ----------------------------------------------------------------------------
+
+
+def _open(request_id: uuid.UUID) -> tuple[Request, Kind]:
+    """The request under its lock. Raises Conflict when it does not wait any more; its time is judged here."""
+    request = Request.objects.select_for_update(of=("self",)).select_related("maker").get(pk=request_id)
+    over = Request.objects.filter(pk=request_id, expires_at__lte=Now()).exists()
+    if request.state != RequestState.WAITING or over:
+        raise Conflict("This request does not wait for anybody any more.", code="decided")
+    return request, KINDS[request.kind]
+
+
+def _check_checker(request: Request, definition: Kind, by: Any) -> None:
+    if request.maker_id == by.pk:
+        raise Refused("You asked for this yourself. A second person must decide it.", code="own", status=403)
+    _check_role(by, definition.checkers, "Your role does not decide this.")
+
+
+def request_approve(*, request_id: uuid.UUID, by: Any, seen: str, words: str = "") -> Request:
+    """Do what was asked, once. `seen` is the `request_seal` of the page that the second person looked at.
+
+    Raises Refused or Conflict; then nothing has changed and the request waits as before.
+    """
+    with pghistory.context(user=str(by.pk), action="request_approve"), transaction.atomic():
+        request, definition = _open(request_id)
+        _check_checker(request, definition, by)
+        if request.content_hash != _content_hash(request, _evidence_hash(request)):
+            raise Conflict("This request was changed after it was made. Do not approve it.", code="edited")
+        if seen != request_seal(request, request_effect(request)):
+            raise Conflict(
+                "What this would do has changed since you opened the page. Look again.", code="moved"
+            )
+        request.checker = by
+        move(
+            request,
+            RequestState.EXECUTED,
+            moves=REQUEST_MOVES,
+            checker=by,
+            decided_at=Now(),
+            decision=words.strip()[:500],
+        )
+        sentence = kinds.execute(request.kind, request)
+        Request.objects.filter(pk=request.pk).update(result=sentence[:300])
+        request.result = sentence[:300]
+    return request
+
+
+def _evidence_hash(request: Request) -> str:
+    return Attachment.objects.filter(request=request).values_list("sha256", flat=True).first() or ""
+
+
+def request_refuse(*, request_id: uuid.UUID, by: Any, words: str) -> Request:
+    """Say no, with a reason. Nothing was done and nothing is."""
+    said = _words(words, least=_LEAST_REASON, what="Write why not, for whoever asked.")
+    with pghistory.context(user=str(by.pk), action="request_refuse"), transaction.atomic():
+        request, definition = _open(request_id)
+        _check_checker(request, definition, by)
+        decided = {"checker": by, "decided_at": Now(), "decision": said}
+        move(request, RequestState.REFUSED, moves=REQUEST_MOVES, **decided)
+    return request
+
+
+def request_withdraw(*, request_id: uuid.UUID, by: Any) -> Request:
+    """The maker takes it back."""
+    with pghistory.context(user=str(by.pk), action="request_withdraw"), transaction.atomic():
+        request, _ = _open(request_id)
+        if request.maker_id != by.pk:
+            raise Refused("Only who asked can take this back. You may refuse it.", code="not_own", status=403)
+        move(request, RequestState.WITHDRAWN, moves=REQUEST_MOVES, decided_at=Now())
+    return request
+
+
+def requests_expire(*, subject: str = "") -> int:
+    """Close what nobody decided in time; answers how many. Tidying: the time is judged when a request is decided."""
+    over = Request.objects.filter(state=RequestState.WAITING, expires_at__lte=Now())
+    if subject:
+        over = over.filter(subject=subject)
+    return over.update(state=RequestState.EXPIRED, decided_at=Now())

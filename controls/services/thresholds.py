@@ -1,0 +1,72 @@
+"""Thresholds. Staff move one by a request (`controls.kinds`); the house itself moves none."""
+
+from decimal import Decimal
+from typing import Any
+
+import pghistory
+from django.db import transaction
+
+from controls.effects import Change, Description
+from controls.models import Request, Threshold
+from controls.selectors import thresholds, thresholds_forget
+from controls.thresholds import DEFINITIONS, Definition
+from goldwallet.clock import Now
+from goldwallet.errors import Refused
+
+
+def _checked(name: str, value: Decimal) -> Definition:
+    """The definition, when the value suits it. Raises Refused."""
+    definition = DEFINITIONS.get(name)
+    if definition is None:
+        raise Refused(f"There is no threshold called {name}.", code="threshold_unknown")
+    if not value.is_finite() or not definition.least <= value <= definition.most:
+        raise Refused(
+            f"{definition.label}: choose a number from {definition.least} to {definition.most}.",
+            code="threshold_bounds",
+        )
+    if value != round(value, definition.places):
+        raise Refused(f"{definition.label}: use a whole number.", code="threshold_places")
+    return definition
+
+
+def threshold_set(*, name: str, value: Decimal, by: Any) -> None:
+    """Move a threshold. `by` is the staff member; `value` is in the unit of `controls.thresholds`.
+
+    Raises Refused for a name that does not exist, a value out of its bounds or with too many places.
+    Other processes see the new value within `selectors.CACHE_SECONDS`.
+    """
+    _checked(name, value)
+    with transaction.atomic(), pghistory.context(user=str(by.pk), action="threshold_set"):
+        Threshold.objects.update_or_create(
+            name=name, defaults={"value": value, "changed_by_id": by.pk, "changed_at": Now()}
+        )
+        # After the commit: before it, another thread would read the old value and keep it.
+        transaction.on_commit(thresholds_forget)
+    thresholds_forget()
+
+
+# --- the request ----------------------------------------------------------------------------------
+
+
+def _asked(payload: dict[str, Any]) -> tuple[Definition, Decimal]:
+    try:
+        value = Decimal(str(payload["value"]))
+    except (ArithmeticError, KeyError):
+        raise Refused("Write the new value as a number.", code="number") from None
+    return _checked(str(payload.get("name", "")), value), value
+
+
+def threshold_set_describe(payload: dict[str, Any]) -> Description:
+    """payload: `name`, `value` (text)."""
+    definition, value = _asked(payload)
+    now = thresholds()[definition.name]
+    if value == now:
+        raise Refused(f"{definition.label}: it stands at {definition.show(now)} already.", code="same")
+    change = Change(definition.label, definition.show(now), definition.show(value))
+    return Description(f"{definition.label}: {change.before} becomes {change.after}.", (change,))
+
+
+def threshold_set_execute(request: Request) -> str:
+    definition, value = _asked(request.payload)
+    threshold_set(name=definition.name, value=value, by=request.checker or request.maker)
+    return f"{definition.label} is {definition.show(value)} now."

@@ -1,0 +1,182 @@
+"""Four eyes, shown with a threshold: who may, what the approval is bound to, and that it happens once."""
+
+import pgtrigger
+import pytest
+from django.db import DatabaseError, IntegrityError, transaction
+
+from accounts.roles import Role
+from accounts.services import staff_create
+from controls import services
+from controls.models import Request, RequestState
+from controls.selectors import requests_waiting, thresholds
+from controls.services import Evidence
+from goldwallet.errors import Conflict, Refused
+from goldwallet.test.clock import shift_clock
+
+pytestmark = pytest.mark.django_db
+
+WHY = "The vault's insurer asks for it."
+
+
+@pytest.fixture
+def maker():
+    return staff_create(email="one@example.com", password="x", roles=[Role.TREASURY])
+
+
+@pytest.fixture
+def checker():
+    return staff_create(email="two@example.com", password="x", roles=[Role.TREASURY])
+
+
+def asked(maker, value="50000", **changes) -> Request:
+    words = {
+        "kind": "threshold_set",
+        "payload": {"name": "payout_approval_kes", "value": value},
+        "subject": "threshold:payout_approval_kes",
+        "reason": WHY,
+        "by": maker,
+    }
+    return services.request_make(**(words | changes))
+
+
+def approve(request: Request, by) -> Request:
+    seen = services.request_seal(request, services.request_effect(request))
+    return services.request_approve(request_id=request.pk, by=by, seen=seen)
+
+
+def test_it_is_done_by_the_second_person(maker, checker) -> None:
+    request = asked(maker)
+    assert thresholds()["payout_approval_kes"] == 100_000
+    assert request.effect["changes"] == [
+        {
+            "label": "Payouts of this much or more wait for staff",
+            "before": "KES 100,000",
+            "after": "KES 50,000",
+        }
+    ]
+    done = approve(request, checker)
+    assert done.state == RequestState.EXECUTED
+    assert thresholds()["payout_approval_kes"] == 50_000
+    assert not requests_waiting()
+
+
+def test_nobody_approves_their_own(maker) -> None:
+    request = asked(maker)
+    with pytest.raises(Refused, match="yourself"):
+        approve(request, maker)
+    assert thresholds()["payout_approval_kes"] == 100_000
+
+
+def test_the_database_refuses_one_person_twice(maker) -> None:
+    request = asked(maker)
+    with pytest.raises(IntegrityError, match="request_two_people"), transaction.atomic():
+        Request.objects.filter(pk=request.pk).update(checker=maker)
+
+
+def test_it_is_done_once(maker, checker) -> None:
+    request = asked(maker)
+    approve(request, checker)
+    with pytest.raises(Conflict, match="any more"):
+        services.request_approve(request_id=request.pk, by=checker, seen="")
+
+
+@pytest.mark.parametrize("column", ["payload", "reason", "effect", "kind"])
+def test_what_is_asked_never_changes(maker, column) -> None:
+    request = asked(maker)
+    value = {"name": "payout_approval_kes", "value": "1"} if column in {"payload", "effect"} else "other"
+    with pytest.raises(DatabaseError), transaction.atomic():
+        Request.objects.filter(pk=request.pk).update(**{column: value})
+
+
+def test_an_edited_request_is_not_approved(maker, checker) -> None:
+    """Even where somebody got past the trigger: the hash of the content tells."""
+    request = asked(maker)
+    with pgtrigger.ignore("controls.Request:content_stays"):
+        Request.objects.filter(pk=request.pk).update(
+            payload={"name": "payout_approval_kes", "value": "250001"}
+        )
+    request.refresh_from_db()
+    with pytest.raises(Conflict, match="changed after"):
+        approve(request, checker)
+    assert thresholds()["payout_approval_kes"] == 100_000
+
+
+def test_the_approval_is_bound_to_what_the_page_showed(maker, checker) -> None:
+    request = asked(maker)
+    seen = services.request_seal(request, services.request_effect(request))
+    services.threshold_set(
+        name="payout_approval_kes", value=thresholds()["payout_approval_kes"] / 2, by=maker
+    )
+    with pytest.raises(Refused):  # it stands there already
+        services.request_approve(request_id=request.pk, by=checker, seen=seen)
+    services.threshold_set(
+        name="payout_approval_kes", value=thresholds()["payout_approval_kes"] / 2, by=maker
+    )
+    with pytest.raises(Conflict, match="Look again"):
+        services.request_approve(request_id=request.pk, by=checker, seen=seen)
+
+
+def test_it_expires_when_it_is_used(maker, checker) -> None:
+    request = asked(maker)
+    with shift_clock(hours=73):
+        assert not requests_waiting()
+        with pytest.raises(Conflict):
+            approve(request, checker)
+        again = asked(maker)  # the old one is closed, so there is room
+        assert again.pk != request.pk
+    request.refresh_from_db()
+    assert request.state == RequestState.EXPIRED
+
+
+def test_one_open_request_about_a_thing(maker, checker) -> None:
+    asked(maker)
+    with pytest.raises(Conflict, match="already"):
+        asked(checker, "60000")
+
+
+@pytest.mark.parametrize("role", [Role.VAULT, Role.REVIEWER, Role.AUDITOR])
+def test_roles(maker, role) -> None:
+    other = staff_create(email="other@example.com", password="x", roles=[role])
+    with pytest.raises(Refused, match="role"):
+        asked(other)
+    with pytest.raises(Refused, match="role"):
+        approve(asked(maker), other)
+
+
+def test_refused_and_withdrawn(maker, checker) -> None:
+    first = asked(maker)
+    with pytest.raises(Refused, match="why not"):
+        services.request_refuse(request_id=first.pk, by=checker, words="no")
+    services.request_refuse(request_id=first.pk, by=checker, words="The insurer did not ask.")
+    second = asked(maker)
+    with pytest.raises(Refused, match="Only who asked"):
+        services.request_withdraw(request_id=second.pk, by=checker)
+    services.request_withdraw(request_id=second.pk, by=maker)
+    states = Request.objects.order_by("created_at").values_list("state", flat=True)
+    assert list(states) == [RequestState.REFUSED, RequestState.WITHDRAWN]
+    assert thresholds()["payout_approval_kes"] == 100_000
+
+
+def test_the_database_decides_once(maker, checker) -> None:
+    request = asked(maker)
+    services.request_withdraw(request_id=request.pk, by=maker)
+    with pytest.raises(DatabaseError), transaction.atomic():
+        Request.objects.filter(pk=request.pk).update(state=RequestState.WAITING)
+    with pytest.raises(DatabaseError), transaction.atomic():
+        request.delete()
+
+
+@pytest.mark.parametrize("value", ["", "NaN", "a lot", "-1", "99999999999", "1.5", "100000"])
+def test_a_value_that_makes_no_sense(maker, value) -> None:
+    with pytest.raises(Refused):
+        asked(maker, value)
+    assert not Request.objects.exists()
+
+
+def test_evidence(maker) -> None:
+    request = asked(maker, evidence=Evidence("letter.pdf", b"%PDF-1.7 ..."))
+    assert request.attachment.type == "application/pdf"
+    assert "PDF" not in request.attachment.content_sealed
+    for content in (b"", b"\x7fELF\x00", b"x" * (1024 * 1024 + 1)):
+        with pytest.raises(Refused):
+            asked(maker, evidence=Evidence("x", content), subject="threshold:other")
