@@ -20,6 +20,8 @@ from django.db import connections
 
 # Written in settings.py and in .env.example, so anybody may know them.
 DEMO_KEYS = frozenset({b"demo-field-key-32-bytes-long!!!!", b"demo-lookup-key-32-bytes-long!!!"})
+# Of a session of the database. Without them a slow statement or lock piles up until nothing answers (faults.md W08).
+TIMEOUTS = ("statement_timeout=", "lock_timeout=", "idle_in_transaction_session_timeout=")
 _SANDBOX = "sandbox.safaricom.co.ke"
 _SHARED_CACHES = (
     "db.DatabaseCache",
@@ -117,7 +119,17 @@ UNSAFE = (
     Rule(
         "E018",
         "goldwallet.allow_truncate is for tests: it opens the ledger to TRUNCATE.",
-        lambda c: "allow_truncate" in str(c.DATABASES["default"].get("OPTIONS")),
+        lambda c: "allow_truncate" in _session(c),
+    ),
+    Rule(
+        "E019",
+        "SCHEMA_GUARDED must stay on: a database that lacks a guard must not be served.",
+        lambda c: not c.SCHEMA_GUARDED,
+    ),
+    Rule(
+        "E020",
+        "Every connection must limit its statements, its waits for locks and its idle transactions.",
+        lambda c: not all(name in _session(c) for name in TIMEOUTS),
     ),
 )
 DOUBTFUL = (
@@ -192,6 +204,11 @@ def unsafe_database() -> Iterator[CheckMessage]:
         )
     if not waits:
         yield Error("synchronous_commit must be on: what we acknowledge must survive.", id="goldwallet.E103")
+
+
+def _session(config: Any) -> str:
+    """What each connection sets when it opens."""
+    return str(config.DATABASES["default"].get("OPTIONS", {}).get("options", ""))
 
 
 def _any_host(names: Sequence[str]) -> bool:

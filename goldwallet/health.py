@@ -3,18 +3,16 @@
 import hmac
 import ipaddress
 from collections.abc import Callable
-from functools import cache
 
 from django.conf import settings
 from django.db import DatabaseError, connection
-from django.db.migrations.loader import MigrationLoader
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST
 
-from goldwallet import metrics
+from goldwallet import metrics, schema
 
 # A worker writes a sign of life every ten seconds (procrastinate's default); three missed ones are too many.
 WORKER_SILENCE_SECONDS = 30
@@ -69,15 +67,16 @@ def _database() -> None:
 def _migrations() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT app, name FROM django_migrations")
-        missing = _migrations_on_disk() - set(cursor.fetchall())
+        missing = schema.migrations_on_disk() - set(cursor.fetchall())
     if missing:
         raise NotReady(f"{len(missing)} migrations are not applied")
 
 
-@cache
-def _migrations_on_disk() -> frozenset[tuple[str, str]]:
-    """Read once: a process does not see new files of a deployment anyway."""
-    return frozenset(MigrationLoader(None).disk_migrations or ())
+def _schema() -> None:
+    wrong = schema.differences() if settings.SCHEMA_GUARDED else []
+    if wrong:
+        more = f", and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        raise NotReady("the database differs from its migrations: " + ", ".join(wrong[:3]) + more)
 
 
 def _queue() -> None:
@@ -93,6 +92,7 @@ def _queue() -> None:
 CHECKS: dict[str, Callable[[], None]] = {
     "database": _database,
     "migrations": _migrations,
+    "schema": _schema,
     "queue": _queue,
 }
 

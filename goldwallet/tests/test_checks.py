@@ -19,6 +19,12 @@ from goldwallet import checks
 ROOT = Path(__file__).resolve().parents[2]
 DEMO_FIELD, DEMO_LOOKUP = sorted(checks.DEMO_KEYS)
 
+SESSION = "-c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
+
+
+def session(options):
+    return {"DATABASES": {"default": {"OPTIONS": {"options": options}}}}
+
 
 def safe(**changes):
     """Production's settings as they should be, but for `changes`."""
@@ -48,7 +54,8 @@ def safe(**changes):
         },
         "METRICS_TOKEN": "",
         "LOG_LEVEL": "INFO",
-        "DATABASES": {"default": {"OPTIONS": {"options": "-c lock_timeout=10s"}}},
+        "DATABASES": {"default": {"OPTIONS": {"options": SESSION}}},
+        "SCHEMA_GUARDED": True,
     }
     return SimpleNamespace(**{**config, **changes})
 
@@ -98,7 +105,11 @@ def test_what_is_safe_passes():
         ("E015", {"SECURE_CSP": {}}),
         ("E016", {"MAILERS": {"default": {"BACKEND": "goldwallet.demo.mail.PhoneBackend"}}}),
         ("E017", {"METRICS_TOKEN": "guess"}),
-        ("E018", {"DATABASES": {"default": {"OPTIONS": {"options": "-c goldwallet.allow_truncate=on"}}}}),
+        ("E018", session(SESSION + " -c goldwallet.allow_truncate=on")),
+        ("E019", {"SCHEMA_GUARDED": False}),
+        ("E020", session(SESSION.replace("lock_timeout=10s", ""))),
+        ("E020", session("")),
+        ("E020", {"DATABASES": {"default": {}}}),
     ],
 )
 def test_what_is_unsafe_is_refused(rule, changes):

@@ -13,7 +13,7 @@ from ledger import chart
 from ledger.services import Transfer, post
 from payments.models import Callback, Payment
 
-READY = {"ready": True, "checks": {"database": "ok", "migrations": "ok", "queue": "ok"}}
+READY = {"ready": True, "checks": {"database": "ok", "migrations": "ok", "schema": "ok", "queue": "ok"}}
 
 
 def worker(seconds_ago: int) -> None:
@@ -74,7 +74,8 @@ class TestReadyz:
         assert response.status_code == 503
         assert response.json()["checks"]["migrations"] == "1 migrations are not applied"
 
-    def test_no_database(self, client):
+    def test_no_database(self, client, settings):
+        settings.SCHEMA_GUARDED = True
         with no_database():
             response = client.get("/readyz")
         assert response.status_code == 503

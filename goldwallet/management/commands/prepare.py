@@ -6,6 +6,8 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
+from goldwallet import schema
+
 
 class Command(BaseCommand):
     help = "Migrate, make the cache table and, in demo mode, the demo's people, gold and prices."
@@ -15,6 +17,7 @@ class Command(BaseCommand):
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
         call_command("migrate", interactive=False, verbosity=0)
         call_command("createcachetable", verbosity=0)
+        schema.refuse_changed()
         if settings.DEMO:
             # Late: demo code stays out of a production process.
             from goldwallet.demo import data

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from goldwallet import schema
 from goldwallet.worker import worker_app
 
 
@@ -11,5 +12,6 @@ class Command(BaseCommand):
     help = "Run the jobs of the queue: talk to M-Pesa, settle, expire, send messages."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        schema.refuse_changed()
         self.stdout.write("The worker waits for jobs.")
         worker_app().run_worker()
