@@ -8,6 +8,7 @@ from importlib import import_module
 CAMPAIGNS = {
     "races": "trials.races",
     "crash": "trials.crash",
+    "killsweep": "trials.killsweep.command",
 }
 
 
