@@ -22,6 +22,7 @@ CALLBACKS = (
     "callback:reversal",
 )
 ANY, ANY_CALLBACK = "*", "callback:*"
+_NAMES = (*CALLS, *CALLBACKS, ANY, ANY_CALLBACK)
 
 _PATHS = {
     "/mpesa/stkpush/": "stk_push",
@@ -143,11 +144,9 @@ def _rule_from(number: int, rule: object) -> Rule:
     if unknown:
         raise BadPlan(f"Rule {number}: {unknown[0]!r} is not known. A rule has {', '.join(_FIELDS)}.")
     api, fault = rule.get("api"), rule.get("fault")
-    if api not in (*CALLS, *CALLBACKS, ANY, ANY_CALLBACK):
-        raise BadPlan(
-            f"Rule {number}: the api must be one of {', '.join((*CALLS, *CALLBACKS, ANY, ANY_CALLBACK))}."
-        )
-    if fault not in FAULTS:
+    if not isinstance(api, str) or api not in _NAMES:
+        raise BadPlan(f"Rule {number}: the api must be one of {', '.join(_NAMES)}.")
+    if not isinstance(fault, str) or fault not in FAULTS:
         raise BadPlan(f"Rule {number}: the fault must be one of {', '.join(FAULTS)}.")
     _check_fit(number, api, fault)
     probability = rule.get("probability", 1.0)

@@ -4,6 +4,7 @@ Formats: CheckoutRequestID, MerchantRequestID and ConversationID as captured in 
 three characters encode the day (year from A=2006, month from A, day 1-9 then A-V).
 """
 
+import random
 import string
 from datetime import datetime, timedelta, timezone
 
@@ -61,9 +62,9 @@ def day_prefix(at: float) -> str:
     return f"{chr(ord('A') + day.year - 2006)}{chr(ord('A') + day.month - 1)}{_DAYS[day.day]}"
 
 
-def receipt(*, at: float) -> str:
+def receipt(*, at: float, chance: random.Random | None = None) -> str:
     """Ten characters. The caller makes it unique (the books refuse a second one)."""
-    return day_prefix(at) + "".join(CLOCK.chance.choices(_RECEIPT_LETTERS, k=7))
+    return day_prefix(at) + "".join((chance or CLOCK.chance).choices(_RECEIPT_LETTERS, k=7))
 
 
 def no_receipt(*, at: float) -> str:

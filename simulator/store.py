@@ -111,6 +111,7 @@ TABLES = (
         state TEXT NOT NULL)""",
     "CREATE INDEX IF NOT EXISTS status_queries_due ON status_queries (due_at) WHERE state = 'pending'",
     # A callback: pending -> sending -> sent | failed. Found in `sending` at a start: never sent again.
+    # By the fault plan: dropped, or held -> pending.
     """CREATE TABLE IF NOT EXISTS callbacks (
         id INTEGER PRIMARY KEY,
         kind TEXT NOT NULL,
@@ -123,6 +124,20 @@ TABLES = (
         outcome TEXT NOT NULL DEFAULT '',
         sent_at REAL)""",
     "CREATE INDEX IF NOT EXISTS callbacks_due ON callbacks (due_at) WHERE state = 'pending'",
+    # The fault plan: at most one, and its rules in order. `most`: how often a rule may hit.
+    """CREATE TABLE IF NOT EXISTS fault_plan (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        seed INTEGER NOT NULL,
+        calls INTEGER NOT NULL DEFAULT 0,
+        faulty INTEGER NOT NULL DEFAULT 0)""",
+    """CREATE TABLE IF NOT EXISTS fault_rules (
+        id INTEGER PRIMARY KEY,
+        api TEXT NOT NULL,
+        fault TEXT NOT NULL,
+        probability REAL NOT NULL,
+        delay_ms INTEGER,
+        most INTEGER,
+        hits INTEGER NOT NULL DEFAULT 0)""",
     # The clock of manual mode: where it stands.
     "CREATE TABLE IF NOT EXISTS clock (id INTEGER PRIMARY KEY CHECK (id = 1), now REAL NOT NULL)",
     # Access tokens stay valid over a restart and a reset. `failures` counts wrong passwords.
@@ -141,6 +156,8 @@ RESET = (
     "DELETE FROM payouts",
     "DELETE FROM status_queries",
     "DELETE FROM callbacks",
+    "DELETE FROM fault_rules",
+    "DELETE FROM fault_plan",
     "DELETE FROM initiators",
     "DELETE FROM phones",
 )
