@@ -1,0 +1,57 @@
+"""The queue in one thread, so that boundaries have a fixed order: take a job, do it, strike it out.
+
+A worker that dies leaves its job `doing`; `rescued` gives such jobs back, as `goldwallet.tasks.jobs_rescue` does.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from django.db import connection
+from procrastinate.contrib.django import app
+
+_TAKE = """
+UPDATE procrastinate_jobs SET status = 'doing' WHERE id = (
+    SELECT id FROM procrastinate_jobs WHERE status = 'todo' AND task_name = ANY (%s) ORDER BY id LIMIT 1
+) RETURNING id, task_name, args::text
+"""
+LOOK = "payments.look"
+
+
+def work_once(tasks: list[str]) -> bool:
+    """Do the oldest job of these tasks, also one that was to wait: the row is the truth. False: there is none."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE, [tasks])
+        taken = cursor.fetchone()
+    if taken is None:
+        return False
+    job_id, task, arguments = taken
+    _function(task)(**json.loads(arguments))
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM procrastinate_jobs WHERE id = %s", [job_id])
+    return True
+
+
+def _function(task: str) -> Callable[..., Any]:
+    return app.tasks[task].func
+
+
+def every_task() -> list[str]:
+    return sorted(app.tasks)
+
+
+def rescued() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE procrastinate_jobs SET status = 'todo' WHERE status = 'doing'")
+
+
+def left() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM procrastinate_jobs")
+        (count,) = cursor.fetchone()
+    return int(count)
+
+
+def emptied() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM procrastinate_jobs")

@@ -1,0 +1,186 @@
+"""The sweep: plan the kills, carry them out one after the other, and count."""
+
+import random
+import shutil
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, get_args
+
+from accounts.models import User
+from goldwallet.test.provider import Simulator
+from payments.models import Payment
+from payments.rails.daraja import token
+from trials.killsweep import checks, children, people, queue, recovery
+from trials.killsweep.boundaries import DECISIVE, Boundaries, Boundary, Kill, When
+from trials.killsweep.house import PROMPT_SECONDS, House
+from trials.killsweep.place import Place
+from trials.killsweep.postbox import Postbox
+from trials.killsweep.scenarios import Scenario
+
+#: A provider that does all at once when it is asked to (`House.advance`), and nothing by itself.
+PROVIDER = {
+    "SIMULATOR_MANUAL": "1",
+    "SIMULATOR_PROMPT_SECONDS": str(PROMPT_SECONDS),
+    "SIMULATOR_CALLBACK_SECONDS": "0",
+    "SIMULATOR_B2C_SECONDS": "0",
+}
+
+
+@dataclass
+class Result:
+    """One scenario's figures. `waited`: kills after which a payment waited before staff, as it must."""
+
+    scenario: str
+    boundaries: list[Boundary]
+    kills: int = 0
+    waited: int = 0
+    seconds: float = 0.0
+    violations: list[str] = field(default_factory=list)
+
+    def count(self, kind: str) -> int:
+        return Counter(boundary.kind for boundary in self.boundaries)[kind]
+
+
+class Sweep:
+    """Needs a migrated, empty database whose address Django has, and no connection to it in this process."""
+
+    def __init__(self, folder: Path, simulator: Simulator, postbox: Postbox) -> None:
+        self._folder, self._simulator, self._postbox = folder, simulator, postbox
+        self._runs = 0
+
+    def prepare(self) -> None:
+        self._must(people.world)
+
+    def scenario(
+        self,
+        scenario: Scenario,
+        choose: Callable[[list[Boundary]], list[Kill]],
+        progress: Callable[[Result, int], None] = lambda result, planned: None,
+    ) -> Result:
+        """Run it once to its end, then once for each kill that `choose` names among its boundaries."""
+        began = time.monotonic()
+        place, found = self._run(scenario, self._people(scenario, 1)[0], None)
+        result = Result(scenario.name, [Boundary(**row) for row in place.read("boundaries") or []])
+        result.violations += [f"{scenario.name}, without a kill: {sentence}" for sentence in found]
+        kills = [] if found else choose(result.boundaries)
+        for kill, user_id in zip(kills, self._people(scenario, len(kills)), strict=True):
+            self._kill(result, scenario, kill, user_id)
+            result.seconds = time.monotonic() - began
+            progress(result, len(kills))
+        return result
+
+    def _kill(self, result: Result, scenario: Scenario, kill: Kill, user_id: str) -> None:
+        boundary = result.boundaries[kill.number]
+        place, found = self._run(scenario, user_id, kill)
+        if place.read("killed") != asdict(boundary):
+            found.append(f"the kill came elsewhere: {place.read('killed')}")
+        result.kills += 1
+        result.waited += bool(place.read("waits"))
+        where = f"{scenario.name} {kill.number}:{kill.when} ({boundary.step}: {boundary.label})"
+        result.violations += [f"{where}: {sentence}" for sentence in found]
+        if not found:
+            shutil.rmtree(place.folder)
+
+    def _run(self, scenario: Scenario, user_id: str, kill: Kill | None) -> tuple[Place, list[str]]:
+        """One life of the house with the kill in it, and the life after it. The findings."""
+        self._runs += 1
+        place = self._postbox.place(self._runs)
+        place.folder.mkdir()
+        log = place.folder / "log"
+        open_house = partial(self._house, place, scenario, user_id, self._postbox.url(self._runs))
+        code = children.run(partial(_first_life, open_house, scenario, kill), log=log)
+        if code != (-9 if kill else 0):
+            return place, [f"the scenario ended by itself, code {code}: {_last_line(log)}"]
+        if children.run(partial(_second_life, open_house, scenario, kill), log=log) != 0:
+            return place, [f"the recovery broke off: {_last_line(log)}"]
+        return place, list(place.read("findings"))
+
+    def _house(
+        self, place: Place, scenario: Scenario, user_id: str, url: str, boundaries: Boundaries
+    ) -> House:
+        user = User.objects.get(pk=user_id)
+        return House(
+            place=place, user=user, side=scenario.side, simulator=self._simulator, boundaries=boundaries, url=url
+        )
+
+    def _people(self, scenario: Scenario, count: int) -> list[str]:
+        place = Place(self._folder)
+        first = Counter(place.read("numbers") or {})["next"]
+
+        def make() -> None:
+            place.write("people", people.people_make(scenario.side, first, count))
+
+        self._must(make)
+        place.write("numbers", {"next": first + count})
+        return list(place.read("people"))
+
+    def _must(self, work: Callable[[], None]) -> None:
+        log = self._folder / "log"
+        if children.run(work, log=log) != 0:
+            raise RuntimeError(f"the sweep cannot begin:\n{log.read_text()[-2000:]}")
+
+
+def _first_life(
+    open_house: Callable[[Boundaries], House], scenario: Scenario, kill: Kill | None
+) -> None:
+    boundaries = Boundaries(kill=kill)
+    house = open_house(boundaries)
+    boundaries.place = house.place
+    people.settled(scenario)
+    if not scenario.registered:
+        house.simulator.set_phone(house.user.phone, registered=False)
+    boundaries.install()
+    scenario.play(house)
+    house.place.write("boundaries", [asdict(boundary) for boundary in boundaries.seen])
+
+
+def _second_life(open_house: Callable[[Boundaries], House], scenario: Scenario, kill: Kill | None) -> None:
+    # The token may be claimed by the dead: nobody brings it, and the clock that would tell moves only between stages.
+    token.WAIT_SECONDS = 0.2
+    house = open_house(Boundaries())
+    unheard = recovery.unheard(house)
+    found = recovery.click_again(house) if kill else []
+    found += recovery.drain(house, scenario)
+    found += checks.findings(house, scenario, unheard=unheard)
+    mine = Payment.objects.filter(user=house.user)
+    house.place.write("waits", [str(payment.pk) for payment in mine if checks.before_staff(payment)])
+    house.place.write("findings", found)
+    # The next run begins in quiet.
+    mine.update(due_at=None)
+    queue.emptied()
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it said nothing"
+
+
+# --- which kills ----------------------------------------------------------------------------------
+
+
+def all_kills(boundaries: list[Boundary]) -> list[Kill]:
+    return [Kill(number, when) for number in range(len(boundaries)) for when in _whens()]
+
+
+def sampled(boundaries: list[Boundary], *, seed: int, others: int) -> list[Kill]:
+    """Every kill around what is decisive, and `others` of the rest by the seed."""
+    decisive = [kill for kill in all_kills(boundaries) if boundaries[kill.number].kind in DECISIVE]
+    rest = [kill for kill in all_kills(boundaries) if boundaries[kill.number].kind not in DECISIVE]
+    chosen = random.Random(seed).sample(rest, min(others, len(rest)))
+    return sorted([*decisive, *chosen], key=lambda kill: (kill.number, kill.when == "after"))
+
+
+def _whens() -> Iterator[When]:
+    yield from get_args(When.__value__)
+
+
+def as_rows(results: list[Result]) -> list[dict[str, Any]]:
+    """The figures as plain values."""
+    return [
+        {**asdict(result), "boundaries": Counter(boundary.kind for boundary in result.boundaries)}
+        for result in results
+    ]
