@@ -97,7 +97,7 @@ def stk(
 
 def b2c(
     payment: Payment, *, code: int | str = 0, receipt: str = "UKL0000002", amount: Decimal | None = None
-) -> dict:
+) -> dict[str, Any]:
     """A payout's result."""
     result: dict[str, Any] = {
         "ResultType": 0,
@@ -116,7 +116,7 @@ def b2c(
 
 def status(
     payment: Payment, says: str, *, receipt: str = "UKL0000002", code: int = 0, **changes: Any
-) -> dict:
+) -> dict[str, Any]:
     """The answer to a question about a payout: `says` is the TransactionStatus."""
     values = {
         "TransactionStatus": says,
