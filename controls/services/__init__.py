@@ -1,6 +1,7 @@
 """Every write of what staff steer: thresholds, switches, requests."""
 
 from controls.services.requests import (
+    MOST_BYTES,
     Evidence,
     request_approve,
     request_effect,
@@ -20,6 +21,7 @@ from controls.services.switches import (
 from controls.services.thresholds import threshold_set, threshold_set_describe, threshold_set_execute
 
 __all__ = [
+    "MOST_BYTES",
     "Evidence",
     "anchor_check",
     "request_approve",

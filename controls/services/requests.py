@@ -25,7 +25,8 @@ from goldwallet.states import move
 
 #: Shorter ones say nothing to whoever reads the history.
 _LEAST_REASON = 10
-_MOST_BYTES = 1024 * 1024
+#: Of an attached file.
+MOST_BYTES = 1024 * 1024
 #: What staff attach, by its first bytes. It is handed out as a download only, never shown in a page.
 _TYPES = {b"%PDF-": "application/pdf", b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 
@@ -138,7 +139,7 @@ def request_make(
 def _attachment(request: Request, evidence: Evidence) -> Attachment:
     if not evidence.content:
         raise Refused("The file is empty.", code="evidence")
-    if len(evidence.content) > _MOST_BYTES:
+    if len(evidence.content) > MOST_BYTES:
         raise Refused("The file is larger than 1 MB. Attach the page that matters.", code="evidence")
     attachment = Attachment(
         request=request,
