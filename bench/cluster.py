@@ -1,4 +1,4 @@
-"""A PostgreSQL of the benchmark's own: made empty, durable as in production, and removed afterwards."""
+"""A PostgreSQL of a measurement's or a trial's own: made empty, durable as in production, removed afterwards."""
 
 import contextlib
 import fcntl
@@ -59,16 +59,16 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def cluster() -> Iterator[Cluster]:
-    """A fresh server for as long as the block runs. One benchmark at a time in a checkout."""
+def cluster(name: str = "bench") -> Iterator[Cluster]:
+    """A fresh server for as long as the block runs. One of each name at a time in a checkout."""
     RESULTS.mkdir(parents=True, exist_ok=True)
-    with (RESULTS / "lock").open("w") as lock:
+    with (RESULTS / f"{name}.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Problem("Another benchmark runs in this checkout.") from None
+            raise Problem(f"Another {name} runs in this checkout.") from None
         place = choose_place(CHECKOUT)
-        data = place.data.parent / "bench"
+        data = place.data.parent / name
         server = Server(replace(place, data=data, sockets=socket_folder(data, place.owner)))
         _remove(server)  # what a killed benchmark left
         server.start()

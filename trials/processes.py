@@ -35,6 +35,10 @@ class Together:
         """Go on when everybody is here. Raises threading.BrokenBarrierError when somebody does not come."""
         self._barrier.wait(PATIENCE_SECONDS)
 
+    def give_up(self) -> None:
+        """I shall not come: whoever waits, or comes to wait, hears of it at once."""
+        self._barrier.abort()
+
 
 type Work = Callable[..., Any]
 
@@ -91,9 +95,10 @@ class Crew:
         """What each returned. Raises what one of them raised, and TimeoutError when one does not answer."""
         end = time.monotonic() + patience
         found = [self._result(number, end) for number in range(self.count)]
-        for result in found:
-            if isinstance(result, _Failure):
-                raise result.error
+        failures = [result.error for result in found if isinstance(result, _Failure)]
+        if failures:
+            # Who only waited in vain for another is not the one to hear.
+            raise min(failures, key=lambda error: "BrokenBarrierError" in str(error))
         return found
 
     def _result(self, number: int, end: float) -> Any:
@@ -135,6 +140,7 @@ def _done(work: Work, together: Together, arguments: Sequence[Any]) -> Any:
     try:
         return work(together, *arguments)
     except Exception as error:  # noqa: BLE001 - raised again in the parent
+        together.give_up()
         # As text: not every exception of the database's driver can be sent to another process.
         return _Failure(RuntimeError(f"process {together.number}: {type(error).__name__}: {error}"))
 
