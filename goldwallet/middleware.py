@@ -1,13 +1,18 @@
-"""One line in the log for each request, under an id; and refusals turned into pages."""
+"""One line in the log for each request, under an id; refusals and a database that is away turned into pages."""
 
 import re
 import secrets
+import sys
 import time
 from collections.abc import Callable
 
+import psycopg
 import structlog
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template import loader
+from django.views.defaults import server_error
 
 from goldwallet.errors import Refused
 
@@ -82,3 +87,34 @@ class RefusedMiddleware:
         if not isinstance(error, Refused):
             return None
         return render(request, "refused.html", {"sentence": error.sentence}, status=error.status)
+
+
+# States of the database in which it does nothing that Django files under other errors: it only reads, and it has
+# ended a transaction that stood idle for too long.
+_AWAY = frozenset({"25006", "25P03"})
+#: The queue passes on the driver's own errors.
+_ABSENCE = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
+_RETRY_SECONDS = 5
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    """`handler500`: what no page has caught. A database that is away is no bug of ours: 503, and try again.
+
+    It is away when it cannot be reached, has no place left for us, is full, only reads, took too long or has thrown us
+    out. Whatever was begun is rolled back with its transaction. The page asks nobody anything.
+    """
+    if not _database_is_away(sys.exception()):
+        return server_error(request)
+    page = loader.get_template("503.html").render()
+    return HttpResponse(page, status=503, headers={"Retry-After": str(_RETRY_SECONDS)})
+
+
+def _database_is_away(error: BaseException | None) -> bool:
+    """Whether this, or what caused it (the queue wraps what its connection raises), is the database's absence."""
+    while error is not None:
+        if isinstance(error, _ABSENCE):
+            return True
+        if getattr(error, "sqlstate", None) in _AWAY:
+            return True
+        error = error.__cause__
+    return False
