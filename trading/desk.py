@@ -32,7 +32,7 @@ def orders(request: HttpRequest) -> HttpResponse:
     query = request.GET.copy()
     query["after"] = page.older
     older = f"{reverse('desk_orders')}?{query.urlencode()}" if page.older else ""
-    context = {"filters": filters, "orders": page.orders, "older_url": older}
+    context = {"filters": filters, "orders": page.rows, "older_url": older}
     return render(request, "trading/desk_orders.html", context)
 
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from controls.selectors import threshold
 from goldwallet import clock
 from goldwallet.errors import Refused
 from goldwallet.money import cents_down
+from goldwallet.paging import Page, page_of
 from ledger import chart
 from ledger.selectors import balances
 from payments.selectors import UNPAID_PROMPTS
@@ -134,34 +135,9 @@ def average_cost(orders: Iterable[tuple[str, Decimal, Decimal]]) -> Decimal:
 # --- lists ----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of orders, newest first, and the key of the next."""
-
-    orders: list[Order]
-    older: str
-
-
-def orders_page(rows: QuerySet[Order], *, after: str = "", limit: int = 25) -> Page:
-    """A page by keyset: `after` is the `older` of the page before (`<microseconds>-<uuid>`); nonsense is page one."""
-    moment, _, pk = after.partition("-")
-    if moment.isascii() and moment.isdigit() and len(moment) < 18 and _is_uuid(pk):
-        at = dt.datetime.fromtimestamp(0, dt.UTC) + dt.timedelta(microseconds=int(moment))
-        rows = rows.filter(Q(created_at__lt=at) | Q(created_at=at, pk__lt=pk))
-    orders = list(rows.select_related("payment").order_by("-created_at", "-pk")[: limit + 1])
-    if len(orders) <= limit:
-        return Page(orders, "")
-    last = orders[limit - 1]
-    micros = (last.created_at - dt.datetime.fromtimestamp(0, dt.UTC)) // dt.timedelta(microseconds=1)
-    return Page(orders[:limit], f"{micros}-{last.pk}")
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        uuid.UUID(text)
-    except ValueError:
-        return False
-    return True
+def orders_page(rows: QuerySet[Order], *, after: str = "", limit: int = 25) -> Page[Order]:
+    """A page of orders, newest first; `after` is the `older` of the page before."""
+    return page_of(rows.select_related("payment"), by="created_at", after=after, limit=limit)
 
 
 def order_is_overdue(order: Order) -> bool:

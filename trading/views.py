@@ -44,7 +44,7 @@ def wallet(request: HttpRequest) -> HttpResponse:
         "holding": selectors.holding(user.pk, price=price),
         "price": price,
         "history": [(row.effective_from, row.sell) for row in pools.price_history(_CHART_DAYS)],
-        "orders": selectors.orders_page(selectors.orders_of(user.pk), limit=5).orders,
+        "orders": selectors.orders_page(selectors.orders_of(user.pk), limit=5).rows,
         "limits": _limits(user),
         "kyc_status": user.kyc_status,
     }
@@ -178,7 +178,7 @@ def _used_quote(
 def orders(request: HttpRequest) -> HttpResponse:
     page = selectors.orders_page(selectors.orders_of(person(request).pk), after=request.GET.get("after", ""))
     older = f"{reverse('orders')}?after={page.older}" if page.older else ""
-    return render(request, "trading/orders.html", {"orders": page.orders, "older_url": older})
+    return render(request, "trading/orders.html", {"orders": page.rows, "older_url": older})
 
 
 @require_GET

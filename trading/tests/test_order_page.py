@@ -268,7 +268,7 @@ def test_the_list_goes_on_page_by_page_and_shows_each_order_once(world: World) -
     seen, after = [], ""
     while True:
         found = orders_page(orders_of(world.alice.pk), after=after, limit=5)
-        seen += [str(order.pk) for order in found.orders]
+        seen += [str(order.pk) for order in found.rows]
         after = found.older
         if not after:
             break
@@ -281,7 +281,7 @@ def test_orders_of_one_moment_are_not_lost_between_pages(world: World) -> None:
     seen, after = set(), ""
     for _ in range(4):
         found = orders_page(orders_of(world.alice.pk), after=after, limit=2)
-        seen |= {order.pk for order in found.orders}
+        seen |= {order.pk for order in found.rows}
         after = found.older
     assert seen == {order.pk for order in orders}
     assert after == ""
