@@ -12,6 +12,7 @@ from simulator import books, ids, initiator, manual
 from simulator.app import create_app
 from simulator.config import Settings, SettingsError, settings_from
 from simulator.context import Simulator
+from simulator.hurry import bring_forward
 from simulator.scheduler import Scheduler
 from simulator.store import Store, StoreError
 
@@ -39,7 +40,9 @@ def build(settings: Settings) -> tuple[Simulator, Scheduler]:
         manual.start(store)
     with store.write() as db:
         books.open_float(db, shortcode=settings.b2c_shortcode, amount=settings.float_opening, at=ids.now())
-    simulator = Simulator(settings=settings, store=store, key=initiator.key_of(settings.data))
+    simulator = Simulator(
+        settings=settings, store=store, key=initiator.key_of(settings.data), bring_forward=bring_forward
+    )
     return simulator, Scheduler(store, settings)
 
 

@@ -2,8 +2,8 @@
 
 Seen in the field: one delivery, no retry, whatever the receiver answers; a query may know the result before
 the callback arrives. A callback is claimed in the database before it is sent, so a process that dies in
-between loses it: at most once, as with the real provider. A fault plan (drop, repeat, delay, reorder, forge)
-has its place in `schedule`, where a callback gets its body, address and time.
+between loses it: at most once, as with the real provider. The fault plan acts in `schedule`, where a callback
+gets its body, address and time.
 """
 
 import contextlib
@@ -13,9 +13,12 @@ import queue
 import ssl
 import threading
 import urllib.parse
+from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
-from simulator import ids
+from simulator import callback_faults, ids
+from simulator.callback_faults import Event, Message, Notice
 from simulator.store import Db, Row, Store
 
 # Enough that a slow receiver does not hold up the others.
@@ -24,12 +27,48 @@ _ANSWER_LIMIT = 64 * 1024
 
 
 def schedule(
-    db: Db, *, kind: str, subject: str, url: str, shortcode: str, body: dict[str, Any], due_at: float
+    db: Db,
+    *,
+    kind: str,
+    subject: str,
+    url: str,
+    shortcode: str,
+    body: dict[str, Any],
+    due_at: float,
+    paid: Callable[[str], dict[str, Any]] | None = None,
+    notice: Notice | None = None,
 ) -> None:
-    """Write down a callback. `subject` is the id of what it tells of."""
+    """Write down a callback. `subject` is the id of what it tells of.
+
+    For the fault plan: `paid` makes the body that would tell of success with the given receipt, and `notice`
+    says where a QueueTimeOut notice would go.
+    """
+    message = Message(
+        kind=kind, subject=subject, url=url, shortcode=shortcode, body=json.dumps(body), due_at=due_at
+    )
+    event = Event(message=message, body=body, paid=paid, notice=notice)
+    db.executemany(
+        "INSERT INTO callbacks (kind, subject, url, shortcode, body, due_at, state, outcome)"
+        " VALUES (:kind, :subject, :url, :shortcode, :body, :due_at, :state, :outcome)",
+        [asdict(one) for one in callback_faults.messages(db, event)],
+    )
+
+
+def bring_forward(db: Db, subject: str, *, at: float, within: float) -> list[int]:
+    """Make due now what tells of `subject` and would be due `within` seconds; in the order of going out."""
+    rows = db.execute(
+        "UPDATE callbacks SET due_at = min(due_at, :at)"
+        " WHERE subject = :subject AND state = 'pending' AND due_at <= :last RETURNING id",
+        {"subject": subject, "at": at, "last": at + within},
+    ).fetchall()
+    return sorted(row["id"] for row in rows)
+
+
+def release_held(db: Db, *, until: float | None = None) -> None:
+    """Let go what the fault plan holds back: all of it, or what should have gone out by `until`."""
     db.execute(
-        "INSERT INTO callbacks (kind, subject, url, shortcode, body, due_at) VALUES (?, ?, ?, ?, ?, ?)",
-        (kind, subject, url, shortcode, json.dumps(body), due_at),
+        "UPDATE callbacks SET state = 'pending' WHERE state = 'held' AND (:until IS NULL OR due_at <= :until)",
+        {"until": until},
     )
 
 
@@ -67,6 +106,7 @@ def deliver(store: Store, row: Row, *, timeout: float) -> int | None:
         state, outcome = "failed", f"{type(error).__name__}: {error}"
     with store.write() as db:
         db.execute("UPDATE callbacks SET state = ?, outcome = ? WHERE id = ?", (state, outcome, row["id"]))
+        release_held(db, until=ids.now())
     return status
 
 

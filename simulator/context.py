@@ -1,5 +1,6 @@
 """What a request needs to reach: settings, state on disk, and the key that opens credentials."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
 
@@ -12,9 +13,12 @@ from simulator.store import Store
 
 @dataclass(frozen=True)
 class Simulator:
+    """`bring_forward` is that of `hurry`, handed in because it knows the APIs, and they know this."""
+
     settings: Settings
     store: Store
     key: RSAPrivateKey
+    bring_forward: Callable[[Store, Settings, str], None]
 
     def attach(self, app: Flask) -> None:
         app.extensions["simulator"] = self

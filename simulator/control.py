@@ -13,7 +13,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import HTTPException
 
-from simulator import authenticator, books, ids, manual, payouts, phones, prompts
+from simulator import authenticator, books, callbacks, faults, ids, manual, payouts, phones, prompts
 from simulator.clock import SEEDED_START, machine_time
 from simulator.config import Settings
 from simulator.context import current
@@ -233,6 +233,26 @@ def payouts_list() -> Response:
 def books_show() -> Response:
     with current().store.read() as db:
         return _answer({"accounts": books.accounts(db), "transactions": books.transactions(db)})
+
+
+@blueprint.get("/faults")
+def faults_show() -> Response:
+    with current().store.read() as db:
+        return _answer(faults.plan_view(db))
+
+
+@blueprint.post("/faults")
+def faults_set() -> Response:
+    """Replace the fault plan. Without rules everything goes right again, and what was held back goes out."""
+    try:
+        seed, rules = faults.plan_from(_body())
+    except faults.BadPlan as error:
+        raise Refused(str(error)) from None
+    with current().store.write() as db:
+        faults.plan_set(db, seed, rules)
+        if not rules:
+            callbacks.release_held(db)
+        return _answer(faults.plan_view(db))
 
 
 @blueprint.post("/reset")

@@ -1,58 +1,35 @@
-"""The gateway in front of every API: verb, token, body, and the error envelope that all of them share.
-
-A fault plan (hang, HTML, 500, 429, cut after accept, token refused) has its place in `endpoint`, around the
-handler.
-"""
+"""The gateway in front of every API: verb, token, body. The fault plan stands around what it serves."""
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import HTTPException
 
-from simulator import ids, oauth
+from simulator import call_faults, faults, ids, oauth
+from simulator.answers import BadToken, GatewayError, answer, envelope
 from simulator.checks import Body, Invalid
 from simulator.context import current
 
+# What an API needs to be served, in one place.
+__all__ = ["BadToken", "GatewayError", "api_error", "endpoint"]
+
 type Handler = Callable[[Body], Mapping[str, Any]]
-
-
-class GatewayError(Exception):
-    """An answer other than 200: HTTP status, errorCode and errorMessage."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(message)
-        self.status, self.code, self.message = status, code, message
-
-
-@dataclass(frozen=True)
-class BadToken:
-    """How one API refuses a token. `{token}` in the message is the token itself: some APIs echo it."""
-
-    status: int
-    code: str
-    message: str = "Invalid Access Token"
-
-
-def answer(body: Mapping[str, Any], status: int = HTTPStatus.OK) -> Response:
-    return Response(json.dumps(body), status=status, mimetype="application/json")
-
-
-def envelope(error: GatewayError) -> Response:
-    body = {"requestId": ids.request_id(), "errorCode": error.code, "errorMessage": error.message}
-    return answer(body, error.status)
 
 
 def endpoint(
     blueprint: Blueprint, path: str, *, bad_token: BadToken, invalid_code: str = "400.002.02"
 ) -> Callable[[Handler], Handler]:
     """Serve a handler under POST `path`. It gets the parsed body and returns the acknowledgement."""
+    api = faults.api_of(path)
 
     def register(handler: Handler) -> Handler:
         def view() -> Response:
+            return call_faults.through(api, serve)
+
+        def serve() -> Response:
             try:
                 _check_token(bad_token)
                 return answer(handler(_read_body()))

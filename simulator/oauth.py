@@ -3,13 +3,13 @@
 import base64
 import binascii
 import hmac
-import json
 import secrets
 import string
 
 from flask import Blueprint, Response, request
 
-from simulator import ids
+from simulator import call_faults, ids
+from simulator.answers import GatewayError, answer, envelope
 from simulator.context import current
 from simulator.store import Db
 
@@ -21,11 +21,15 @@ _TOKEN_LENGTH = 28
 
 @blueprint.get("/oauth/v1/generate")
 def generate() -> Response:
+    return call_faults.through("oauth", _serve)
+
+
+def _serve() -> Response:
     scheme, _, encoded = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "basic":
-        return _refused("400.008.01", "Invalid Authentication passed")
+        return envelope(GatewayError(400, "400.008.01", "Invalid Authentication passed"))
     if request.args.get("grant_type") != "client_credentials":
-        return _refused("400.008.02", "Invalid grant type passed")
+        return envelope(GatewayError(400, "400.008.02", "Invalid grant type passed"))
     settings = current().settings
     wanted = f"{settings.consumer_key}:{settings.consumer_secret}"
     if not hmac.compare_digest(_decoded(encoded), wanted.encode()):
@@ -34,7 +38,7 @@ def generate() -> Response:
         token = _token_add(db, at=ids.now(), seconds=settings.token_seconds, only_one=settings.one_token)
     # Captures show a string, the newest documents a number.
     life = settings.token_seconds if settings.numeric_expiry else str(settings.token_seconds)
-    return Response(json.dumps({"access_token": token, "expires_in": life}), mimetype="application/json")
+    return answer({"access_token": token, "expires_in": life})
 
 
 def _decoded(encoded: str) -> bytes:
@@ -42,11 +46,6 @@ def _decoded(encoded: str) -> bytes:
         return base64.b64decode(encoded.strip(), validate=True)
     except binascii.Error:
         return b""
-
-
-def _refused(code: str, message: str) -> Response:
-    body = {"requestId": ids.request_id(), "errorCode": code, "errorMessage": message}
-    return Response(json.dumps(body), status=400, mimetype="application/json")
 
 
 def _token_add(db: Db, *, at: float, seconds: int, only_one: bool) -> str:

@@ -6,7 +6,7 @@ pending -> completed | failed
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
-from simulator import books, callbacks, ids, phones, results
+from simulator import books, callback_faults, callbacks, ids, phones, results
 from simulator.config import Settings
 from simulator.store import Db, Row
 from simulator.tariff import MAXIMUM_AMOUNT, MINIMUM_PAYOUT, b2c_charge
@@ -189,6 +189,41 @@ def _end(
 
 
 def _tell(db: Db, settings: Settings, payout: Row, result: results.Result, *, at: float) -> None:
+    def paid(invented: str) -> dict[str, Any]:
+        return _result_body(
+            db, {**payout, "receipt": invented, "transaction_code": invented}, results.SUCCESS
+        )
+
+    callbacks.schedule(
+        db,
+        kind="b2c",
+        subject=payout["conversation_id"],
+        url=payout["result_url"],
+        shortcode=payout["shortcode"],
+        body=_result_body(db, payout, result),
+        due_at=at + settings.callback_seconds,
+        paid=paid,
+        notice=callback_faults.Notice(url=payout["timeout_url"], request=_request_again(settings, payout)),
+    )
+
+
+def _request_again(settings: Settings, payout: Row) -> dict[str, Any]:
+    """The request as it came, but for the credential, which is not kept."""
+    return {
+        "OriginatorConversationID": payout["originator_id"],
+        "InitiatorName": settings.initiator,
+        "CommandID": payout["command"],
+        "Amount": payout["amount"],
+        "PartyA": int(payout["shortcode"]),
+        "PartyB": int(payout["phone"]),
+        "Remarks": payout["remarks"],
+        "QueueTimeOutURL": payout["timeout_url"],
+        "ResultURL": payout["result_url"],
+        "Occassion": payout["occasion"],
+    }
+
+
+def _result_body(db: Db, payout: Row | dict[str, Any], result: results.Result) -> dict[str, Any]:
     body: dict[str, Any] = {
         "ResultType": 0,
         "ResultCode": result.wire_code,
@@ -200,18 +235,10 @@ def _tell(db: Db, settings: Settings, payout: Row, result: results.Result, *, at
     if payout["receipt"]:
         body["ResultParameters"] = {"ResultParameter": _parameters(db, payout)}
     body["ReferenceData"] = _REFERENCE_DATA
-    callbacks.schedule(
-        db,
-        kind="b2c",
-        subject=payout["conversation_id"],
-        url=payout["result_url"],
-        shortcode=payout["shortcode"],
-        body={"Result": body},
-        due_at=at + settings.callback_seconds,
-    )
+    return {"Result": body}
 
 
-def _parameters(db: Db, payout: Row) -> list[dict[str, Any]]:
+def _parameters(db: Db, payout: Row | dict[str, Any]) -> list[dict[str, Any]]:
     utility = books.balance(db, books.utility_account(payout["shortcode"]))
     charges = books.balance(db, books.charges_account(payout["shortcode"]))
     # Funds are written with a decimal point on the wire; whole KES are exact in it.

@@ -242,11 +242,12 @@ def _finish(
         shortcode=ended["shortcode"],
         body=_callback_body(ended, result),
         due_at=at + settings.callback_seconds,
+        paid=lambda invented: _callback_body({**ended, "receipt": invented}, results.SUCCESS),
     )
     return ended
 
 
-def _callback_body(prompt: Row, result: results.Result) -> dict[str, Any]:
+def _callback_body(prompt: Row | dict[str, Any], result: results.Result) -> dict[str, Any]:
     callback: dict[str, Any] = {
         "MerchantRequestID": prompt["merchant_id"],
         "CheckoutRequestID": prompt["checkout_id"],
