@@ -73,6 +73,11 @@ class Hints:
         return any(callback.handled_at is None for callback in self.callbacks)
 
     @property
+    def claims_paid(self) -> bool:
+        """Whether anything says that it was paid, believed or not."""
+        return self.success or self.status_fate == Fate.PAID
+
+    @property
     def only_answers(self) -> bool:
         """Whether all that is new are answers to questions of ours about a payout."""
         return self.fresh and all(
@@ -196,8 +201,6 @@ def take_in_late(payment: Payment, hints: Hints) -> None:
         payment_receipt_add(payment_id=payment.pk, receipt=hints.receipt)
     elif hints.contradiction:
         payment_flag(payment, hints.contradiction)
-    elif payment.state in {State.FAILED, State.CANCELLED} and (
-        hints.success or hints.status_fate == Fate.PAID
-    ):
+    elif payment.state in {State.FAILED, State.CANCELLED} and hints.claims_paid:
         payment_flag(payment, "M-Pesa says paid, but this payment had ended unpaid.")
     handled(hints)

@@ -20,11 +20,15 @@ type Handler = Callable[..., Sequence[Transfer]]
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
-    """`kind` begins the kind of the ledger's transactions: `buy_paid`, `sale_failed`."""
+    """`kind` begins the kind of the ledger's transactions: `buy_paid`, `sale_failed`.
+
+    `reversed`: where the provider may take money back that came (faults.md P19). It cannot take back what it paid out.
+    """
 
     kind: str
     paid: str
     failed: str
+    reversed: str = ""
 
 
 PURPOSES = {
@@ -47,3 +51,8 @@ def paid(payment: Payment, *, last_try: bool) -> Sequence[Transfer]:
 def failed(payment: Payment, *, last_try: bool) -> Sequence[Transfer]:
     """Transfers that follow from money that surely did not move."""
     return _load(PURPOSES[payment.purpose].failed)(payment=payment, last_try=last_try)
+
+
+def reversed_(payment: Payment) -> Sequence[Transfer]:
+    """Transfers that follow from money that the provider took back after it had come."""
+    return _load(PURPOSES[payment.purpose].reversed)(payment=payment)

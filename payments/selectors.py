@@ -2,10 +2,16 @@
 
 import uuid
 from dataclasses import dataclass
+from decimal import Decimal
 
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet, Sum
 
+from controls.selectors import threshold
+from goldwallet.clock import after
+from goldwallet.money import show_kes
 from payments.models import Callback, Direction, Exchange, Payment, State
+
+HOUR, DAY = 3600, 86_400
 
 #: Prompts of the last hour that were not paid, of one person and of one phone: what a limit against pestering counts
 #: (a paid prompt pesters nobody). A fragment, so that the buy reads all its limits in one statement; parameters
@@ -56,3 +62,34 @@ def trail(payment_id: uuid.UUID) -> Trail:
         exchanges=list(Exchange.objects.filter(payment_id=payment_id).order_by("created_at")),
         callbacks=list(Callback.objects.filter(payment_id=payment_id).order_by("received_at")),
     )
+
+
+# --- payouts that take two people, and volumes ----------------------------------------------------
+
+
+def person_payouts_day(user_id: uuid.UUID) -> Decimal:
+    """KES of a person's payouts of the last 24 hours, without those that surely did not go."""
+    payouts = Payment.objects.filter(user_id=user_id, direction=Direction.OUT, created_at__gt=after(-DAY))
+    total = payouts.exclude(state__in=[State.FAILED, State.CANCELLED]).aggregate(kes=Sum("amount"))["kes"]
+    return total or Decimal(0)
+
+
+def takes_two(payment: Payment) -> bool:
+    """Whether two people let this payout go: it is large, or the person's payouts of a day are (faults.md O16)."""
+    large = payment.amount >= threshold("payout_approval_kes")
+    return large or person_payouts_day(payment.user_id) > threshold("payouts_person_day_kes")
+
+
+def volume_reached(amount: Decimal) -> str:
+    """Why one more payout of `amount` would be unusual, as a sentence; empty when it would not.
+
+    Counts what was sent within the hour. Binding only under the lock of the switch for payouts.
+    """
+    sent = Payment.objects.filter(direction=Direction.OUT, sent_at__gt=after(-HOUR))
+    hour = sent.aggregate(number=Count("pk"), kes=Sum("amount"))
+    kes = (hour["kes"] or Decimal(0)) + amount
+    if kes > threshold("payouts_hour_kes"):
+        return f"Payouts of an hour would come to {show_kes(kes)}."
+    if hour["number"] + 1 > threshold("payouts_hour_count"):
+        return f"There would be {hour['number'] + 1} payouts within an hour."
+    return ""

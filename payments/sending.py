@@ -12,11 +12,14 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F, QuerySet
 
+from controls.models import Cause, SwitchName
+from controls.services import switch_pause, switches_lock
 from goldwallet.clock import Now, after
 from goldwallet.states import move
 from payments import inbox
 from payments.models import FINAL, LIVE, MOVES, Callback, Direction, Exchange, Kind, Payment, State, new_token
 from payments.rails import Answer, Fate, Outcome, rail
+from payments.selectors import volume_reached
 from payments.services import (
     hook_url,
     look_soon,
@@ -31,14 +34,20 @@ from payments.services import (
 _SENDING_SECONDS = 60
 #: A busy phone line or a throttled gateway is tried again after so long (daraja.md 2.3: wait a minute between prompts).
 _RETRY_SECONDS = 60
-#: When to ask about a payment: by the number of questions that were asked already.
+#: When to ask about a payment that the provider took in: by the number of questions that were asked already.
 _ASK_SECONDS = (10, 12, 15, 20, 30, 60, 120, 300)
+#: The same where nobody knows whether the provider heard of it: soon, then patiently. It is never sent again.
+_ASK_UNKNOWN_SECONDS = (5, 15, 30, 60, 120, 300)
 #: After a callback a question that got no clear answer is asked again so soon, so often (daraja.md section 3).
 _CONFIRM_SECONDS, _CONFIRM_TRIES = 2, 4
 #: After so many questions without an answer a person should look (about an hour).
 _ASKS_BEFORE_STAFF = 16
 #: After so many requests that the provider put off a person should look (about five minutes).
 _SENDS_BEFORE_STAFF = 15
+#: A payout that is held back by a switch is looked at again so soon.
+_PAUSED_SECONDS = 15
+#: How often the provider is asked about a payout that ended unpaid and is now said to be paid.
+_ASKS_AFTER_THE_END = 5
 
 
 def payment_step(payment_id: uuid.UUID) -> None:
@@ -117,6 +126,8 @@ def _was_heard(payment: Payment) -> bool:
 @transaction.atomic
 def _claim(payment: Payment, kind: Kind) -> Exchange | None:
     """CREATED -> SENDING with the attempt written down; None when it is not ours to send (any more, or not yet)."""
+    if payment.direction == Direction.OUT and not _payouts_run(payment):
+        return None
     mine = Payment.objects.filter(pk=payment.pk, state=State.CREATED, due_at__lte=Now()).exclude(
         expires_at__lte=Now()
     )
@@ -124,6 +135,17 @@ def _claim(payment: Payment, kind: Kind) -> Exchange | None:
     if mine.update(**claimed, tries=F("tries") + 1) != 1:
         return None
     return Exchange.objects.create(payment=payment, kind=kind)
+
+
+def _payouts_run(payment: Payment) -> bool:
+    """Whether this payout may go now. Judged under the switch's lock, so not one goes after a pause (faults.md O16)."""
+    paused = bool(switches_lock(SwitchName.PAYOUTS))
+    if not paused and (unusual := volume_reached(payment.amount)):
+        switch_pause(name=SwitchName.PAYOUTS, cause=Cause.VOLUME, note=unusual)
+        paused = True
+    if paused:
+        Payment.objects.filter(pk=payment.pk, state=State.CREATED).update(due_at=after(_PAUSED_SECONDS))
+    return not paused
 
 
 def _exchange_answered(exchange: Exchange, answer: Answer) -> None:
@@ -152,7 +174,7 @@ def _record(payment: Payment, exchange: Exchange, answer: Answer) -> None:
     elif answer.outcome == Outcome.REFUSED:
         payment_settle(payment_id=payment.pk, paid=False, code=answer.code, exchange=exchange)
     else:
-        move(payment, State.UNKNOWN, moves=MOVES, due_at=after(_ASK_SECONDS[0]), tries=0)
+        move(payment, State.UNKNOWN, moves=MOVES, due_at=after(_ASK_UNKNOWN_SECONDS[0]), tries=0)
 
 
 # --- asking ---------------------------------------------------------------------------------------
@@ -163,7 +185,7 @@ def _ask(payment: Payment) -> None:
     if payment.state == State.SENDING and not hints.request_id:
         # In somebody's hands, unless that worker is dead: then nobody knows whether the provider heard of it.
         dead = Payment.objects.filter(pk=payment.pk, state=State.SENDING, due_at__lte=Now())
-        dead.update(state=State.UNKNOWN, due_at=after(_ASK_SECONDS[0]), tries=0)
+        dead.update(state=State.UNKNOWN, due_at=after(_ASK_UNKNOWN_SECONDS[0]), tries=0)
         return
     if payment.direction == Direction.IN:
         _ask_collect(payment, hints)
@@ -229,8 +251,13 @@ def _ask_payout(payment: Payment, hints: inbox.Hints) -> None:
         return
     # Claimed, so that the result's callback and the sweep do not both ask at the same moment.
     asked = Payment.objects.filter(pk=payment.pk, state__in=LIVE, tries=payment.tries)
-    if asked.update(tries=F("tries") + 1, due_at=after(_wait(payment.tries))) != 1:
+    if asked.update(tries=F("tries") + 1, due_at=after(_wait(payment))) != 1:
         return
+    _ask_status(payment)
+    _staff_after_many(payment)
+
+
+def _ask_status(payment: Payment) -> None:
     token = new_token()
     exchange = Exchange.objects.create(payment=payment, kind=Kind.PAY_OUT_ASK, token=token)
     answer = rail(payment.method).pay_out_ask(
@@ -239,7 +266,6 @@ def _ask_payout(payment: Payment, hints: inbox.Hints) -> None:
         timeout_url=hook_url("status-timeout", token),
     )
     _exchange_answered(exchange, answer)
-    _staff_after_many(payment)
 
 
 def _tell_staff(payment: Payment, hints: inbox.Hints) -> None:
@@ -269,9 +295,31 @@ def _after_the_end(payment: Payment) -> None:
     if hints.fresh and payment.direction == Direction.IN and unpaid and hints.success:
         _ask_collect(payment, hints)
         return
-    if hints.fresh:
+    if hints.fresh and payment.direction == Direction.OUT and unpaid and hints.claims_paid:
+        _paid_after_all(payment, hints)
+    elif hints.fresh:
         inbox.take_in_late(payment, hints)
     _rest(payment)
+
+
+def _paid_after_all(payment: Payment, hints: inbox.Hints) -> None:
+    """A payout whose hold was released is said to be paid. Nobody else is paid until that is clear (faults.md O07)."""
+    if hints.status_fate == Fate.PAID and not hints.contradiction:
+        payment_settle(payment_id=payment.pk, paid=True, receipt=hints.receipt, callback=hints.status)
+    elif hints.status_fate == Fate.PAID:
+        note = f"M-Pesa says paid about payout {payment.reference}, which had ended unpaid, and contradicts itself."
+        switch_pause(name=SwitchName.PAYOUTS, cause=Cause.INCIDENT, note=note)
+        payment_flag(payment, note)
+    elif not hints.only_answers and _asks(payment) < _ASKS_AFTER_THE_END:
+        payment_flag(payment, "A result says paid, but this payout had ended unpaid. We are asking M-Pesa.")
+        inbox.handled(hints)
+        _ask_status(payment)
+    inbox.handled(hints)
+
+
+def _asks(payment: Payment) -> int:
+    since = Exchange.objects.filter(payment=payment, kind=Kind.PAY_OUT_ASK, created_at__gte=payment.ended_at)
+    return since.count()
 
 
 def _rest(payment: Payment) -> None:
@@ -280,7 +328,7 @@ def _rest(payment: Payment) -> None:
 
 def _ask_later(payment: Payment) -> None:
     Payment.objects.filter(pk=payment.pk).exclude(state__in=[State.CREATED, State.SUCCEEDED]).update(
-        tries=F("tries") + 1, due_at=after(_wait(payment.tries))
+        tries=F("tries") + 1, due_at=after(_wait(payment))
     )
     _staff_after_many(payment)
 
@@ -290,6 +338,7 @@ def _staff_after_many(payment: Payment) -> None:
         payment_flag(payment, "M-Pesa gives no answer about this payment.")
 
 
-def _wait(tries: int) -> float:
+def _wait(payment: Payment) -> float:
     """Seconds until the next question, spread by a tenth so that many payments do not ask in one breath."""
-    return _ASK_SECONDS[min(tries, len(_ASK_SECONDS) - 1)] * random.uniform(1, 1.1)  # noqa: S311 - not a secret
+    seconds = _ASK_UNKNOWN_SECONDS if payment.state == State.UNKNOWN else _ASK_SECONDS
+    return seconds[min(payment.tries, len(seconds) - 1)] * random.uniform(1, 1.1)  # noqa: S311 - not a secret

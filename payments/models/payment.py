@@ -47,7 +47,7 @@ MOVES: Moves = {
     State.SENDING: frozenset({State.CREATED, State.PENDING, State.UNKNOWN, State.SUCCEEDED, State.FAILED}),
     State.PENDING: frozenset({State.UNKNOWN, State.SUCCEEDED, State.FAILED}),
     State.UNKNOWN: frozenset({State.PENDING, State.SUCCEEDED, State.FAILED}),
-    # Late money: legal for a payment in only (services.payment_settle refuses it for a payout, an incident).
+    # Late money. For a payout it is an incident (services.settling): its hold was released long ago.
     State.FAILED: frozenset({State.SUCCEEDED}),
     State.CANCELLED: frozenset({State.SUCCEEDED}),
     State.SUCCEEDED: frozenset({State.REVERSED}),
@@ -144,6 +144,7 @@ class Payment(models.Model):
             models.Index(fields=["due_at"], name="payment_due", condition=Q(due_at__isnull=False)),
             models.Index(fields=["phone_lookup", "created_at"], name="payment_phone"),
             models.Index(fields=["user", "created_at"], name="payment_user"),
+            models.Index(fields=["sent_at"], name="payment_out_sent", condition=Q(direction="out")),
             models.Index(
                 fields=["created_at"],
                 name="payment_waiting",

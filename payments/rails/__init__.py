@@ -277,6 +277,9 @@ class Rail(Protocol):
 
     def fate_of_status(self, claim: Claim) -> Fate: ...
 
+    def float_empty(self, code: str, direction: str) -> bool:
+        """Whether a payment failed with this code because our own account that pays is empty."""
+
     def scrub(self, body: bytes) -> str:
         """A callback's body for storage: credentials removed at any depth, at most 20 kB."""
 

@@ -209,6 +209,9 @@ class Daraja:
     def fate_of_status(self, claim: Claim) -> Fate:
         return claims.fate_of_status(claim)
 
+    def float_empty(self, code: str, direction: str) -> bool:
+        return direction == "out" and code == codes.FLOAT_EMPTY
+
     def scrub(self, body: bytes) -> str:
         return scrub.stored(body)
 

@@ -7,6 +7,8 @@ like.
 """
 
 PAID = "0"
+#: Of a payout: our Utility account is short (daraja.md 4.3).
+FLOAT_EMPTY = "1"
 STILL_RUNNING = frozenset({"4999"})
 
 _OURS = "The fault is on our side. No money was taken. Please try again later."

@@ -1,0 +1,106 @@
+"""Payouts that wait for staff. One person lets a small one go, or refuses any; a large one takes two
+(`payments.requests`).
+"""
+
+import uuid
+
+from django.db import IntegrityError, transaction
+
+from goldwallet.clock import Now
+from goldwallet.errors import Conflict, Refused
+from goldwallet.states import move
+from payments.models import FINAL, MOVES, Payment, State
+from payments.selectors import takes_two
+from payments.services.making import look_soon, payment_lock, receipt_is_taken
+from payments.services.settling import payment_charge, payment_tell
+
+TWO = "This payout takes two people. Ask a second person to approve it."
+
+
+def words(text: str) -> str:
+    """What staff write. Raises Refused when it says nothing."""
+    said = " ".join(text.replace("\x00", " ").split())
+    if len(said) < 5:
+        raise Refused("Write the reason. The customer's history keeps it.", code="reason")
+    return said[:300]
+
+
+def _waiting(payment_id: uuid.UUID, staff_id: uuid.UUID | None) -> Payment:
+    payment = payment_lock(payment_id)
+    if payment.user_id == staff_id:
+        raise Refused("This is your own payout. Somebody else must decide it.", code="own", status=403)
+    if payment.state != State.AWAITING_APPROVAL:
+        raise Conflict("This payout does not wait for a decision any more.")
+    return payment
+
+
+@transaction.atomic
+def payout_approve(*, payment_id: uuid.UUID, by: uuid.UUID) -> None:
+    """Let a waiting payout go that one person may decide. Raises Refused for one that takes two."""
+    payment = _waiting(payment_id, by)
+    if takes_two(payment):
+        raise Refused(TWO, code="two", status=403)
+    _release(payment, by)
+
+
+@transaction.atomic
+def payout_release(*, payment_id: uuid.UUID, by: uuid.UUID | None) -> None:
+    """Let a waiting payout go, whatever its size: two people agreed."""
+    _release(_waiting(payment_id, by), by)
+
+
+def _release(payment: Payment, by: uuid.UUID | None) -> None:
+    move(payment, State.CREATED, moves=MOVES, due_at=Now(), decided_by_id=by)
+    look_soon(payment.pk)
+
+
+@transaction.atomic
+def payout_refuse(*, payment_id: uuid.UUID, by: uuid.UUID, reason: str) -> None:
+    """End a waiting payout unpaid: what was held goes back exactly as it was taken."""
+    said = words(reason)
+    payment = _waiting(payment_id, by)
+    move(
+        payment,
+        State.CANCELLED,
+        moves=MOVES,
+        ended_at=Now(),
+        due_at=None,
+        decided_by_id=by,
+        failure_code="refused",
+        decision=said,
+    )
+    payment_tell(payment, paid=False)
+
+
+@transaction.atomic
+def payout_record(*, payment_id: uuid.UUID, by: uuid.UUID | None, receipt: str) -> None:
+    """A waiting payout was paid by hand at the M-Pesa portal: take over its receipt."""
+    payment = _waiting(payment_id, by)
+    try:
+        with transaction.atomic():
+            move(
+                payment,
+                State.SUCCEEDED,
+                moves=MOVES,
+                ended_at=Now(),
+                due_at=None,
+                decided_by_id=by,
+                receipt=receipt,
+                charge=payment_charge(payment),
+                decision="Paid by hand.",
+            )
+    except IntegrityError as error:
+        if not receipt_is_taken(error):
+            raise
+        raise Conflict("This receipt belongs to another payment already.", code="receipt_used") from None
+    payment_tell(payment, paid=True)
+
+
+@transaction.atomic
+def payment_seen(*, payment_id: uuid.UUID, by: uuid.UUID, reason: str) -> None:
+    """Somebody looked at a payment that has ended and stood before staff, and nothing is left to do about it."""
+    said = words(reason)
+    payment = payment_lock(payment_id)
+    if payment.state not in FINAL:
+        raise Conflict("This payment has not ended. It stays here until it has.")
+    Payment.objects.filter(pk=payment_id).update(attention=False, decision=said, decided_by_id=by)
