@@ -23,18 +23,29 @@ _TREASURY = frozenset({"treasury", "administrator"})
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:
-    """`makers` and `checkers` are roles. A request that nobody decided within `hours` expires."""
+    """`makers` and `checkers` are roles. A request that nobody decided within `hours` expires.
+
+    `evidence`: a file must be attached.
+    """
 
     label: str
     functions: str
     makers: frozenset[str]
     checkers: frozenset[str]
+    evidence: bool = False
     hours: int = 72
 
 
-def _kind(label: str, functions: str, *, makers: frozenset[str], also: frozenset[str] = frozenset()) -> Kind:
+def _kind(
+    label: str,
+    functions: str,
+    *,
+    makers: frozenset[str],
+    also: frozenset[str] = frozenset(),
+    evidence: bool = False,
+) -> Kind:
     """`functions` is the dotted path without the ending `_describe` or `_execute`."""
-    return Kind(label=label, functions=functions, makers=makers, checkers=makers | also)
+    return Kind(label=label, functions=functions, makers=makers, checkers=makers | also, evidence=evidence)
 
 
 _VAULT = frozenset({"vault"})
@@ -59,7 +70,10 @@ KINDS: dict[str, Kind] = {
     ),
     # Money.
     "payment_resolve": _kind(
-        "Payment resolved as paid or not paid", "payments.requests.payment_resolve", makers=_TREASURY
+        "Payment resolved as paid or not paid",
+        "payments.requests.payment_resolve",
+        makers=_TREASURY,
+        evidence=True,
     ),
     "payment_reversed": _kind(
         "Payment taken back by M-Pesa", "payments.requests.payment_reversed", makers=_TREASURY
