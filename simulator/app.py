@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, abort
 
-from simulator import b2c, control, gateway, oauth, pages, status, stk
+from simulator import b2c, balance, c2b, control, gateway, moves, oauth, pages, pull, reversal, status, stk
 from simulator.context import Simulator
 
 _LARGEST_BODY = 1024 * 1024
@@ -20,7 +20,8 @@ def create_app(simulator: Simulator) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = _LARGEST_BODY
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     simulator.attach(app)
-    for module in (oauth, stk, b2c, status, control, pages):
+    # `moves` adds its calls to the blueprint of `control`.
+    for module in (oauth, stk, b2c, status, balance, reversal, c2b, pull, moves, pages):
         app.register_blueprint(module.blueprint)
     app.before_request(_refuse_other_sites)
     app.after_request(_add_headers)
@@ -47,6 +48,6 @@ def _add_headers(response: Response) -> Response:
 def _http_error(error: HTTPException) -> Response | HTTPException:
     if request.path.startswith("/control/"):
         return control.control_error(error)
-    if request.path.startswith(("/mpesa/", "/oauth/")):
+    if request.path.startswith(("/mpesa/", "/oauth/", "/pulltransactions/")):
         return gateway.api_error(error)
     return error

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from simulator import ids
+from simulator.config import Settings
 from simulator.store import Db
 
 OUTSIDE = "outside:cash"
@@ -59,6 +60,21 @@ def charges_account(shortcode: str) -> str:
     return f"b2c:{shortcode}:charges"
 
 
+def is_ours(settings: Settings, shortcode: str) -> bool:
+    """Whether the one organisation here owns the shortcode."""
+    return shortcode in {settings.shortcode, settings.b2c_shortcode}
+
+
+def utility(settings: Settings, shortcode: str) -> str:
+    """The account that money comes in to, and goes out of, on one of our shortcodes."""
+    return paybill_account(shortcode) if shortcode == settings.shortcode else utility_account(shortcode)
+
+
+def charges(settings: Settings, shortcode: str) -> str:
+    """Charges Paid of one of our shortcodes."""
+    return f"paybill:{shortcode}:charges" if shortcode == settings.shortcode else charges_account(shortcode)
+
+
 def _may_go_negative(account: str) -> bool:
     return account == OUTSIDE or account.endswith(":charges")
 
@@ -66,6 +82,16 @@ def _may_go_negative(account: str) -> bool:
 def balance(db: Db, account: str) -> int:
     """KES now on the account; an account nobody has used yet holds nothing."""
     row = db.execute("SELECT balance FROM accounts WHERE name = ?", (account,)).fetchone()
+    return int(row["balance"]) if row else 0
+
+
+def balance_at(db: Db, account: str, *, at: float) -> int:
+    """KES on the account at a moment, with all that happened up to it."""
+    row = db.execute(
+        "SELECT entries.balance FROM entries JOIN transactions ON transactions.id = entries.transaction_id"
+        " WHERE account = ? AND at <= ? ORDER BY entries.id DESC LIMIT 1",
+        (account, at),
+    ).fetchone()
     return int(row["balance"]) if row else 0
 
 
@@ -109,13 +135,18 @@ def new_receipt(db: Db, *, at: float) -> str:
     """A receipt that no transaction and no payout carries yet."""
     while True:
         receipt = ids.receipt(at=at)
-        taken = db.execute(
-            "SELECT 1 FROM transactions WHERE receipt = :code"
-            " UNION ALL SELECT 1 FROM payouts WHERE transaction_code = :code",
-            {"code": receipt},
-        ).fetchone()
-        if taken is None:
+        if not receipt_is_taken(db, receipt):
             return receipt
+
+
+def receipt_is_taken(db: Db, receipt: str) -> bool:
+    """Whether a transaction or a failed payout carries it."""
+    taken = db.execute(
+        "SELECT 1 FROM transactions WHERE receipt = :code"
+        " UNION ALL SELECT 1 FROM payouts WHERE transaction_code = :code",
+        {"code": receipt},
+    ).fetchone()
+    return taken is not None
 
 
 def open_float(db: Db, *, shortcode: str, amount: int, at: float) -> None:

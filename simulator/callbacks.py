@@ -24,6 +24,8 @@ from simulator.store import Db, Row, Store
 # Enough that a slow receiver does not hold up the others.
 _SENDERS = 16
 _ANSWER_LIMIT = 64 * 1024
+# What post_json raises when the receiver cannot be reached, or breaks off.
+NO_ANSWER = (OSError, http.client.HTTPException)
 
 
 def schedule(
@@ -97,12 +99,11 @@ def claim(store: Store, number: int) -> Row | None:
 
 def deliver(store: Store, row: Row, *, timeout: float) -> int | None:
     """POST a claimed callback and write down what became of it. The HTTP status, None when nobody answered."""
-    headers = {"Content-Type": "application/json;charset=UTF-8", "BusinessShortCode": row["shortcode"]}
     status = None
     try:
-        status = post_json(row["url"], row["body"], headers=headers, timeout=timeout)
+        status, _ = post_json(row["url"], row["body"], headers=headers(row["shortcode"]), timeout=timeout)
         state, outcome = "sent", f"HTTP {status}"
-    except (OSError, http.client.HTTPException) as error:
+    except NO_ANSWER as error:
         state, outcome = "failed", f"{type(error).__name__}: {error}"
     with store.write() as db:
         db.execute("UPDATE callbacks SET state = ?, outcome = ? WHERE id = ?", (state, outcome, row["id"]))
@@ -149,8 +150,12 @@ class Senders:
                 self._queued.discard(number)
 
 
-def post_json(url: str, body: str, *, headers: dict[str, str], timeout: float) -> int:
-    """POST once, straight to the address: no proxy, no redirect. Returns the status."""
+def headers(shortcode: str) -> dict[str, str]:
+    return {"Content-Type": "application/json;charset=UTF-8", "BusinessShortCode": shortcode}
+
+
+def post_json(url: str, body: str, *, headers: dict[str, str], timeout: float) -> tuple[int, bytes]:
+    """POST once, straight to the address: no proxy, no redirect. Status and body; raises one of NO_ANSWER."""
     parts = urllib.parse.urlsplit(url)
     host = parts.hostname or ""
     connection: http.client.HTTPConnection
@@ -164,7 +169,6 @@ def post_json(url: str, body: str, *, headers: dict[str, str], timeout: float) -
         target = urllib.parse.urlunsplit(("", "", parts.path or "/", parts.query, ""))
         connection.request("POST", target, body=body.encode(), headers=headers)
         response = connection.getresponse()
-        response.read(_ANSWER_LIMIT)
-        return response.status
+        return response.status, response.read(_ANSWER_LIMIT)
     finally:
         connection.close()

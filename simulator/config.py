@@ -33,6 +33,9 @@ class Settings:
     numeric_expiry: bool = False
     one_token: bool = False
     strict_credential: bool = False
+    c2b_one_registration: bool = False
+    c2b_validation: bool = False
+    validation_seconds: float = 8
 
     float_opening: int = 5_000_000
     phone_opening: int = 300_000
@@ -118,6 +121,9 @@ _READERS: dict[str, tuple[str, Callable[[str, str], object]]] = {
     "SIMULATOR_NUMERIC_EXPIRY": ("numeric_expiry", _switch),
     "SIMULATOR_ONE_TOKEN": ("one_token", _switch),
     "SIMULATOR_STRICT_CREDENTIAL": ("strict_credential", _switch),
+    "SIMULATOR_C2B_ONE_REGISTRATION": ("c2b_one_registration", _switch),
+    "SIMULATOR_C2B_VALIDATION": ("c2b_validation", _switch),
+    "SIMULATOR_VALIDATION_SECONDS": ("validation_seconds", _seconds),
     "SIMULATOR_FLOAT": ("float_opening", _whole),
     "SIMULATOR_PHONE_BALANCE": ("phone_opening", _whole),
     "SIMULATOR_WALLET_LIMIT": ("wallet_limit", _whole),

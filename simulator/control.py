@@ -38,18 +38,18 @@ class Refused(Exception):
         self.sentence, self.status = sentence, status
 
 
-def _answer(body: object, status: int = HTTPStatus.OK) -> Response:
+def reply(body: object, status: int = HTTPStatus.OK) -> Response:
     return Response(json.dumps(body), status=status, mimetype="application/json")
 
 
 @blueprint.errorhandler(Refused)
 def _refused(error: Refused) -> Response:
-    return _answer({"error": error.sentence}, error.status)
+    return reply({"error": error.sentence}, error.status)
 
 
 def control_error(error: HTTPException) -> Response:
     """A path or a verb that the control API does not have."""
-    return _answer({"error": error.description or error.name}, error.code or HTTPStatus.BAD_REQUEST)
+    return reply({"error": error.description or error.name}, error.code or HTTPStatus.BAD_REQUEST)
 
 
 @blueprint.before_request
@@ -70,7 +70,7 @@ def _is_loopback(remote: str) -> bool:
     return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
-def _body() -> dict[str, Any]:
+def json_body() -> dict[str, Any]:
     try:
         body = json.loads(request.get_data() or b"null")
     except (ValueError, RecursionError):
@@ -80,7 +80,7 @@ def _body() -> dict[str, Any]:
     return body
 
 
-def _number(typed: str) -> str:
+def number_of(typed: str) -> str:
     number = phones.number_from(typed)
     if number is None:
         raise Refused(f"{typed[:40]!r} is not a Kenyan mobile number. Write it like 254712345678.")
@@ -91,21 +91,21 @@ def _number(typed: str) -> str:
 def health() -> Response:
     with current().store.read() as db:
         books.balance(db, books.OUTSIDE)
-    return _answer({"ok": True})
+    return reply({"ok": True})
 
 
 @blueprint.get("/prompts")
 def prompts_list() -> Response:
     typed = request.args.get("phone")
-    number = _number(typed) if typed is not None else None
+    number = number_of(typed) if typed is not None else None
     with current().store.read() as db:
         rows = prompts.open_prompts(db, at=ids.now(), phone=number)
-    return _answer([prompts.view(row) for row in rows])
+    return reply([prompts.view(row) for row in rows])
 
 
 @blueprint.post("/prompts/<checkout_id>")
 def prompts_decide(checkout_id: str) -> Response:
-    action = _body().get("action")
+    action = json_body().get("action")
     if action not in prompts.ACTIONS:
         raise Refused(f"The action must be one of {', '.join(prompts.ACTIONS)}.")
     simulator = current()
@@ -116,7 +116,7 @@ def prompts_decide(checkout_id: str) -> Response:
         raise Refused("No prompt has this CheckoutRequestID.", HTTPStatus.NOT_FOUND) from None
     except prompts.PromptClosed:
         raise Refused("This prompt can no longer be answered.", HTTPStatus.CONFLICT) from None
-    return _answer(prompts.view(prompt))
+    return reply(prompts.view(prompt))
 
 
 def _phone_view(db: Db, number: str) -> dict[str, Any]:
@@ -134,15 +134,15 @@ def _phone_view(db: Db, number: str) -> dict[str, Any]:
 
 @blueprint.get("/phones/<typed>")
 def phones_show(typed: str) -> Response:
-    number = _number(typed)
+    number = number_of(typed)
     with current().store.write() as db:  # a number seen for the first time gets its phone now
-        return _answer(_phone_view(db, number))
+        return reply(_phone_view(db, number))
 
 
 @blueprint.post("/phones/<typed>")
 def phones_change(typed: str) -> Response:
-    number = _number(typed)
-    body = _body()
+    number = number_of(typed)
+    body = json_body()
     unknown = sorted(set(body) - set(_CHANGES))
     if unknown or not body:
         raise Refused(
@@ -153,7 +153,7 @@ def phones_change(typed: str) -> Response:
         phones.open_phone(db, simulator.settings, number, at=ids.now())
         for name, value in body.items():
             _CHANGES[name](db, number, value)
-        return _answer(_phone_view(db, number))
+        return reply(_phone_view(db, number))
 
 
 def _set_balance(db: Db, number: str, value: object) -> None:
@@ -177,16 +177,16 @@ def _set_pin_locked(db: Db, number: str, value: object) -> None:
 def _add_message(db: Db, number: str, value: object) -> None:
     if not isinstance(value, dict) or value.get("kind") not in _KINDS:
         raise Refused('A message needs a kind, "mail" or "sms".')
-    if not _text(value, "text", required=True).strip():
+    if not text_of(value, "text", required=True).strip():
         raise Refused("A message needs some text.")
     phones.message_add(
         db,
         number,
         kind=value["kind"],
-        text=_text(value, "text", required=True),
-        sender=_text(value, "from") or current().settings.organisation,
-        subject=_text(value, "subject"),
-        recipient=_text(value, "to"),
+        text=text_of(value, "text", required=True),
+        sender=text_of(value, "from") or current().settings.organisation,
+        subject=text_of(value, "subject"),
+        recipient=text_of(value, "to"),
         at=ids.now(),
     )
 
@@ -194,7 +194,7 @@ def _add_message(db: Db, number: str, value: object) -> None:
 def _add_authenticator(db: Db, number: str, value: object) -> None:
     if not isinstance(value, dict):
         raise Refused("An authenticator needs an account and a secret.")
-    account, secret = _text(value, "account", required=True), _text(value, "secret", required=True)
+    account, secret = text_of(value, "account", required=True), text_of(value, "secret", required=True)
     digits, period = value.get("digits", 6), value.get("period", 30)
     if digits not in {6, 7, 8} or period not in range(10, 121):
         raise Refused("An authenticator shows 6 to 8 digits for 10 to 120 seconds.")
@@ -207,7 +207,7 @@ def _add_authenticator(db: Db, number: str, value: object) -> None:
     )
 
 
-def _text(value: dict[str, Any], name: str, *, required: bool = False) -> str:
+def text_of(value: dict[str, Any], name: str, *, required: bool = False) -> str:
     text = value.get(name, "")
     if not isinstance(text, str) or len(text) > _LONGEST_TEXT or (required and not text):
         raise Refused(f"{name!r} must be text of at most {_LONGEST_TEXT:,} characters.")
@@ -226,33 +226,33 @@ _CHANGES: dict[str, Callable[[Db, str, object], None]] = {
 @blueprint.get("/payouts")
 def payouts_list() -> Response:
     with current().store.read() as db:
-        return _answer([payouts.view(row) for row in payouts.all_payouts(db)])
+        return reply([payouts.view(row) for row in payouts.all_payouts(db)])
 
 
 @blueprint.get("/books")
 def books_show() -> Response:
     with current().store.read() as db:
-        return _answer({"accounts": books.accounts(db), "transactions": books.transactions(db)})
+        return reply({"accounts": books.accounts(db), "transactions": books.transactions(db)})
 
 
 @blueprint.get("/faults")
 def faults_show() -> Response:
     with current().store.read() as db:
-        return _answer(faults.plan_view(db))
+        return reply(faults.plan_view(db))
 
 
 @blueprint.post("/faults")
 def faults_set() -> Response:
     """Replace the fault plan. Without rules everything goes right again, and what was held back goes out."""
     try:
-        seed, rules = faults.plan_from(_body())
+        seed, rules = faults.plan_from(json_body())
     except faults.BadPlan as error:
         raise Refused(str(error)) from None
     with current().store.write() as db:
         faults.plan_set(db, seed, rules)
         if not rules:
             callbacks.release_held(db)
-        return _answer(faults.plan_view(db))
+        return reply(faults.plan_view(db))
 
 
 @blueprint.post("/reset")
@@ -266,12 +266,12 @@ def reset() -> Response:
         if settings.manual:
             manual.restart(db, at=start, seed=seed)
         books.open_float(db, shortcode=settings.b2c_shortcode, amount=settings.float_opening, at=ids.now())
-    return _answer({"ok": True})
+    return reply({"ok": True})
 
 
 def _start_of_run(settings: Settings) -> tuple[int | None, float]:
     """Seed and clock for what follows a reset: `{"seed": n, "now": "2026-11-21T10:00:00+03:00"}`, both optional."""
-    body = _body() if request.get_data() else {}
+    body = json_body() if request.get_data() else {}
     seed, now = body.get("seed"), body.get("now")
     if (seed is not None or now is not None) and not settings.manual:
         raise Refused(_NOT_MANUAL, HTTPStatus.CONFLICT)
@@ -288,14 +288,14 @@ def advance() -> Response:
     simulator = current()
     if not simulator.settings.manual:
         raise Refused(_NOT_MANUAL, HTTPStatus.CONFLICT)
-    seconds = _body().get("seconds")
+    seconds = json_body().get("seconds")
     if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 <= seconds <= _LONGEST_MOVE:
         raise Refused(f"Give seconds, a number from 0 to {_LONGEST_MOVE:,}.")
     try:
         delivered = manual.advance(simulator.store, simulator.settings, seconds=seconds)
     except manual.AlreadyMoving:
         raise Refused("The clock is already being moved.", HTTPStatus.CONFLICT) from None
-    return _answer({"now": ids.nairobi(ids.now()).isoformat(), "callbacks": delivered})
+    return reply({"now": ids.nairobi(ids.now()).isoformat(), "callbacks": delivered})
 
 
 def moment(typed: object) -> float:

@@ -6,7 +6,7 @@ from simulator.scheduler import do_due
 from simulator.store import Store
 
 # Rows that wait for their time and then send a callback, by table.
-_WAITING = ("payouts", "status_queries")
+_WAITING = ("payouts", "enquiries")
 
 
 def bring_forward(store: Store, settings: Settings, subject: str) -> None:

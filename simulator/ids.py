@@ -6,7 +6,7 @@ three characters encode the day (year from A=2006, month from A, day 1-9 then A-
 
 import random
 import string
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 from simulator.clock import CLOCK
 
@@ -29,6 +29,11 @@ def nairobi(at: float) -> datetime:
 def compact_time(at: float) -> int:
     """`YYYYMMDDHHmmss` as a number, as callbacks carry it."""
     return int(nairobi(at).strftime("%Y%m%d%H%M%S"))
+
+
+def zulu(at: float) -> str:
+    """`2026-11-21T07:00:00Z`: the one place where the provider writes a zone."""
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def midnight(at: float) -> float:

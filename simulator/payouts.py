@@ -27,6 +27,14 @@ class DuplicateOriginator(Exception):
     """The OriginatorConversationID was used before."""
 
 
+class DuplicateReceipt(Exception):
+    """The receipt belongs to another transaction."""
+
+
+class NotExecuted(Exception):
+    """M-Pesa does not execute it. The text is the result's."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Request:
     """A checked B2C request. `verdict` is what the check of the operator's password said."""
@@ -152,10 +160,40 @@ def _judge(db: Db, settings: Settings, payout: Row, *, at: float) -> results.Res
     return results.SUCCESS
 
 
-def _pay(db: Db, settings: Settings, payout: Row, *, at: float) -> None:
+def pay_foreign(
+    db: Db, settings: Settings, *, phone: str, amount: int, remarks: str, receipt: str | None, at: float
+) -> Row:
+    """A payout that no client of ours asked for: made by hand at the portal, or with a stolen password.
+
+    No request, no callback. `receipt` None: a new one. Raises DuplicateReceipt, NotExecuted.
+    """
+    phones.open_phone(db, settings, phone, at=at)
+    if receipt is not None and books.receipt_is_taken(db, receipt):
+        raise DuplicateReceipt(receipt)
+    request = Request(
+        originator_id=ids.request_id(),
+        shortcode=settings.b2c_shortcode,
+        command="BusinessPayment",
+        phone=phone,
+        amount=amount,
+        remarks=remarks,
+        occasion="",
+        result_url="",
+        timeout_url="",
+        verdict=results.SUCCESS,
+    )
+    payout = create(db, settings, request, at=at)
+    result = _judge(db, settings, payout, at=at)
+    if result is not results.SUCCESS:
+        raise NotExecuted(result.text)
+    _pay(db, settings, payout, at=at, receipt=receipt)
+    return get(db, payout["conversation_id"])
+
+
+def _pay(db: Db, settings: Settings, payout: Row, *, at: float, receipt: str | None = None) -> None:
     number, amount, shortcode = payout["phone"], payout["amount"], payout["shortcode"]
     account = books.phone_account(number)
-    receipt = books.new_receipt(db, at=at)
+    receipt = receipt or books.new_receipt(db, at=at)
     charge = b2c_charge(amount)
     transfers = [books.Transfer(books.utility_account(shortcode), account, amount)]
     if charge:

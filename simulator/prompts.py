@@ -8,7 +8,7 @@ A phone has at most one prompt that has not ended.
 from dataclasses import dataclass
 from typing import Any, TypedDict
 
-from simulator import books, callbacks, ids, phones, results
+from simulator import books, callbacks, ids, notices, phones, results
 from simulator.config import Settings
 from simulator.store import Db, Row
 
@@ -223,7 +223,16 @@ def _pay(db: Db, settings: Settings, prompt: Row, *, at: float) -> Row:
         f" {phones.kes(held - amount)}."
     )
     phones.message_add(db, number, kind="sms", text=text, at=at)
-    return _finish(db, settings, prompt, results.SUCCESS, at=at, receipt=receipt)
+    ended = _finish(db, settings, prompt, results.SUCCESS, at=at, receipt=receipt)
+    paid = notices.Payment(
+        receipt=receipt,
+        shortcode=prompt["shortcode"],
+        phone=number,
+        amount=amount,
+        reference=prompt["reference"],
+    )
+    notices.confirm(db, settings, paid, at=at)
+    return ended
 
 
 def _finish(

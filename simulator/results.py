@@ -32,6 +32,7 @@ DAILY_LIMIT = Result("4", "Declined due to limit rule: would exceed daily transf
 WALLET_FULL = Result("8", "Declined due to limit rule: would exceed the maximum balance.")
 RULE_LIMITED = Result("17", "Rule limited.")
 BAD_PARAMETER = Result("25", "The format of parameter null is invalid.")
+NOT_ALLOWED = Result("21", "The initiator is not allowed to initiate this request.")
 CANCELLED = Result("1032", "Request cancelled by user")
 NO_ANSWER = Result("1037", "No response from user.", "DS timeout user cannot be reached.")
 WRONG_CREDENTIAL = Result("2001", "The initiator information is invalid.")
@@ -42,6 +43,8 @@ NOT_REGISTERED = Result(
     "Credit Party customer type (Unregistered or Registered Customer) can't be supported by the service.",
 )
 LOCKED = Result("8006", "The security credential is locked.")
+ALREADY_REVERSED = Result("R000001", "The transaction has already been reversed.")
+NO_SUCH_ORIGINAL = Result("R000002", "The OriginalTransactionID is invalid.")
 
 ALL = {
     result.code: result
@@ -61,5 +64,8 @@ ALL = {
         NO_SUCH_RECEIPT,
         NOT_REGISTERED,
         LOCKED,
+        NOT_ALLOWED,
+        ALREADY_REVERSED,
+        NO_SUCH_ORIGINAL,
     )
 }

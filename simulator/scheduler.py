@@ -2,7 +2,7 @@
 
 import threading
 
-from simulator import callbacks, ids, payouts, prompts, status
+from simulator import balance, callbacks, ids, payouts, prompts, reversal, status
 from simulator.config import Settings
 from simulator.store import Db, Store
 
@@ -13,7 +13,7 @@ _NEXT = """
     SELECT min(due_at) AS due_at FROM (
         SELECT due_at FROM prompts WHERE state IN ('open', 'ignored')
         UNION ALL SELECT due_at FROM payouts WHERE state = 'pending'
-        UNION ALL SELECT due_at FROM status_queries WHERE state = 'pending'
+        UNION ALL SELECT due_at FROM enquiries WHERE state = 'pending'
         UNION ALL SELECT due_at FROM callbacks WHERE state = 'pending' AND due_at > :callbacks_after)
 """
 
@@ -28,7 +28,9 @@ def do_due(db: Db, settings: Settings, *, at: float) -> None:
     """Everything that is due, but for the delivery of callbacks."""
     prompts.expire_due(db, settings, at=at)
     payouts.finish_due(db, settings, at=at)
+    reversal.finish_due(db, settings, at=at)
     status.answer_due(db, settings, at=at)
+    balance.answer_due(db, settings, at=at)
 
 
 class Scheduler:

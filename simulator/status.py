@@ -4,10 +4,9 @@ from typing import Any
 
 from flask import Blueprint
 
-from simulator import callbacks, checks, ids, initiator, phones, results
+from simulator import checks, enquiries, ids, payments, phones, results
 from simulator.checks import Body
 from simulator.config import Settings
-from simulator.context import current
 from simulator.gateway import BadToken, endpoint
 from simulator.store import Db, Row
 
@@ -16,18 +15,18 @@ blueprint = Blueprint("status", __name__)
 BAD_TOKEN = BadToken(400, "400.003.01")
 IDENTIFIER_TYPES = ("1", "2", "4")
 
-_REASONS = {
+REASONS = {
     "BusinessPayment": "Business Payment to Customer via API",
     "SalaryPayment": "Salary Payment via API",
     "PromotionPayment": "Promotion Payment via API",
 }
+REVERSAL_REASON = "Transaction Reversal"
 _STATES = {"pending": "Authorized", "completed": "Completed", "failed": "Declined"}
 
 
 @endpoint(blueprint, "/mpesa/transactionstatus/v1/query", bad_token=BAD_TOKEN, invalid_code="400.003.02")
 def query(body: Body) -> dict[str, str]:
-    simulator = current()
-    name = checks.text(body, "Initiator", longest=100)
+    operator = checks.text(body, "Initiator", longest=100)
     credential = checks.text(body, "SecurityCredential", longest=2000)
     checks.choice(body, "CommandID", ("TransactionStatusQuery",))
     wanted_receipt = checks.optional_text(body, "TransactionID", longest=100)
@@ -39,93 +38,64 @@ def query(body: Body) -> dict[str, str]:
     if checks.digits(body, "IdentifierType") not in IDENTIFIER_TYPES:
         raise checks.Invalid("IdentifierType")
     result_url = checks.callback_url(body, "ResultURL")
-    checks.callback_url(body, "QueueTimeOutURL")
+    timeout_url = checks.callback_url(body, "QueueTimeOutURL")
     checks.text(body, "Remarks", longest=100)
     occasion = checks.optional_text(body, "Occasion", longest=100)
-    at = ids.now()
-    conversation_id = ids.conversation_id(at=at)
-    # Seen in production: a query by the payout's id is acknowledged and answered under that id.
-    originator_id = wanted_originator or ids.request_id()
-    with simulator.store.write() as db:
-        verdict = initiator.check(db, simulator.settings, simulator.key, name=name, credential=credential)
-        db.execute(
-            "INSERT INTO status_queries (conversation_id, originator_id, shortcode, wanted_receipt,"
-            " wanted_originator, occasion, result_url, verdict, due_at, state)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending')",
-            (
-                conversation_id,
-                originator_id,
-                shortcode,
-                wanted_receipt,
-                wanted_originator,
-                occasion,
-                result_url,
-                verdict.code,
-                at + simulator.settings.callback_seconds,
-            ),
+    return enquiries.accept(
+        enquiries.Enquiry(
+            kind="status",
+            operator=operator,
+            credential=credential,
+            shortcode=shortcode,
+            fields={"receipt": wanted_receipt, "originator_id": wanted_originator, "occasion": occasion},
+            result_url=result_url,
+            timeout_url=timeout_url,
+            # Seen in production: a query by the payout's id is acknowledged and answered under that id.
+            originator_id=wanted_originator,
         )
-    return {
-        "ConversationID": conversation_id,
-        "OriginatorConversationID": originator_id,
-        "ResponseCode": "0",
-        "ResponseDescription": "Accept the service request successfully.",
-    }
+    )
 
 
 def answer_due(db: Db, settings: Settings, *, at: float) -> None:
     """Answer every query whose time has come, with what is true now."""
-    for query in db.execute(
-        "SELECT * FROM status_queries WHERE state = 'pending' AND due_at <= ?", (at,)
-    ).fetchall():
-        result, parameters = _answer(db, settings, query)
-        body: dict[str, Any] = {
-            "ResultType": 0,
-            "ResultCode": result.wire_code,
-            "ResultDesc": result.text,
-            "OriginatorConversationID": query["originator_id"],
-            "ConversationID": query["conversation_id"],
-            "TransactionID": ids.no_receipt(at=at),
-        }
-        if parameters:
-            body["ResultParameters"] = {"ResultParameter": parameters}
+    for row in enquiries.due(db, "status", at=at):
+        asked = enquiries.fields(row)
+        result, parameters = _answer(db, settings, row, asked)
         occasion = (
-            {"Key": "Occasion", "Value": query["occasion"]} if query["occasion"] else {"Key": "Occasion"}
+            {"Key": "Occasion", "Value": asked["occasion"]} if asked["occasion"] else {"Key": "Occasion"}
         )
-        body["ReferenceData"] = {"ReferenceItem": occasion}
-        callbacks.schedule(
+        enquiries.answer(
             db,
-            kind="status",
-            subject=query["conversation_id"],
-            url=query["result_url"],
-            shortcode=query["shortcode"],
-            body={"Result": body},
-            due_at=at,
-        )
-        db.execute(
-            "UPDATE status_queries SET state = 'answered' WHERE conversation_id = ?",
-            (query["conversation_id"],),
+            row,
+            result,
+            at=at,
+            transaction_id=ids.no_receipt(at=at),
+            reference=occasion,
+            parameters=parameters,
         )
 
 
-def _answer(db: Db, settings: Settings, query: Row) -> tuple[results.Result, list[dict[str, Any]]]:
-    verdict = results.ALL[query["verdict"]]
+def _answer(
+    db: Db, settings: Settings, row: Row, asked: dict[str, Any]
+) -> tuple[results.Result, list[dict[str, Any]]]:
+    verdict = enquiries.verdict(row)
     if verdict is not results.SUCCESS:
         return verdict, []
-    if not query["wanted_receipt"] and not query["wanted_originator"]:
+    party, receipt, originator_id = row["shortcode"], asked["receipt"], asked["originator_id"]
+    if not receipt and not originator_id:
         return results.BAD_PARAMETER, []
     payout = db.execute(
-        "SELECT * FROM payouts WHERE shortcode = :party"
-        " AND (transaction_code = :receipt OR originator_id = :own)",
-        {"party": query["shortcode"], "receipt": query["wanted_receipt"], "own": query["wanted_originator"]},
+        "SELECT * FROM payouts WHERE shortcode = ? AND (transaction_code = ? OR originator_id = ?)",
+        (party, receipt, originator_id),
     ).fetchone()
     if payout is not None and not str(payout["transaction_code"] or "").endswith("0000000"):
         return results.SUCCESS, _payout_parameters(settings, payout)
-    prompt = db.execute(
-        "SELECT * FROM prompts WHERE shortcode = ? AND receipt = ?",
-        (query["shortcode"], query["wanted_receipt"]),
-    ).fetchone()
-    if prompt is not None:
-        return results.SUCCESS, _payment_parameters(settings, prompt)
+    payment = payments.find(db, receipt, shortcode=party)
+    if payment is not None:
+        return results.SUCCESS, _payment_parameters(settings, payment)
+    reversal = payments.reversal_by(db, receipt, shortcode=party)
+    if reversal is not None:
+        return results.SUCCESS, _reversal_parameters(settings, reversal)
     return results.NO_SUCH_RECEIPT, []
 
 
@@ -137,7 +107,7 @@ def _payout_parameters(settings: Settings, payout: Row) -> list[dict[str, Any]]:
         {"Key": "InitiatedTime", "Value": ids.compact_time(payout["created_at"])},
         {"Key": "DebitAccountType", "Value": "Utility Account"},
         {"Key": "TransactionReason"},
-        {"Key": "ReasonType", "Value": _REASONS[payout["command"]]},
+        {"Key": "ReasonType", "Value": REASONS[payout["command"]]},
         {"Key": "TransactionStatus", "Value": _STATES[payout["state"]]},
         {"Key": "Amount", "Value": float(payout["amount"])},
         {"Key": "ConversationID", "Value": payout["conversation_id"]},
@@ -151,19 +121,38 @@ def _payout_parameters(settings: Settings, payout: Row) -> list[dict[str, Any]]:
     return parameters
 
 
-def _payment_parameters(settings: Settings, prompt: Row) -> list[dict[str, Any]]:
+def _payment_parameters(settings: Settings, payment: Row) -> list[dict[str, Any]]:
+    """A payment in. It stays Completed when it is reversed: the reversal is a transaction of its own (assumed)."""
+    online = payment["channel"] == "online"
     return [
-        {"Key": "DebitPartyName", "Value": phones.public_name(prompt["phone"])},
-        {"Key": "CreditPartyName", "Value": f"{prompt['shortcode']} - {settings.organisation}"},
-        {"Key": "OriginatorConversationID", "Value": prompt["merchant_id"]},
-        {"Key": "InitiatedTime", "Value": ids.compact_time(prompt["created_at"])},
+        {"Key": "DebitPartyName", "Value": phones.public_name(payment["phone"])},
+        {"Key": "CreditPartyName", "Value": f"{payment['shortcode']} - {settings.organisation}"},
+        {"Key": "OriginatorConversationID", "Value": payment["originator_id"]},
+        {"Key": "InitiatedTime", "Value": ids.compact_time(payment["initiated_at"])},
         {"Key": "CreditPartyCharges"},
         {"Key": "DebitAccountType", "Value": "MMF Account For Customer"},
         {"Key": "TransactionReason"},
-        {"Key": "ReasonType", "Value": "Pay Bill Online"},
+        {"Key": "ReasonType", "Value": "Pay Bill Online" if online else "Pay Bill"},
         {"Key": "TransactionStatus", "Value": "Completed"},
-        {"Key": "FinalisedTime", "Value": ids.compact_time(prompt["decided_at"])},
-        {"Key": "Amount", "Value": float(prompt["amount"])},
-        {"Key": "ConversationID", "Value": ids.conversation_id(at=prompt["decided_at"])},
-        {"Key": "ReceiptNo", "Value": prompt["receipt"]},
+        {"Key": "FinalisedTime", "Value": ids.compact_time(payment["at"])},
+        {"Key": "Amount", "Value": float(payment["amount"])},
+        {"Key": "ConversationID", "Value": ids.conversation_id(at=payment["at"])},
+        {"Key": "ReceiptNo", "Value": payment["receipt"]},
+    ]
+
+
+def _reversal_parameters(settings: Settings, reversal: Row) -> list[dict[str, Any]]:
+    return [
+        {"Key": "DebitPartyName", "Value": f"{reversal['shortcode']} - {settings.organisation}"},
+        {"Key": "CreditPartyName", "Value": phones.public_name(reversal["phone"])},
+        {"Key": "OriginatorConversationID", "Value": ""},
+        {"Key": "InitiatedTime", "Value": ids.compact_time(reversal["initiated_at"])},
+        {"Key": "DebitAccountType", "Value": "Utility Account"},
+        {"Key": "TransactionReason"},
+        {"Key": "ReasonType", "Value": REVERSAL_REASON},
+        {"Key": "TransactionStatus", "Value": "Completed"},
+        {"Key": "FinalisedTime", "Value": ids.compact_time(reversal["at"])},
+        {"Key": "Amount", "Value": float(reversal["amount"])},
+        {"Key": "ConversationID", "Value": ids.conversation_id(at=reversal["at"])},
+        {"Key": "ReceiptNo", "Value": reversal["receipt"]},
     ]

@@ -97,19 +97,49 @@ TABLES = (
         finished_at REAL)""",
     "CREATE INDEX IF NOT EXISTS payouts_due ON payouts (due_at) WHERE state = 'pending'",
     "CREATE INDEX IF NOT EXISTS payouts_by_transaction ON payouts (transaction_code)",
-    # A transaction status query waits here until its result is due.
-    """CREATE TABLE IF NOT EXISTS status_queries (
+    # A payment by hand. Together with the paid prompts: every payment in.
+    """CREATE TABLE IF NOT EXISTS paybills (
+        receipt TEXT PRIMARY KEY,
+        shortcode TEXT NOT NULL,
+        phone TEXT NOT NULL REFERENCES phones,
+        amount INTEGER NOT NULL,
+        reference TEXT NOT NULL,
+        at REAL NOT NULL)""",
+    """CREATE VIEW IF NOT EXISTS payments AS
+        SELECT receipt, 'online' AS channel, shortcode, phone, amount, reference, merchant_id AS originator_id,
+            created_at AS initiated_at, decided_at AS at
+        FROM prompts WHERE receipt IS NOT NULL
+        UNION ALL
+        SELECT receipt, 'by hand', shortcode, phone, amount, reference, '', at, at FROM paybills""",
+    "CREATE INDEX IF NOT EXISTS prompts_by_receipt ON prompts (receipt) WHERE receipt IS NOT NULL",
+    """CREATE TABLE IF NOT EXISTS reversals (
+        receipt TEXT PRIMARY KEY,
+        original TEXT NOT NULL UNIQUE,
+        requested_by TEXT NOT NULL,
+        initiated_at REAL NOT NULL,
+        at REAL NOT NULL)""",
+    # The addresses that C2B notices go to, and who registered for Pull.
+    """CREATE TABLE IF NOT EXISTS c2b_urls (
+        shortcode TEXT PRIMARY KEY,
+        version INTEGER NOT NULL,
+        response_type TEXT NOT NULL,
+        confirmation_url TEXT NOT NULL,
+        validation_url TEXT NOT NULL)""",
+    "CREATE TABLE IF NOT EXISTS pull_registrations (shortcode TEXT PRIMARY KEY, phone TEXT NOT NULL)",
+    # A request that is answered by callback waits here until it is due: pending -> answered.
+    """CREATE TABLE IF NOT EXISTS enquiries (
         conversation_id TEXT PRIMARY KEY,
+        kind TEXT NOT NULL,
         originator_id TEXT NOT NULL,
         shortcode TEXT NOT NULL,
-        wanted_receipt TEXT NOT NULL,
-        wanted_originator TEXT NOT NULL,
-        occasion TEXT NOT NULL,
+        fields TEXT NOT NULL,
         result_url TEXT NOT NULL,
+        timeout_url TEXT NOT NULL,
         verdict TEXT NOT NULL,
+        created_at REAL NOT NULL,
         due_at REAL NOT NULL,
         state TEXT NOT NULL)""",
-    "CREATE INDEX IF NOT EXISTS status_queries_due ON status_queries (due_at) WHERE state = 'pending'",
+    "CREATE INDEX IF NOT EXISTS enquiries_due ON enquiries (due_at) WHERE state = 'pending'",
     # A callback: pending -> sending -> sent | failed. Found in `sending` at a start: never sent again.
     # By the fault plan: dropped, or held -> pending.
     """CREATE TABLE IF NOT EXISTS callbacks (
@@ -154,7 +184,11 @@ RESET = (
     "DELETE FROM authenticators",
     "DELETE FROM prompts",
     "DELETE FROM payouts",
-    "DELETE FROM status_queries",
+    "DELETE FROM paybills",
+    "DELETE FROM reversals",
+    "DELETE FROM c2b_urls",
+    "DELETE FROM pull_registrations",
+    "DELETE FROM enquiries",
     "DELETE FROM callbacks",
     "DELETE FROM fault_rules",
     "DELETE FROM fault_plan",
