@@ -112,6 +112,8 @@ REQUEST_MOVES: Moves = {
 @pghistory.track(
     pghistory.InsertEvent(),
     pghistory.UpdateEvent(condition=pghistory.AnyChange("state")),
+    # Somebody opened its evidence (services.evidence_open).
+    pghistory.ManualEvent("evidence_open"),  # type: ignore[no-untyped-call]
     fields=["kind", "subject", "content_hash", "state", "reason", "decision"],
     model_name="RequestEvent",
     append_only=True,

@@ -1,10 +1,22 @@
 from django.urls import path
 
-from oversight import desk
+from oversight import approvals, desk
 
 urlpatterns = [
     path("desk/", desk.overview, name="desk"),
     path("desk/ledger/", desk.accounts, name="desk_ledger"),
     path("desk/ledger/accounts/<str:code>/", desk.account, name="desk_account"),
     path("desk/ledger/transactions/<int:transaction_id>/", desk.transaction, name="desk_transaction"),
+    path("desk/approvals/", approvals.approvals, name="desk_approvals"),
+    path("desk/approvals/<uuid:request_id>/", approvals.approval, name="desk_approval"),
+    path("desk/approvals/<uuid:request_id>/file/", approvals.approval_file, name="desk_approval_file"),
+    path(
+        "desk/approvals/<uuid:request_id>/approve/", approvals.approval_approve, name="desk_approval_approve"
+    ),
+    path("desk/approvals/<uuid:request_id>/refuse/", approvals.approval_refuse, name="desk_approval_refuse"),
+    path(
+        "desk/approvals/<uuid:request_id>/withdraw/",
+        approvals.approval_withdraw,
+        name="desk_approval_withdraw",
+    ),
 ]

@@ -3,6 +3,7 @@
 from controls.services.requests import (
     MOST_BYTES,
     Evidence,
+    evidence_open,
     request_approve,
     request_effect,
     request_make,
@@ -24,6 +25,7 @@ __all__ = [
     "MOST_BYTES",
     "Evidence",
     "anchor_check",
+    "evidence_open",
     "request_approve",
     "request_effect",
     "request_make",

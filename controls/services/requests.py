@@ -117,6 +117,8 @@ def request_make(
         reason=_words(reason, least=_LEAST_REASON, what="Write why, for the second person."),
         maker=by,
     )
+    if definition.evidence and evidence is None:
+        raise Refused("Attach what shows it: a page of M-Pesa's statement, or their letter.", code="evidence")
     attachment = None if evidence is None else _attachment(request, evidence)
     request.effect = json.loads(_canonical(request_effect(request).as_json()))
     request.content_hash = _content_hash(request, attachment.sha256 if attachment else "")
@@ -164,6 +166,16 @@ def _type(content: bytes) -> str:
     return "text/plain"
 
 
+def evidence_open(*, request: Request, by: Any) -> tuple[Attachment, bytes]:
+    """The attachment and its content, for somebody who reads it; the history of the request notes who. Raises
+    Attachment.DoesNotExist.
+    """
+    attachment = Attachment.objects.get(request=request)
+    with pghistory.context(user=str(by.pk), action="evidence_open"):
+        pghistory.create_event(request, label="evidence_open")
+    return attachment, base64.b64decode(attachment.content)
+
+
 # --- the second person ----------------------------------------------------------------------------
 
 
@@ -203,7 +215,7 @@ def request_approve(*, request_id: uuid.UUID, by: Any, seen: str, words: str = "
             moves=REQUEST_MOVES,
             checker=by,
             decided_at=Now(),
-            decision=words.strip()[:500],
+            decision=" ".join(words.replace("\x00", " ").split())[:500],
         )
         sentence = kinds.execute(request.kind, request)
         Request.objects.filter(pk=request.pk).update(result=sentence[:300])

@@ -1,0 +1,91 @@
+"""What the ledger's accounts and the subjects of requests are called, and where their pages are."""
+
+import uuid
+from collections.abc import Iterable
+
+from django.urls import NoReverseMatch, reverse
+
+from accounts.models import User
+from accounts.permissions import may_see
+from accounts.roles import Role
+from ledger import chart
+from pools.models import Pool
+
+_HOUSE = {
+    chart.payouts_clearing().code: "Payouts under way",
+    chart.suspense_mpesa().code: "Suspense",
+    chart.mpesa_collections().code: "At M-Pesa, collections",
+    chart.mpesa_payouts().code: "At M-Pesa, payouts",
+    chart.house_sales().code: "Sales of gold",
+    chart.house_purchases().code: "Purchases of gold",
+    chart.house_charges().code: "M-Pesa's charges",
+    chart.house_capital().code: "Put in by the owner",
+    chart.house_adjustments().code: "Adjustments",
+}
+_USER = {
+    "gold": "gold",
+    "gold:incoming": "gold reserved for a buy",
+    "gold:locked": "gold held for a sale",
+    "cash": "cash that we owe",
+    "receivable": "owed to us",
+}
+_POOL = {"vault": "in the vault", "available": "free gold"}
+
+
+def account_names(codes: Iterable[str]) -> dict[str, str]:
+    """Each account in words: `user:U:cash` -> `alice@example.com: cash that we owe`."""
+    owners = {code: chart.owner_of(code) for code in codes}
+    people = _in_bulk(User, [owner.id for owner in owners.values() if owner.kind == "user"])
+    pools = _in_bulk(Pool, [owner.id for owner in owners.values() if owner.kind == "pool"])
+    names = {}
+    for code, owner in owners.items():
+        if owner.kind == "house":
+            names[code] = _HOUSE.get(code, code)
+        elif owner.kind == "user":
+            person = people.get(owner.id)
+            names[code] = f"{person.email if person else owner.id}: {_USER.get(owner.part, owner.part)}"
+        else:
+            pool = pools.get(owner.id)
+            names[code] = f"{pool.name if pool else owner.id}: {_POOL.get(owner.part, owner.part)}"
+    return names
+
+
+def _in_bulk[M: (User, Pool)](model: type[M], ids: Iterable[str]) -> dict[str, M]:
+    known = [uuid.UUID(text) for text in ids if _is_uuid(text)]
+    return {str(key): row for key, row in model._default_manager.in_bulk(known).items()}
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True
+
+
+# First word of a request's subject -> name of the page, who works there, whether the page is about one thing.
+_SUBJECTS = {
+    "payment": ("desk_payment", (Role.TREASURY,), True),
+    "arrival": ("desk_arrival", (Role.TREASURY,), True),
+    "break": ("desk_break", (Role.TREASURY,), True),
+    "transaction": ("desk_transaction", (Role.TREASURY,), True),
+    "order": ("desk_order", (Role.TREASURY, Role.PRICING, Role.VAULT), True),
+    "pool": ("desk_pool", (Role.VAULT,), True),
+    "price": ("desk_prices", (Role.PRICING,), False),
+    "threshold": ("desk_steering", (Role.TREASURY, Role.PRICING), False),
+    "switch": ("desk_steering", (Role.TREASURY, Role.PRICING), False),
+    "roles": ("desk_roles", (Role.TREASURY,), False),
+    "person": ("desk_roles", (Role.TREASURY,), False),
+}
+
+
+def subject_url(subject: str, reader: User) -> str:
+    """The page of what a request is about, for somebody to whom it opens; empty when there is none."""
+    word, _, rest = subject.partition(":")
+    name, roles, about_one = _SUBJECTS.get(word, ("", (), False))
+    if not name or not may_see(reader, *roles):
+        return ""
+    try:
+        return reverse(name, args=[rest.partition(":")[0]] if about_one else [])
+    except NoReverseMatch:
+        return ""
