@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+from wsgiref.types import WSGIEnvironment
 
 from werkzeug.serving import WSGIRequestHandler, make_server
 
@@ -24,6 +25,10 @@ class _Handler(WSGIRequestHandler):
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         return
+
+    def connection_dropped(self, error: BaseException, environ: WSGIEnvironment | None = None) -> None:
+        """The client has gone, or the fault plan cuts the answer: close, and wait for no further request."""
+        self.close_connection = True
 
 
 def _end_process(failure: threading.ExceptHookArgs) -> None:

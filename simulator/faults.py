@@ -37,7 +37,10 @@ _PATHS = {
 _ASYNCHRONOUS = ("stk_push", "b2c", "status", "balance", "reversal")
 _WITH_RESULT = ("callback:collect", "callback:payout", "callback:reversal")
 _WITH_MONEY = (*_WITH_RESULT, "callback:status", "callback:c2b")
-_WITH_PHONE = ("callback:collect", "callback:payout", "callback:status", "callback:c2b")
+_WITH_PHONE = (
+    *_WITH_RESULT,
+    "callback:status",
+)  # a confirmation of a collection never names the whole number
 # A status query is answered by callback, so what it is told wrongly is told there.
 _QUERIES = ("stk_query", "callback:status")
 

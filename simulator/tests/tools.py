@@ -139,6 +139,10 @@ class Provider:
         """Move the clock of manual mode. The callbacks that went out on the way, in order."""
         return self.control("advance", {"seconds": seconds})["callbacks"]
 
+    def spoil(self, *rules: dict[str, Any], seed: int = 1) -> Any:
+        """Set the fault plan; without rules everything goes right again."""
+        return self.control("faults", {"seed": seed, "rules": list(rules)})
+
     def balance(self, phone: str) -> int:
         return self.control(f"phones/{phone}")["balance"]
 
@@ -180,7 +184,11 @@ class Call:
     """One callback as it arrived."""
 
     def __init__(self, path: str, headers: Any, raw: bytes) -> None:
-        self.path, self.headers, self.body = path, headers, json.loads(raw)
+        self.path, self.headers, self.raw = path, headers, raw
+
+    @property
+    def body(self) -> Any:
+        return json.loads(self.raw)
 
     @property
     def stk(self) -> dict[str, Any]:
