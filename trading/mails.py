@@ -1,17 +1,29 @@
 """What we write to a customer when an order ends. Plain words, exact figures, what happens next."""
 
+from django.conf import settings
+from django.urls import reverse
+
+from goldwallet import phones
 from goldwallet.money import show_grams, show_kes
 from payments.models import Payment
 from trading.models import Order
+from trading.terms import Undoing
 
 
-def _facts(order: Order, payment: Payment) -> str:
-    lines = [
-        f"Order: {order.reference}",
-        f"Gold: {show_grams(order.grams)}",
-        f"Price of one gram: {show_kes(order.price_per_gram)}",
-        f"Total: {show_kes(order.total_kes)}",
-    ]
+def _page(order: Order) -> str:
+    return settings.BASE_URL + reverse("order", args=[order.pk])
+
+
+#: Mails about money alone: the gold of the order was never theirs, or is not any more.
+_WITHOUT_GOLD = frozenset({"refunded", "refund_failed", "reversed"})
+
+
+def _facts(kind: str, order: Order, payment: Payment) -> str:
+    lines = [f"Order: {order.reference}"]
+    if kind not in _WITHOUT_GOLD:
+        lines.append(f"Gold: {show_grams(order.grams)}")
+        lines.append(f"Price of one gram: {show_kes(order.price_per_gram)}")
+    lines.append(f"Total: {show_kes(order.total_kes)}")
     if payment.receipt:
         lines.append(f"M-Pesa receipt: {payment.receipt}")
     return "\n".join(lines)
@@ -47,14 +59,62 @@ def _paid_late(order: Order, payment: Payment) -> tuple[str, str]:
     return (
         f"Your {show_kes(payment.amount)} arrived late",
         "Your payment reached us after your order had ended, too late for its price. The money is safe: it is yours "
-        "and stands as cash in your wallet. Our team is looking after it.",
+        "and stands as cash in your wallet. You choose what happens with it: buy gold at today's price, or have the "
+        f"money sent back to your M-Pesa. Choose on the page of the order:\n{_page(order)}",
     )
 
 
-_WRITERS = {"completed": _completed, "failed": _failed, "expired": _expired, "paid_late": _paid_late}
+def _rebought(order: Order, payment: Payment) -> tuple[str, str]:
+    return (
+        f"You bought {show_grams(order.grams)} of gold",
+        f"You paid with the {show_kes(order.total_kes)} that had come too late for another order. The gold is yours. "
+        "It lies in the vault, and you see it in your wallet.",
+    )
 
 
-def write(kind: str, *, order: Order, payment: Payment) -> tuple[str, str]:
-    """Subject and text of the mail about one kind of end."""
-    subject, lead = _WRITERS[kind](order, payment)
-    return subject, f"Hello,\n\n{lead}\n\n{_facts(order, payment)}\n\nGold Wallet"
+def _refunded(order: Order, payment: Payment) -> tuple[str, str]:
+    return (
+        f"Your {show_kes(payment.amount)} are back on your M-Pesa",
+        f"We sent the money that came too late back to {phones.local(payment.phone)}. Nothing was bought.",
+    )
+
+
+def _refund_failed(order: Order, payment: Payment) -> tuple[str, str]:
+    return (
+        f"Your {show_kes(payment.amount)} could not be sent back",
+        f"{order.refund_sentence} The money is safe: it is your cash with us again. Choose anew what happens with it:\n"
+        f"{_page(order)}",
+    )
+
+
+def _reversed(order: Order, payment: Payment, undone: Undoing) -> tuple[str, str]:
+    lines = [
+        f"M-Pesa has taken your payment of {show_kes(payment.amount)} back from us, so what it paid for is undone."
+    ]
+    if undone.grams:
+        lines.append(f"{show_grams(undone.grams)} went out of your wallet.")
+    if undone.cash:
+        lines.append(f"{show_kes(undone.cash)} of your cash with us covered it.")
+    if undone.owed:
+        lines.append(
+            f"The rest is not here any more, so you owe us {show_kes(undone.owed)}. Your account is on hold until that "
+            "is settled. Please write to us, and we look at it together."
+        )
+    return "M-Pesa has taken your payment back", " ".join(lines)
+
+
+_WRITERS = {
+    "completed": _completed,
+    "failed": _failed,
+    "expired": _expired,
+    "paid_late": _paid_late,
+    "rebought": _rebought,
+    "refunded": _refunded,
+    "refund_failed": _refund_failed,
+}
+
+
+def write(kind: str, *, order: Order, payment: Payment, undone: Undoing | None = None) -> tuple[str, str]:
+    """Subject and text of the mail about one kind of end; `undone` is what M-Pesa's taking back came to."""
+    subject, lead = _reversed(order, payment, undone) if undone else _WRITERS[kind](order, payment)
+    return subject, f"Hello,\n\n{lead}\n\n{_facts(kind, order, payment)}\n\nGold Wallet"

@@ -12,7 +12,7 @@ from goldwallet import phones
 from goldwallet.clock import Now
 from goldwallet.sealing import sealed_property
 from goldwallet.states import Moves
-from payments.models import Payment
+from payments.models import Payment, State
 from payments.rails import sentence
 
 
@@ -165,8 +165,22 @@ class Order(Terms):
     @property
     def failure_sentence(self) -> str:
         """Why the order ended without money, as the customer reads it. Empty when it did not."""
-        if not self.failure_code:
+        return _why_unpaid(self.failure_code, self.payment) if self.failure_code else ""
+
+    @property
+    def refund_open(self) -> bool:
+        """A payout gives the late money back, and did not end unpaid: its money is not here to be used."""
+        return self.refund is not None and self.refund.state not in {State.FAILED, State.CANCELLED}
+
+    @property
+    def refund_sentence(self) -> str:
+        """Why late money could not be sent back, as the customer reads it. Empty when nothing went wrong."""
+        if self.refund is None or self.refund_open:
             return ""
-        if self.failure_code == "refused":
-            return f"Our team did not release this payout. They wrote: {self.payment.decision}"
-        return sentence(self.failure_code, self.payment.direction)
+        return _why_unpaid(self.refund.failure_code, self.refund)
+
+
+def _why_unpaid(code: str, payment: Payment) -> str:
+    if code == "refused":
+        return f"Our team did not release this payout. They wrote: {payment.decision}"
+    return sentence(code, payment.direction)

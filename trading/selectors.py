@@ -2,16 +2,17 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
 from django.db import connection
 from django.db.models import QuerySet
 
-from controls.selectors import threshold
+from accounts.models import User
+from controls.selectors import PAUSED, switch, switches, threshold
 from goldwallet import clock
-from goldwallet.errors import Refused
+from goldwallet.errors import Conflict, Refused
 from goldwallet.money import cents_down
 from goldwallet.paging import Page, page_of
 from ledger import chart
@@ -23,6 +24,7 @@ from trading.models import Order, Side, Status
 
 ZERO = Decimal(0)
 CLOSED = "Buying and selling is closed until there is a new price. Your gold is safe."
+FROZEN = "Your account is on hold. Nothing is lost. Please write to us, and we look at it together."
 
 
 def price_or_refuse() -> Price:
@@ -37,6 +39,28 @@ def price_is_old(price: Price) -> bool:
     return clock.now() - price.effective_from > dt.timedelta(hours=float(threshold("price_max_age_hours")))
 
 
+def running_or_refuse(side: Side, *, user: User) -> None:
+    """Refused while the person is on hold or this side is paused. For quotes: confirming one judges both again."""
+    if user.frozen_reason:
+        raise Refused(FROZEN, code="frozen", status=403)
+    if switch(side).paused:
+        raise Conflict(PAUSED[side], code="paused")
+
+
+def paused() -> set[str]:
+    """The names of what is paused now."""
+    return {found.name for found in switches() if found.paused}
+
+
+def why_closed(side: Side, *, user: User, price: Price | None, paused: Collection[str]) -> str:
+    """Why this person cannot trade on this side now, as a sentence; empty when nothing is in the way."""
+    if user.frozen_reason:
+        return FROZEN
+    if side in paused:
+        return PAUSED[side]
+    return CLOSED if price is None or price_is_old(price) else ""
+
+
 # --- limits in use --------------------------------------------------------------------------------
 
 
@@ -49,20 +73,22 @@ class DayUse:
     phone_prompts: int
 
 
-# The day runs from midnight to midnight in Nairobi. What failed or expired used nothing.
+# The day runs from midnight to midnight in Nairobi. What failed or expired used nothing; late money that bought anew
+# is the same money, and counts with the new order; what M-Pesa took back is undone.
 _DAY_USE = f"""
 SELECT (SELECT coalesce(sum(total_kes), 0) FROM trading_order
-        WHERE user_id = %(user_id)s AND status NOT IN ('failed', 'expired', 'refunded')
+        WHERE user_id = %(user_id)s AND status NOT IN ('failed', 'expired', 'refunded', 'rebought', 'reversed')
+          AND id IS DISTINCT FROM %(without)s::uuid
           AND created_at >= date_trunc('day', wallet_now(), 'Africa/Nairobi')),
        person_prompts, phone_prompts
 FROM ({UNPAID_PROMPTS}) AS prompts
 """  # noqa: S608 - the fragment is a constant
 
 
-def day_use(*, user_id: uuid.UUID, phone_lookup: str = "") -> DayUse:
-    """One statement. Binding only while the person's row is locked."""
+def day_use(*, user_id: uuid.UUID, phone_lookup: str = "", without: uuid.UUID | None = None) -> DayUse:
+    """One statement. Binding only while the person's row is locked. `without`: an order that does not count."""
     with connection.cursor() as cursor:
-        cursor.execute(_DAY_USE, {"user_id": user_id, "phone_lookup": phone_lookup})
+        cursor.execute(_DAY_USE, {"user_id": user_id, "phone_lookup": phone_lookup, "without": without})
         return DayUse(*cursor.fetchone())
 
 
@@ -71,12 +97,16 @@ def day_use(*, user_id: uuid.UUID, phone_lookup: str = "") -> DayUse:
 
 @dataclass(frozen=True, slots=True)
 class Holding:
-    """What a person has: grams from the ledger; value in KES at today's selling price; cost by average price."""
+    """What a person has: grams from the ledger; value in KES at today's selling price; cost by average price.
+
+    `owed` is what the person owes us in KES.
+    """
 
     free: Decimal
     locked: Decimal
     incoming: Decimal
     cash: Decimal
+    owed: Decimal
     cost: Decimal
     value: Decimal | None
 
@@ -102,14 +132,16 @@ def holding(user_id: uuid.UUID, *, price: Price | None) -> Holding:
         chart.user_gold_locked(user_id),
         chart.user_gold_incoming(user_id),
         chart.user_cash(user_id),
+        chart.user_receivable(user_id),
     ]
     found = balances(codes)
-    free, locked, incoming, cash = (found[code.code] for code in codes)
+    free, locked, incoming, cash, receivable = (found[code.code] for code in codes)
     return Holding(
         free=free,
         locked=locked,
         incoming=incoming,
         cash=cash,
+        owed=max(ZERO, -receivable),
         cost=_cost_of_holding(user_id),
         value=None if price is None else cents_down((free + locked) * price.sell),
     )
@@ -149,3 +181,35 @@ def order_is_overdue(order: Order) -> bool:
 
 def orders_of(user_id: uuid.UUID) -> QuerySet[Order]:
     return Order.objects.filter(user_id=user_id)
+
+
+# --- late money -----------------------------------------------------------------------------------
+
+_CHOSEN = {
+    Status.REFUNDED: "This money is back on your M-Pesa already.",
+    Status.REBOUGHT: "You have bought gold with this money already.",
+    Status.REVERSED: "M-Pesa has taken this payment back.",
+}
+
+
+def late_orders(user_id: uuid.UUID) -> list[Order]:
+    """A person's orders whose late money waits for a choice or is on its way back, oldest first."""
+    orders = orders_of(user_id).filter(status=Status.PAID_LATE)
+    return list(orders.select_related("payment", "refund").order_by("created_at", "pk"))
+
+
+def late_order_of(*, user_id: uuid.UUID, order_id: uuid.UUID) -> Order:
+    """A person's order whose late money waits for a choice. Raises Refused. Binding only when it is locked."""
+    orders = orders_of(user_id).filter(pk=order_id, side=Side.BUY)
+    return late_order_check(orders.select_related("payment").first())
+
+
+def late_order_check(order: Order | None) -> Order:
+    """The order, or Refused with what became of its money."""
+    if order is None:
+        raise Refused("We do not find this order.", code="order_unknown", status=404)
+    if order.status != Status.PAID_LATE:
+        raise Conflict(_CHOSEN.get(Status(order.status), "There is nothing to choose here."), code="chosen")
+    if order.refund_open:
+        raise Conflict("This money is on its way back to you already.", code="refund_open")
+    return order

@@ -1,7 +1,10 @@
-"""Every write of trading: quotes, buys, sales. `payments.purposes` names the four handlers."""
+"""Every write of trading: quotes, buys, sales, late money. `payments.purposes` names the handlers."""
 
 from trading.services.buying import buy_confirm, buy_failed, buy_paid, order_expire, orders_expire
 from trading.services.quotes import QUOTE_UNKNOWN, NotEnoughGold, quote_buy, quote_sell
+from trading.services.rebuying import quote_rebuy, rebuy_confirm
+from trading.services.refunding import refund_ask, refund_failed, refund_paid
+from trading.services.reversing import buy_reversed
 from trading.services.selling import sell_confirm, sell_failed, sell_paid
 
 __all__ = [
@@ -10,10 +13,16 @@ __all__ = [
     "buy_confirm",
     "buy_failed",
     "buy_paid",
+    "buy_reversed",
     "order_expire",
     "orders_expire",
     "quote_buy",
+    "quote_rebuy",
     "quote_sell",
+    "rebuy_confirm",
+    "refund_ask",
+    "refund_failed",
+    "refund_paid",
     "sell_confirm",
     "sell_failed",
     "sell_paid",

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from accounts.services import LockedPerson, person_lock
+from controls.selectors import threshold
 from goldwallet.errors import Refused
 from goldwallet.sealing import fingerprint
 from kyc.services import check_day_limit
@@ -12,10 +13,12 @@ from ledger import chart
 from ledger.services import Transfer
 from notifications.services import message_enqueue
 from payments.models import Payment
+from payments.selectors import person_payouts_day
 from pools.services import Share
 from trading import mails
-from trading.models import Order, Quote
-from trading.selectors import DayUse, day_use
+from trading.models import Order, Quote, Side
+from trading.selectors import FROZEN, DayUse, day_use, late_order_check
+from trading.terms import Undoing
 
 
 def customer_lock(user_id: uuid.UUID) -> LockedPerson:
@@ -24,11 +27,7 @@ def customer_lock(user_id: uuid.UUID) -> LockedPerson:
     if not person.is_active:
         raise Refused("This account is closed.", code="inactive", status=403)
     if person.frozen:
-        raise Refused(
-            "Your account is on hold. Nothing is lost. Please write to us, and we look at it together.",
-            code="frozen",
-            status=403,
-        )
+        raise Refused(FROZEN, code="frozen", status=403)
     return person
 
 
@@ -42,6 +41,23 @@ def limits_check(person: LockedPerson, quote: Quote) -> DayUse:
 def order_lock(payment: Payment) -> Order:
     """The order that this payment pays or pays out, locked. (An order that rebuys names the same payment.)"""
     return Order.objects.select_for_update(of=("self",)).get(payment=payment, rebuys=None)
+
+
+#: The cash of a late order is gone: it covered a debt, or two people corrected it.
+SPENT = "This money is not with us any more. Please write to us, and we look at it together."
+
+
+def late_order_lock(*, user_id: uuid.UUID, order_id: uuid.UUID) -> Order:
+    """A person's order whose late money waits for a choice, locked. Raises Refused when there is nothing to choose."""
+    orders = Order.objects.select_for_update().filter(pk=order_id, user_id=user_id, side=Side.BUY)
+    return late_order_check(orders.first())
+
+
+def staff_decide(*, user_id: uuid.UUID, amount: Decimal) -> bool:
+    """Whether a new payout waits for staff: any in manual mode, a large one, or too many in a day (faults.md O16)."""
+    if threshold("payouts_manual") or amount >= threshold("payout_approval_kes"):
+        return True
+    return person_payouts_day(user_id) + amount > threshold("payouts_person_day_kes")
 
 
 def order_from(quote: Quote, payment: Payment) -> Order:
@@ -58,17 +74,23 @@ def order_from(quote: Quote, payment: Payment) -> Order:
     )
 
 
-def order_mail(kind: str, *, order: Order, payment: Payment) -> None:
-    """A mail about the end of an order, in the transaction that ends it; one for each kind of end."""
-    order.payment = payment  # the locked row at hand, so that nobody reads it again
-    subject, text = mails.write(kind, order=order, payment=payment)
+def order_mail(
+    kind: str, *, order: Order, payment: Payment, undone: Undoing | None = None, key: object = ""
+) -> None:
+    """A mail about the end of an order, in the transaction that ends it; one for each kind of end.
+
+    `payment` is the one that ended; `key` tells ends of one kind apart (a refund may fail more than once).
+    """
+    if order.payment_id == payment.pk:
+        order.payment = payment  # the locked row at hand, so that nobody reads it again
+    subject, text = mails.write(kind, order=order, payment=payment, undone=undone)
     message_enqueue(
         user_id=order.user_id,
         to=payment.user.email,
         subject=subject,
         text=text,
         kind=f"order_{kind}",
-        key=f"order:{order.pk}:{kind}",
+        key=f"order:{order.pk}:{kind}:{key}" if key else f"order:{order.pk}:{kind}",
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from django.db import connection
 
 from accounts.models import User
-from controls.selectors import threshold
+from controls.selectors import PAUSED, RUNNING, switch, threshold
 from goldwallet import phones
 from goldwallet.clock import Now, after
 from goldwallet.counters import Counter, count
@@ -22,8 +22,8 @@ from ledger import chart
 from ledger.selectors import balance
 from pools import selectors as pools
 from trading import terms
-from trading.models import Quote, Side
-from trading.selectors import day_use, price_or_refuse
+from trading.models import Order, Quote, Side
+from trading.selectors import day_use, price_or_refuse, running_or_refuse
 
 QUOTE_SECONDS = 60
 QUOTE_UNKNOWN = "We do not find this price. Please ask for a new one."
@@ -46,6 +46,7 @@ class NotEnoughGold(Refused):
 
 def quote_buy(*, user: User, phone: str, kes: Decimal | None = None, grams: Decimal | None = None) -> Quote:
     """A quote for whole shillings or for grams (exactly one of them). Raises Refused, NotEnoughGold."""
+    running_or_refuse(Side.BUY, user=user)
     price = price_or_refuse()
     stock = pools.grams_available()
     if (kes is None) == (grams is None):
@@ -56,21 +57,28 @@ def quote_buy(*, user: User, phone: str, kes: Decimal | None = None, grams: Deci
         assert kes is not None
         deal = terms.buy_for_kes(kes, price=price.buy)
     # Before the stock: who asks for a tonne hears of M-Pesa's limit.
-    _check_amount(deal.kes, side=Side.BUY)
+    check_amount(deal.kes, side=Side.BUY)
     if max(deal.grams, grams or 0) > stock:
         raise not_enough(stock, price=price.buy)
-    return _quote(user, Side.BUY, deal, price=price.buy, phone=phone)
+    _check_day(user, deal)
+    return quote_make(user, Side.BUY, deal, price=price.buy, phone=phone)
 
 
 def quote_sell(*, user: User, phone: str, grams: Decimal | None) -> Quote:
     """A quote for so many grams, or for the whole holding when `grams` is None. Raises Refused."""
+    running_or_refuse(Side.SELL, user=user)
     price = price_or_refuse()
     owned = balance(chart.user_gold(user.pk))
     asked = owned if grams is None else grams
     check_owned(asked, owned=owned)
     deal = terms.sell_grams(asked, price=price.sell)
-    _check_amount(deal.kes, side=Side.SELL)
-    return _quote(user, Side.SELL, deal, price=price.sell, phone=phone, everything=grams is None)
+    check_amount(deal.kes, side=Side.SELL)
+    _check_day(user, deal)
+    return quote_make(user, Side.SELL, deal, price=price.sell, phone=phone, everything=grams is None)
+
+
+def _check_day(user: User, deal: terms.Deal) -> None:
+    check_day_limit(kyc_status=user.kyc_status, used_today=day_use(user_id=user.pk).kes, amount=deal.kes)
 
 
 def check_owned(asked: Decimal, *, owned: Decimal) -> None:
@@ -83,7 +91,7 @@ def check_owned(asked: Decimal, *, owned: Decimal) -> None:
         raise Refused(f"You can sell up to {show_grams(owned)}.", code="insufficient_grams")
 
 
-def _check_amount(kes: Decimal, *, side: Side) -> None:
+def check_amount(kes: Decimal, *, side: Side) -> None:
     least = threshold("buy_min_kes" if side == Side.BUY else "sell_min_kes")
     most = threshold("order_max_kes")
     if kes < least:
@@ -102,11 +110,18 @@ def not_enough(stock: Decimal, *, price: Decimal) -> NotEnoughGold:
     return NotEnoughGold(grams=terms.buy_for_kes(kes, price=price).grams, kes=kes)
 
 
-def _quote(
-    user: User, side: Side, deal: terms.Deal, *, price: Decimal, phone: str, everything: bool = False
+def quote_make(
+    user: User,
+    side: Side,
+    deal: terms.Deal,
+    *,
+    price: Decimal,
+    phone: str,
+    everything: bool = False,
+    late_order: Order | None = None,
 ) -> Quote:
+    """Write a quote down; what it offers was checked before. Raises Refused for a phone, or for too many quotes."""
     number = phones.normalise(phone)
-    check_day_limit(kyc_status=user.kyc_status, used_today=day_use(user_id=user.pk).kes, amount=deal.kes)
     if Quote.objects.filter(user=user, used_at=None, expires_at__gt=Now()).count() >= threshold(
         "quote_open_max"
     ):
@@ -120,6 +135,7 @@ def _quote(
         total_kes=deal.kes,
         price_per_gram=price,
         everything=everything,
+        late_order=late_order,
         expires_at=after(QUOTE_SECONDS),
     )
     quote.phone = number
@@ -129,25 +145,36 @@ def _quote(
 
 # `from_db` wants the values in the model's own order.
 _COLUMNS = [field.attname for field in Quote._meta.concrete_fields]
-_CONSUME = f"""
+#: By side: it says itself whether that side is paused, so that a pause costs no question of its own.
+_CONSUME = {
+    side: f"""
 UPDATE trading_quote SET used_at = wallet_now()
-WHERE id = %s AND user_id = %s AND side = %s AND used_at IS NULL AND expires_at > wallet_now()
+WHERE id = %s AND user_id = %s AND side = '{side}' AND (late_order_id IS NOT NULL) = %s
+  AND used_at IS NULL AND expires_at > wallet_now() AND {RUNNING.format(side)}
 RETURNING {", ".join(_COLUMNS)}
-"""  # noqa: S608 - the columns stand above
+"""  # noqa: S608 - the side, the switch and the columns are ours
+    for side in Side.values
+}
 
 
-def quote_consume(*, quote_id: uuid.UUID, user_id: uuid.UUID, side: Side) -> Quote:
-    """Use the quote up: one conditional UPDATE, judged by the database's clock. Raises Refused with the reason."""
+def quote_consume(*, quote_id: uuid.UUID, user_id: uuid.UUID, side: Side, late: bool = False) -> Quote:
+    """Use the quote up: one conditional UPDATE, judged by the database's clock. Raises Refused with the reason.
+
+    `late`: the quote is paid with late money; such a quote is good for nothing else.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(_CONSUME, [quote_id, user_id, side])
+        cursor.execute(_CONSUME[side], [quote_id, user_id, late])
         row: tuple[Any, ...] | None = cursor.fetchone()
     if row is not None:
         return Quote.from_db("default", _COLUMNS, row)
-    found = Quote.objects.filter(pk=quote_id, user_id=user_id, side=side).values("used_at").first()
+    asked = Quote.objects.filter(pk=quote_id, user_id=user_id, side=side, late_order__isnull=not late)
+    found = asked.values("used_at").first()
     if found is None:
         raise Refused(QUOTE_UNKNOWN, code="quote_unknown", status=404)
     if found["used_at"]:
         raise Conflict("You have confirmed this price already. It is good for one order.", code="quote_used")
+    if switch(side).paused:
+        raise Conflict(PAUSED[side], code="paused")
     raise Conflict("This price has run out. Please ask for a new one.", code="quote_expired")
 
 

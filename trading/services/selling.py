@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 from django.db import transaction
 
-from controls.selectors import threshold
 from goldwallet.clock import Now
 from goldwallet.errors import Conflict
 from goldwallet.sql import insert
@@ -26,7 +25,7 @@ from trading.services.quotes import check_owned, new_reference, quote_consume
 def sell_confirm(*, user_id: uuid.UUID, quote_id: uuid.UUID) -> Order:
     """Lock the grams of a quote and enqueue the payout. Raises Refused; then nothing has changed.
 
-    A payout of the threshold or more, or any in manual mode, waits for staff. A payout's hold never expires.
+    A large payout, or any in manual mode, waits for staff. A payout's hold never expires.
     """
     try:
         return _sell_once(user_id=user_id, quote_id=quote_id)
@@ -50,7 +49,7 @@ def _sell_once(*, user_id: uuid.UUID, quote_id: uuid.UUID) -> Order:
         amount=quote.total_kes,
         phone=quote.phone,
         reference=new_reference(),
-        wait_for_staff=_staff_decide(quote),
+        wait_for_staff=agreeing.staff_decide(user_id=user_id, amount=quote.total_kes),
     )
     order = agreeing.order_from(quote, payment)
     insert(order)
@@ -62,10 +61,6 @@ def _sell_once(*, user_id: uuid.UUID, quote_id: uuid.UUID) -> Order:
         memo=order.reference,
     )
     return order
-
-
-def _staff_decide(quote: Quote) -> bool:
-    return bool(threshold("payouts_manual")) or quote.total_kes >= threshold("payout_approval_kes")
 
 
 def _agreed(order: Order) -> list[Transfer]:

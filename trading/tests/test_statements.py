@@ -73,7 +73,8 @@ def test_release_a_buy(warm: World) -> None:
 def test_sell_confirm(warm: World) -> None:
     quote = services.quote_sell(user=warm.alice, phone=warm.alice.phone, grams=Decimal("0.1"))
     found = statements(lambda: services.sell_confirm(user_id=warm.alice.pk, quote_id=quote.pk))
-    assert len(found) == 7, "\n".join(found)
+    # One of them sums up the payouts of the person's day (faults.md O16).
+    assert len(found) == 8, "\n".join(found)
 
 
 def test_settle_a_sale(warm: World) -> None:
