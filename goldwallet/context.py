@@ -35,6 +35,8 @@ _DESK = (
     ("Prices", "/desk/prices/", "tag", frozenset({"pricing"})),
     ("Ledger", "/desk/ledger/", "book-open", frozenset({"treasury"})),
     ("Approvals", "/desk/approvals/", "check-badge", frozenset({"pricing", "vault", "treasury"})),
+    ("Steering", "/desk/steering/", "adjustments-horizontal", frozenset({"treasury", "pricing"})),
+    ("Roles", "/desk/roles/", "key", frozenset({"treasury"})),
     ("Reconciliation", "/desk/reconciliation/", "scale", frozenset({"treasury"})),
     ("Identity", "/desk/kyc/", "identification", frozenset({"reviewer"})),
     ("People", "/desk/people/", "users", frozenset({"reviewer", "treasury"})),

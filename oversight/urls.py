@@ -1,6 +1,6 @@
 from django.urls import path
 
-from oversight import approvals, desk
+from oversight import approvals, desk, steering
 
 urlpatterns = [
     path("desk/", desk.overview, name="desk"),
@@ -19,4 +19,8 @@ urlpatterns = [
         approvals.approval_withdraw,
         name="desk_approval_withdraw",
     ),
+    path("desk/steering/", steering.steering, name="desk_steering"),
+    path("desk/steering/switches/<str:name>/pause/", steering.pause, name="desk_switch_pause"),
+    path("desk/steering/switches/<str:name>/resume/", steering.resume_ask, name="desk_switch_resume"),
+    path("desk/steering/thresholds/<str:name>/", steering.threshold_ask, name="desk_threshold_ask"),
 ]

@@ -12,6 +12,7 @@ from controls.selectors import thresholds, thresholds_forget
 from controls.thresholds import DEFINITIONS, Definition
 from goldwallet.clock import Now
 from goldwallet.errors import Refused
+from goldwallet.money import parse_price
 
 
 def _checked(name: str, value: Decimal) -> Definition:
@@ -50,9 +51,9 @@ def threshold_set(*, name: str, value: Decimal, by: Any) -> None:
 
 def _asked(payload: dict[str, Any]) -> tuple[Definition, Decimal]:
     try:
-        value = Decimal(str(payload["value"]))
-    except (ArithmeticError, KeyError):
-        raise Refused("Write the new value as a number.", code="number") from None
+        value = parse_price(str(payload.get("value", "")))
+    except Refused:
+        raise Refused("Write the new value with digits only, for example 1500.", code="number") from None
     return _checked(str(payload.get("name", "")), value), value
 
 
