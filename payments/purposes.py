@@ -32,8 +32,14 @@ class Purpose:
 
 
 PURPOSES = {
-    "buy": Purpose("buy", paid="trading.services.buy_paid", failed="trading.services.buy_failed"),
+    "buy": Purpose(
+        "buy",
+        paid="trading.services.buy_paid",
+        failed="trading.services.buy_failed",
+        reversed="trading.services.buy_reversed",
+    ),
     "sell": Purpose("sale", paid="trading.services.sell_paid", failed="trading.services.sell_failed"),
+    "refund": Purpose("refund", paid="trading.services.refund_paid", failed="trading.services.refund_failed"),
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from django.db import IntegrityError, transaction
 
-from accounts.services import person_freeze
+from accounts.services import person_freeze, person_lock
 from controls.models import Cause, Request, SwitchName
 from controls.services import switch_pause
 from goldwallet import clock
@@ -161,6 +161,8 @@ def _incident(payment: Payment) -> None:
 @transaction.atomic
 def payment_reverse(*, payment_id: uuid.UUID, request: Request) -> None:
     """M-Pesa took a payment back after it had come: undo what it paid for (faults.md P19). Raises Conflict."""
+    # The customer first, in the one lock order: their gold is being taken back, and they may be selling it.
+    person_lock(Payment.objects.values_list("user_id", flat=True).get(pk=payment_id))
     payment = payment_lock(payment_id)
     who = request.checker_id or request.maker_id
     changes: dict[str, Any] = {"evidence_request": request, "decided_by_id": who}
