@@ -7,13 +7,14 @@ from flask import Blueprint, Response, abort, redirect, render_template, request
 from markupsafe import Markup, escape
 from werkzeug.wrappers import Response as BaseResponse
 
-from simulator import authenticator, books, ids, initiator, phones, prompts, results
+from simulator import authenticator, books, ids, initiator, payments, phones, prompts, results
 from simulator.context import current
 from simulator.store import Db, Row
 
 blueprint = Blueprint("pages", __name__)
 
 _LINK = re.compile(r"https?://[^\s<>\"']+")
+_AMOUNT = re.compile(r"[0-9]{1,3}(,?[0-9]{3}){0,3}")
 _AFTER_LINK = ".,;:!?)]}"
 _MESSAGES_SHOWN = 40
 _NOTES = {
@@ -161,6 +162,58 @@ def phone_unlock(number: str) -> BaseResponse:
     with current().store.write() as db:
         phones.pin_reset(db, number)
     return redirect(url_for("pages.phone", number=number), 303)
+
+
+@blueprint.route("/phone/<number>/paybill", methods=["GET", "POST"])
+def paybill(number: str) -> Response | BaseResponse:
+    """Pay a Paybill from the phone's own menu. What is refused is said on the form, and nothing typed is lost."""
+    if not phones.is_msisdn(number):
+        abort(404)
+    simulator = current()
+    typed = {"shortcode": simulator.settings.shortcode, "reference": "", "amount": ""}
+    refusal = ""
+    if request.method == "POST":
+        typed = {field: request.form.get(field, "").strip() for field in typed}
+        try:
+            _pay_paybill(number, typed, pin=request.form.get("pin", ""))
+        except payments.NotPayable as error:
+            refusal = str(error)
+        else:
+            return redirect(url_for("pages.phone", number=number), 303)
+    with simulator.store.write() as db:  # a number seen for the first time gets its phone now
+        phones.open_phone(db, simulator.settings, number, at=ids.now())
+        held = books.balance(db, books.phone_account(number))
+    page = render_template("paybill.html", number=number, balance=held, typed=typed, refusal=refusal)
+    return Response(page, status=422 if refusal else 200, mimetype="text/html")
+
+
+def _pay_paybill(number: str, typed: dict[str, str], *, pin: str) -> None:
+    """Raises NotPayable; a wrong PIN is counted."""
+    if not _AMOUNT.fullmatch(typed["amount"]):
+        raise payments.NotPayable("The amount must be whole shillings.")
+    if len(typed["reference"]) > payments.LONGEST_REFERENCE:
+        raise payments.NotPayable("An account number has at most 20 characters.")
+    simulator = current()
+    with simulator.store.write() as db:
+        phone = phones.open_phone(db, simulator.settings, number, at=ids.now())
+        locked = phones.pin_is_locked(phone)
+        wrong = not locked and pin != phones.PIN
+        if wrong:
+            locked = phones.pin_wrong(db, number)
+        elif not locked:
+            phones.pin_reset(db, number)
+    if locked:
+        raise payments.NotPayable("The PIN is locked. Unlock it on the phone.")
+    if wrong:
+        raise payments.NotPayable("Wrong PIN. Nothing was paid.")
+    payments.pay_by_hand(
+        simulator.store,
+        simulator.settings,
+        shortcode=typed["shortcode"],
+        phone=number,
+        amount=int(typed["amount"].replace(",", "")),
+        reference=typed["reference"],
+    )
 
 
 @blueprint.get("/books")

@@ -58,7 +58,7 @@ def pay_by_hand(
     at = ids.now()
     with store.write() as db:
         phones.open_phone(db, settings, phone, at=at)
-        _check(db, settings, phone=phone, amount=amount, at=at)
+        _check(db, settings, shortcode=shortcode, phone=phone, amount=amount, at=at)
         payment = notices.Payment(
             receipt=books.new_receipt(db, at=at),
             shortcode=shortcode,
@@ -71,13 +71,15 @@ def pay_by_hand(
         raise NotPayable(f"{settings.organisation} did not accept it: {verdict.refusal}.")
     at = ids.now()
     with store.write() as db:
-        _check(db, settings, phone=phone, amount=amount, at=at)
+        _check(db, settings, shortcode=shortcode, phone=phone, amount=amount, at=at)
         _pay(db, settings, dataclasses.replace(payment, third_party_id=verdict.third_party_id), at=at)
     return payment.receipt
 
 
-def _check(db: Db, settings: Settings, *, phone: str, amount: int, at: float) -> None:
+def _check(db: Db, settings: Settings, *, shortcode: str, phone: str, amount: int, at: float) -> None:
     """Raise NotPayable when the phone could not pay this now."""
+    if not books.is_ours(settings, shortcode):
+        raise NotPayable("No business has this number.")
     account = books.phone_account(phone)
     if not 1 <= amount <= MAXIMUM_AMOUNT:
         raise NotPayable(f"A payment is from KES 1 to {phones.kes(MAXIMUM_AMOUNT)}.")

@@ -54,12 +54,14 @@ def query(body: Body) -> dict[str, Any]:
         registered = db.execute(
             "SELECT 1 FROM pull_registrations WHERE shortcode = ?", (shortcode,)
         ).fetchone()
-        # Without registration there is nothing to see (assumed). `end` names a whole second.
+        # `end` names a whole second.
         rows = db.execute(
             "SELECT * FROM payments WHERE shortcode = ? AND at >= ? AND at < ? ORDER BY at, receipt LIMIT ? OFFSET ?",
             (shortcode, max(start, ids.now() - WINDOW_SECONDS), end + 1, PAGE_SIZE, int(offset)),
         ).fetchall()
-    found = [_item(settings, row) for row in rows] if registered else []
+    if registered is None:  # assumed: the documents say only that registration comes first
+        raise checks.Invalid("ShortCode")
+    found = [_item(settings, row) for row in rows]
     return {
         "ResponseRefID": ids.request_id(),
         "ResponseCode": "1000" if found else "1001",

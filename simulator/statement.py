@@ -123,7 +123,7 @@ _ENTRIES = """
         payouts.command
     FROM entries JOIN transactions ON transactions.id = entries.transaction_id
     LEFT JOIN payments ON payments.receipt = transactions.receipt
-    LEFT JOIN payouts ON payouts.receipt = transactions.receipt
+    LEFT JOIN payouts ON payouts.transaction_code = transactions.receipt
     LEFT JOIN reversals ON reversals.receipt = transactions.receipt
     LEFT JOIN payments AS reversed ON reversed.receipt = reversals.original
     WHERE entries.account = ? AND transactions.receipt IS NOT NULL

@@ -1,6 +1,7 @@
 """What the tests speak to the simulator with: a client of its APIs, and a receiver of its callbacks."""
 
 import base64
+import contextlib
 import json
 import queue
 import threading
@@ -124,9 +125,63 @@ class Provider:
         }
         return self.call("/mpesa/transactionstatus/v1/query", body | changes)
 
+    # Balance, reversal, C2B, Pull
+
+    def ask_balance(self, result_url: str, **changes: Any) -> httpx.Response:
+        body = {
+            "Initiator": INITIATOR,
+            "SecurityCredential": self.credential(),
+            "CommandID": "AccountBalance",
+            "PartyA": int(SHORTCODE),
+            "IdentifierType": 4,
+            "Remarks": "Balance",
+            "QueueTimeOutURL": result_url,
+            "ResultURL": result_url,
+        }
+        return self.call("/mpesa/accountbalance/v1/query", body | changes)
+
+    def reverse(self, result_url: str, receipt: str, amount: int, **changes: Any) -> httpx.Response:
+        body = {
+            "Initiator": INITIATOR,
+            "SecurityCredential": self.credential(),
+            "CommandID": "TransactionReversal",
+            "TransactionID": receipt,
+            "Amount": amount,
+            "ReceiverParty": int(SHORTCODE),
+            "RecieverIdentifierType": 11,
+            "ResultURL": result_url,
+            "QueueTimeOutURL": result_url,
+            "Remarks": "Paid twice",
+        }
+        return self.call("/mpesa/reversal/v1/request", body | changes)
+
+    def register_urls(self, url: str, *, version: int = 2, **changes: Any) -> httpx.Response:
+        body = {
+            "ShortCode": int(SHORTCODE),
+            "ResponseType": "Completed",
+            "ConfirmationURL": url,
+            "ValidationURL": url,
+        }
+        return self.call(f"/mpesa/c2b/v{version}/registerurl", body | changes)
+
+    def pull_register(self, **changes: Any) -> httpx.Response:
+        body = {
+            "ShortCode": int(SHORTCODE),
+            "RequestType": "Pull",
+            "NominatedNumber": "254712345678",
+            "CallBackURL": "http://127.0.0.1:9/nobody",
+        }
+        return self.call("/pulltransactions/v1/register", body | changes)
+
+    def pull(self, start: str, end: str, **changes: Any) -> httpx.Response:
+        body = {"ShortCode": int(SHORTCODE), "StartDate": start, "EndDate": end, "OffSetValue": "0"}
+        return self.call("/pulltransactions/v1/query", body | changes)
+
     # Control
 
     def control(self, path: str, body: Any = None) -> Any:
+        if path in {"advance", "reset"}:
+            self._token = ""  # where the clock is moved a token may have run out
         answer = (
             self.http.get(f"/control/{path}")
             if body is None
@@ -145,6 +200,15 @@ class Provider:
 
     def balance(self, phone: str) -> int:
         return self.control(f"phones/{phone}")["balance"]
+
+    def paid(self, phone: str, amount: int, **changes: Any) -> str:
+        """Pushed and accepted at once. The receipt."""
+        return self.decide(self.pushed(phone, Amount=amount, **changes), "accept").json()["receipt"]
+
+    def paybill(self, phone: str, amount: int, reference: str = "", **changes: Any) -> str:
+        """Paid by hand. The receipt."""
+        body = {"phone": phone, "amount": amount, "account_reference": reference}
+        return self.control("paybill", body | changes)["receipt"]
 
     def books(self) -> dict[str, Any]:
         return self.control("books")
@@ -209,17 +273,19 @@ class Receiver:
     def __enter__(self) -> "Receiver":
         receiver = self
         self._inboxes: dict[str, queue.Queue[Call]] = {}
-        self._answers: dict[str, tuple[int, float]] = {}
+        self._answers: dict[str, tuple[int, float, bytes]] = {}
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 raw = self.rfile.read(int(self.headers["Content-Length"]))
                 receiver._inboxes[self.path].put(Call(self.path, self.headers, raw))
-                status, pause = receiver._answers[self.path]
+                status, pause, body = receiver._answers[self.path]
                 time.sleep(pause)
-                self.send_response(status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
+                with contextlib.suppress(ConnectionError):  # the caller may have lost its patience
+                    self.send_response(status)
+                    self.send_header("Content-Length", str(len(body)))
+                    self.end_headers()
+                    self.wfile.write(body)
 
             def log_message(self, format: str, *args: Any) -> None:
                 return
@@ -233,10 +299,10 @@ class Receiver:
         self._server.shutdown()
         self._server.server_close()
 
-    def address(self, *, status: int = 200, pause: float = 0) -> str:
+    def address(self, *, status: int = 200, pause: float = 0, body: bytes = b"") -> str:
         path = f"/hooks/{uuid.uuid4().hex}"
         self._inboxes[path] = queue.Queue()
-        self._answers[path] = (status, pause)
+        self._answers[path] = (status, pause, body)
         return f"http://127.0.0.1:{self._server.server_port}{path}"
 
     def next(self, address: str, *, seconds: float = 8) -> Call:
