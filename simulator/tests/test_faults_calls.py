@@ -8,8 +8,6 @@ import pytest
 
 from simulator.tests.tools import assert_books_balance
 
-NOBODY = "http://127.0.0.1:9/nobody"
-
 
 @pytest.fixture
 def provider(manual):
@@ -141,31 +139,38 @@ def test_cut_with_no_answer_and_in_the_middle_of_it(provider, phone):
     assert provider.push(phone).status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("api", "status", "code"),
-    [
-        ("stk_push", 404, "404.001.03"),
-        ("stk_query", 404, "404.001.03"),
-        ("b2c", 401, "401.002.01"),
-        ("status", 400, "400.003.01"),
-    ],
-)
-def test_a_token_ends(provider, phone, api, status, code):
+# Each API, where it lies, and how it refuses a token.
+APIS = [
+    ("stk_push", "/mpesa/stkpush/v1/processrequest", 404, "404.001.03"),
+    ("stk_query", "/mpesa/stkpushquery/v1/query", 404, "404.001.03"),
+    ("b2c", "/mpesa/b2c/v1/paymentrequest", 401, "401.002.01"),
+    ("b2c", "/mpesa/b2c/v3/paymentrequest", 401, "401.002.01"),
+    ("status", "/mpesa/transactionstatus/v1/query", 400, "400.003.01"),
+    ("balance", "/mpesa/accountbalance/v1/query", 401, "401.002.01"),
+    ("reversal", "/mpesa/reversal/v1/request", 404, "404.001.03"),
+    ("c2b_register", "/mpesa/c2b/v1/registerurl", 400, "400.003.01"),
+    ("c2b_register", "/mpesa/c2b/v2/registerurl", 400, "400.003.01"),
+    ("pull", "/pulltransactions/v1/register", 404, "404.001.03"),
+    ("pull", "/pulltransactions/v1/query", 404, "404.001.03"),
+]
+
+
+@pytest.mark.parametrize(("api", "path", "status", "code"), APIS)
+def test_a_token_ends(provider, api, path, status, code):
     provider._token = provider.token()
-    calls = {
-        "stk_push": lambda: provider.push(phone),
-        "stk_query": lambda: provider.query("ws_CO_1"),
-        "b2c": lambda: provider.payout(phone),
-        "status": lambda: provider.status(NOBODY, TransactionID="ABC"),
-    }
     provider.spoil({"api": api, "fault": "token_invalid", "count": 1})
-    answer = calls[api]()
-    assert (answer.status_code, answer.json()["errorCode"]) == (status, code)
-    assert calls[api]().json()["errorCode"] == code  # no fault any more: the token is dead
+    for _ in range(2):  # the second time without a fault: the token is dead
+        answer = provider.call(path, {})
+        assert (answer.status_code, answer.json()["errorCode"]) == (status, code)
     assert provider.control("faults")["faulty"] == 1
-    assert provider.control("prompts") == provider.control("payouts") == []
-    provider._token = ""
-    assert calls[api]().json().get("errorCode") != code
+    provider._token = provider.token()
+    assert provider.call(path, {}).json()["errorCode"] != code
+
+
+@pytest.mark.parametrize(("api", "path"), [row[:2] for row in APIS])
+def test_every_api_is_known_by_its_name(provider, api, path):
+    provider.spoil({"api": api, "fault": "http_429"})
+    assert provider.call(path, {}).status_code == 429
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,510 @@
+"""Faults of callbacks, as the receiver sees them. The clock is moved by hand; the books stay true."""
+
+import json
+
+import pytest
+
+from simulator.tests.tools import assert_books_balance
+
+SEEDS = range(24)
+
+
+@pytest.fixture
+def provider(manual):
+    yield manual
+    assert_books_balance(manual.books())
+
+
+def paid(provider, phone, address, amount=1000):
+    """A payment that its payer accepted."""
+    checkout_id = provider.pushed(phone, CallBackURL=address, Amount=amount)
+    assert provider.decide(checkout_id, "accept").json()["state"] == "completed"
+    return checkout_id
+
+
+def declined(provider, phone, address):
+    checkout_id = provider.pushed(phone, CallBackURL=address)
+    provider.decide(checkout_id, "decline")
+    return checkout_id
+
+
+def paid_out(provider, phone, address, **changes):
+    own_id = f"payout-{phone}"
+    answer = provider.payout(phone, ResultURL=address, OriginatorConversationID=own_id, **changes)
+    return answer.json()["ConversationID"]
+
+
+def items(call):
+    return {item["Name"]: item.get("Value") for item in call.stk["CallbackMetadata"]["Item"]}
+
+
+def receipts(provider):
+    return {one["receipt"] for one in provider.books()["transactions"] if one["receipt"]}
+
+
+def told_by_seed(provider, receiver, phone, fault, happen, api):
+    """The same event told honestly, then under each seed. Times, ids and receipts are equal by the seed."""
+    for seed in (None, *SEEDS):
+        provider.control("reset", {"seed": 1})
+        if seed is not None:
+            provider.spoil({"api": api, "fault": fault}, seed=seed)
+        address = receiver.address()
+        happen(provider, phone, address)
+        assert len(provider.advance(5)) == 1
+        yield receiver.next(address)
+
+
+# Whether, when and how often.
+
+
+def test_drop(provider, receiver, phone):
+    provider.spoil({"api": "callback:collect", "fault": "drop"})
+    checkout_id = paid(provider, phone, receiver.address())
+    assert provider.advance(3600) == []
+    assert provider.query(checkout_id).json()["ResultCode"] == "0"
+    assert "dropped by the fault plan" in provider.http.get("/books").text
+
+
+def test_duplicate(provider, receiver, phone):
+    counts = set()
+    for seed in range(12):
+        provider.control("reset", {"seed": 1})
+        provider.spoil({"api": "callback:collect", "fault": "duplicate"}, seed=seed)
+        address = receiver.address()
+        paid(provider, phone, address)
+        provider.advance(1)
+        count = receiver.count_after(address, 0)
+        assert len({receiver.next(address).raw for _ in range(count)}) == 1
+        counts.add(count)
+        assert provider.balance(phone) == 299_000
+    assert counts == {2, 3, 4, 5}
+
+
+def test_duplicates_arrive_together(program, receiver, phone):
+    """By the machine's clock all copies are under way at once: each waits, none for another."""
+    provider = program().start()
+    provider.spoil({"api": "callback:collect", "fault": "duplicate"}, seed=3)
+    address = receiver.address(pause=0.5)
+    paid(provider, phone, address)
+    receiver.next(address)
+    assert receiver.count_after(address, 0.3) >= 1
+
+
+def test_delay(provider, receiver, phone):
+    provider.spoil({"api": "callback:*", "fault": "delay", "delay_ms": 90_000, "count": 1})
+    address = receiver.address()
+    paid(provider, phone, address)
+    assert provider.advance(89) == []
+    assert len(provider.advance(2)) == 1
+    assert receiver.next(address).stk["ResultCode"] == 0
+
+
+def test_reorder(provider, receiver, phone):
+    provider.spoil({"api": "callback:*", "fault": "reorder", "count": 1})
+    first = declined(provider, phone, receiver.address())
+    provider.advance(60)
+    second = declined(provider, phone, receiver.address())
+    third = declined(provider, phone, receiver.address())
+    assert [one["subject"] for one in provider.advance(1)] == [second, first, third]
+
+
+def test_two_that_are_held_do_not_wait_for_each_other(provider, receiver, phone):
+    provider.spoil({"api": "callback:*", "fault": "reorder"})
+    order = [declined(provider, phone, receiver.address()) for _ in range(4)]
+    told = [one["subject"] for one in provider.advance(1)]
+    assert sorted(told[:2]) == sorted(order[:2])
+    assert told != order
+
+
+def test_what_is_held_goes_out_when_faults_end(provider, receiver, phone):
+    provider.spoil({"api": "callback:*", "fault": "reorder"})
+    checkout_id = declined(provider, phone, receiver.address())
+    assert provider.advance(3600) == []
+    provider.spoil()
+    assert [one["subject"] for one in provider.advance(0)] == [checkout_id]
+
+
+def test_malformed(provider, receiver, phone):
+    ends = set()
+    for call in list(told_by_seed(provider, receiver, phone, "malformed", paid, "callback:collect"))[1:]:
+        with pytest.raises(json.JSONDecodeError):
+            json.loads(call.raw)
+        ends.add(call.raw.startswith(b"<html>"))
+    assert ends == {True, False}
+
+
+# Success and failure.
+
+
+def test_contradict_a_success(provider, receiver, phone):
+    provider.spoil({"api": "callback:collect", "fault": "contradict"})
+    address = receiver.address()
+    checkout_id = paid(provider, phone, address)
+    provider.advance(1)
+    told = receiver.next(address).stk
+    assert (told["CheckoutRequestID"], told["ResultCode"]) == (checkout_id, 1032)
+    assert "CallbackMetadata" not in told
+    assert provider.query(checkout_id).json()["ResultCode"] == "0"
+    assert provider.balance(phone) == 299_000
+
+
+def test_contradict_a_failure(provider, receiver, phone):
+    provider.spoil({"api": "callback:collect", "fault": "contradict"})
+    address = receiver.address()
+    checkout_id = declined(provider, phone, address)
+    provider.advance(1)
+    call = receiver.next(address)
+    assert (call.stk["CheckoutRequestID"], call.stk["ResultCode"]) == (checkout_id, 0)
+    assert (items(call)["Amount"], items(call)["PhoneNumber"]) == (1000.0, int(phone))
+    assert items(call)["MpesaReceiptNumber"] not in receipts(provider)
+    assert provider.query(checkout_id).json()["ResultCode"] == "1032"
+    assert provider.balance(phone) == 300_000
+
+
+@pytest.mark.parametrize(("amount", "truth", "told"), [(500, "0", 1), (5, "2", 0)])
+def test_contradict_a_payout(provider, receiver, phone, amount, truth, told):
+    provider.spoil({"api": "callback:payout", "fault": "contradict"})
+    address = receiver.address()
+    paid_out(provider, phone, address, Amount=amount)
+    provider.advance(10)
+    call = receiver.next(address)
+    assert call.result["ResultCode"] == told
+    assert ("ResultParameters" in call.result) == (told == 0)
+    [payout] = provider.control("payouts")
+    assert payout["result_code"] == truth
+    if told == 0:
+        assert call.parameters["TransactionAmount"] == amount
+        assert call.parameters["TransactionReceipt"] == call.result["TransactionID"]
+        assert call.result["TransactionID"] not in receipts(provider)
+
+
+def test_forge_a_payment_that_was_declined(provider, receiver, phone):
+    """The forgery comes first and looks like the truth in all but its receipt."""
+    honest_at, address = receiver.address(), receiver.address()
+    paid(provider, phone, honest_at, amount=999)
+    provider.advance(1)
+    honest = receiver.next(honest_at)
+    provider.spoil({"api": "callback:collect", "fault": "forge"})
+    checkout_id = declined(provider, phone, address)
+    assert len(provider.advance(1)) == 2
+    forged, true = receiver.next(address), receiver.next(address)
+    assert (forged.stk["ResultCode"], true.stk["ResultCode"]) == (0, 1032)
+    assert forged.stk["CheckoutRequestID"] == true.stk["CheckoutRequestID"] == checkout_id
+    assert items(forged).keys() == items(honest).keys()
+    assert (items(forged)["Amount"], items(forged)["PhoneNumber"]) == (1000.0, int(phone))
+    assert len(items(forged)["MpesaReceiptNumber"]) == 10
+    assert items(forged)["MpesaReceiptNumber"] not in receipts(provider)
+    assert forged.headers["BusinessShortCode"] == "174379"
+    assert provider.balance(phone) == 299_001
+
+
+def test_forge_beside_a_success(provider, receiver, phone):
+    provider.spoil({"api": "callback:*", "fault": "forge"})
+    for happen, read in ((paid, items), (paid_out, lambda call: call.parameters)):
+        address = receiver.address()
+        happen(provider, phone, address)
+        provider.advance(10)
+        forged, true = receiver.next(address), receiver.next(address)
+        differing = {name for name, value in read(true).items() if read(forged)[name] != value}
+        assert differing in ({"MpesaReceiptNumber"}, {"TransactionReceipt"})
+        assert read(true)[differing.pop()] in receipts(provider)
+    assert len(receipts(provider)) == 2
+
+
+# What it says.
+
+
+@pytest.mark.parametrize(("happen", "api"), [(paid, "callback:collect"), (paid_out, "callback:payout")])
+def test_wrong_amount(provider, receiver, phone, happen, api):
+    calls = told_by_seed(provider, receiver, phone, "wrong_amount", happen, api)
+    read, name = (
+        (items, "Amount") if happen is paid else ((lambda call: call.parameters), "TransactionAmount")
+    )
+    honest = read(next(calls))
+    told = set()
+    for call in calls:
+        spoilt = read(call)
+        told.add(spoilt[name])
+        assert spoilt | {name: honest[name]} == honest
+    assert told == {honest[name] + 1, honest[name] - 1, honest[name] * 10}
+
+
+@pytest.mark.parametrize(("happen", "api"), [(paid, "callback:collect"), (paid_out, "callback:payout")])
+def test_wrong_receipt(provider, receiver, phone, happen, api):
+    provider.spoil({"api": api, "fault": "wrong_receipt"})
+    address = receiver.address()
+    happen(provider, phone, address)
+    provider.advance(10)
+    call = receiver.next(address)
+    if happen is paid:
+        told = items(call)["MpesaReceiptNumber"]
+    else:
+        told = call.parameters["TransactionReceipt"]
+        assert call.result["TransactionID"] == told
+    [true] = receipts(provider)
+    assert told != true
+    assert told[:3] == true[:3]
+    assert len(told) == 10
+
+
+def test_wrong_phone(provider, receiver, phone):
+    provider.spoil({"api": "callback:*", "fault": "wrong_phone"})
+    address = receiver.address()
+    paid(provider, phone, address)
+    provider.advance(1)
+    told = items(receiver.next(address))["PhoneNumber"]
+    assert isinstance(told, int)
+    assert told != int(phone)
+    assert str(told)[:-1] == phone[:-1]
+    paid_out(provider, phone, address)
+    provider.advance(10)
+    name = receiver.next(address).parameters["ReceiverPartyPublicName"]
+    assert phone not in name
+    assert name.startswith(phone[:-1])
+
+
+def test_masked_phone(provider, receiver, phone):
+    provider.spoil({"api": "callback:*", "fault": "masked_phone"})
+    masked = f"{phone[:4]}****{phone[-3:]}"
+    address = receiver.address()
+    paid(provider, phone, address)
+    provider.advance(1)
+    assert items(receiver.next(address))["PhoneNumber"] == masked
+    paid_out(provider, phone, address)
+    provider.advance(10)
+    assert receiver.next(address).parameters["ReceiverPartyPublicName"].startswith(f"{masked} - ")
+
+
+def shape_of(honest, spoilt):
+    """Which of the known wrong types a result has."""
+    if isinstance(spoilt["ResultCode"], str) and spoilt | {"ResultCode": honest["ResultCode"]} == honest:
+        return "code as text"
+    outer, inner = next(pair for pair in LISTS if pair[0] in honest)
+    if isinstance(spoilt[outer][inner], dict):
+        return "single object"
+    if any("Value" not in item for item in spoilt[outer][inner]):
+        return "missing value"
+    values = [
+        (item["Value"], other["Value"])
+        for item, other in zip(honest[outer][inner], spoilt[outer][inner], strict=True)
+    ]
+    assert any(type(true) is not type(other) for true, other in values)
+    assert all(str(true) == str(other) for true, other in values)
+    return "types swapped"
+
+
+LISTS = [("CallbackMetadata", "Item"), ("ResultParameters", "ResultParameter")]
+
+
+@pytest.mark.parametrize(("happen", "api"), [(paid, "callback:collect"), (paid_out, "callback:payout")])
+def test_wrong_types(provider, receiver, phone, happen, api):
+    calls = told_by_seed(provider, receiver, phone, "wrong_type", happen, api)
+    results = [call.stk if happen is paid else call.result for call in calls]
+    shapes = {shape_of(results[0], spoilt) for spoilt in results[1:]}
+    assert shapes == {"code as text", "single object", "missing value", "types swapped"}
+
+
+# QueueTimeOut notices.
+
+
+@pytest.mark.parametrize(
+    ("fault", "delay_ms", "wait"),
+    [
+        ("queue_timeout_first", None, 1),
+        ("queue_timeout_only_then_late", None, 60),
+        ("queue_timeout_only_then_late", 600_000, 600),
+    ],
+)
+def test_a_notice_then_the_result(provider, receiver, phone, fault, delay_ms, wait):
+    provider.spoil({"api": "callback:payout", "fault": fault, "delay_ms": delay_ms})
+    result_url, timeout_url = receiver.address(), receiver.address()
+    conversation_id = paid_out(provider, phone, result_url, QueueTimeOutURL=timeout_url)
+    [notice] = provider.advance(0.06)
+    assert (notice["kind"], notice["subject"]) == ("b2c-timeout", conversation_id)
+    assert receiver.count_after(timeout_url, 0) == 1
+    assert receiver.count_after(result_url, 0) == 0
+    assert provider.balance(phone) == 300_500
+    provider.advance(wait - 0.1)
+    assert receiver.count_after(result_url, 0) == 0
+    provider.advance(1)
+    assert receiver.next(result_url).result["ResultCode"] == 0
+    assert receiver.count_after(timeout_url, 0) == 1
+
+
+def test_a_notice_has_one_of_two_forms(provider, receiver, phone):
+    forms = set()
+    for seed in range(12):
+        provider.spoil({"api": "callback:payout", "fault": "queue_timeout_first"}, seed=seed)
+        timeout_url = receiver.address()
+        answer = provider.payout(phone, QueueTimeOutURL=timeout_url, Remarks="Gold sold").json()
+        provider.advance(0.1)
+        body = receiver.next(timeout_url).body
+        forms.add("echo" if "Result" not in body else "result")
+        if "Result" in body:
+            assert body["Result"]["OriginatorConversationID"] == answer["OriginatorConversationID"]
+            assert body["Result"]["ConversationID"] == answer["ConversationID"]
+        else:
+            assert body["OriginatorConversationID"] == answer["OriginatorConversationID"]
+            assert (body["InitiatorName"], body["Amount"], body["Remarks"]) == (
+                "goldwallet",
+                500,
+                "Gold sold",
+            )
+            assert len(body["SecurityCredential"]) == 344
+            assert body["QueueTimeOutURL"] == timeout_url
+    assert forms == {"echo", "result"}
+
+
+# What a status query is told.
+
+
+def status_told(provider, receiver, **changes):
+    address = receiver.address()
+    provider.status(address, **changes)
+    provider.advance(1)
+    return receiver.next(address)
+
+
+@pytest.mark.parametrize("api", ["status", "callback:status"])
+def test_status_says_that_a_payout_failed(provider, receiver, phone, api):
+    answer = provider.payout(phone).json()
+    provider.advance(10)
+    said = set()
+    for seed in SEEDS:
+        provider.spoil({"api": api, "fault": "lie_failed"}, seed=seed)
+        call = status_told(provider, receiver, OriginalConversationID=answer["OriginatorConversationID"])
+        said.add(call.parameters["TransactionStatus"])
+        assert call.result["ResultCode"] == 0
+    assert said == {"Failed", "Declined", "Cancelled", "Expired"}
+    assert provider.balance(phone) == 300_500
+
+
+def test_status_says_that_a_failed_payout_was_made(provider, receiver, phone):
+    answer = provider.payout(phone, Amount=5).json()
+    provider.advance(10)
+    provider.spoil({"api": "status", "fault": "lie_paid"})
+    call = status_told(provider, receiver, OriginalConversationID=answer["OriginatorConversationID"])
+    assert call.parameters["TransactionStatus"] == "Completed"
+    assert len(call.parameters["ReceiptNo"]) == 10
+    assert provider.balance(phone) == 300_000
+
+
+def test_status_says_that_an_open_payout_was_made(variant, receiver, phone):
+    provider = variant(b2c_seconds=3600)
+    own_id = provider.payout(phone).json()["OriginatorConversationID"]
+    provider.spoil({"api": "status", "fault": "lie_paid"})
+    address = receiver.address()
+    provider.status(address, OriginalConversationID=own_id)
+    told = receiver.next(address).parameters
+    assert told["TransactionStatus"] == "Completed"
+    assert len(told["ReceiptNo"]) == 10
+    assert provider.payout_by(own_id)["state"] == "pending"
+
+
+def test_status_says_that_a_payout_is_still_open(provider, receiver, phone):
+    answer = provider.payout(phone).json()
+    provider.advance(10)
+    provider.spoil({"api": "status", "fault": "pending"})
+    told = status_told(
+        provider, receiver, OriginalConversationID=answer["OriginatorConversationID"]
+    ).parameters
+    assert told["TransactionStatus"] == "Authorized"
+    assert not {"ReceiptNo", "FinalisedTime"} & told.keys()
+
+
+def test_there_is_nothing_to_say_of_what_is_unknown(provider, receiver):
+    provider.spoil({"api": "status", "fault": "lie_paid"})
+    assert status_told(provider, receiver, TransactionID="UKL0000001").result["ResultCode"] == 2032
+    assert provider.control("faults")["faulty"] == 0
+
+
+# The other callbacks.
+
+
+def registered(provider, receiver):
+    address = receiver.address()
+    body = {
+        "ShortCode": 174379,
+        "ResponseType": "Completed",
+        "ConfirmationURL": address,
+        "ValidationURL": address,
+    }
+    assert provider.call("/mpesa/c2b/v2/registerurl", body).status_code == 200
+    return address
+
+
+def test_a_confirmation_of_a_collection(provider, receiver, phone):
+    address = registered(provider, receiver)
+    spoilt = {}
+    for fault in ("wrong_amount", "wrong_receipt", "forge", "duplicate", "drop"):
+        provider.spoil({"api": "callback:c2b", "fault": fault})
+        paid(provider, phone, receiver.address(), amount=1000 + len(spoilt))
+        provider.advance(1)
+        spoilt[fault] = [receiver.next(address).body for _ in range(receiver.count_after(address, 0))]
+    real = receipts(provider)
+    [amount], [receipt] = spoilt["wrong_amount"], spoilt["wrong_receipt"]
+    assert amount["TransAmount"] in {"1001.00", "999.00", "10000.00"}
+    assert amount["TransID"] in real
+    assert (receipt["TransID"] in real, receipt["TransAmount"]) == (False, "1001.00")
+    forged, true = spoilt["forge"]
+    assert (forged["TransID"] in real, true["TransID"] in real) == (False, True)
+    assert forged | {"TransID": true["TransID"]} == true
+    assert len(spoilt["duplicate"]) >= 2
+    assert spoilt["drop"] == []
+
+
+@pytest.mark.parametrize("fault", ["contradict", "wrong_amount", "wrong_receipt", "masked_phone", "drop"])
+def test_the_result_of_a_reversal(provider, receiver, phone, fault):
+    paid(provider, phone, receiver.address())
+    provider.advance(1)
+    [receipt] = receipts(provider)
+    provider.spoil({"api": "callback:reversal", "fault": fault})
+    address = receiver.address()
+    body = {
+        "Initiator": "goldwallet",
+        "SecurityCredential": provider.credential(),
+        "CommandID": "TransactionReversal",
+        "TransactionID": receipt,
+        "Amount": 1000,
+        "ReceiverParty": 174379,
+        "RecieverIdentifierType": 11,
+        "ResultURL": address,
+        "QueueTimeOutURL": address,
+        "Remarks": "Wrong person",
+    }
+    assert provider.call("/mpesa/reversal/v1/request", body).status_code == 200
+    delivered = provider.advance(30)
+    assert provider.balance(phone) == 300_000
+    assert provider.control("faults")["rules"][0]["hits"] == 1
+    if fault == "drop":
+        assert delivered == []
+        return
+    call = receiver.next(address)
+    if fault == "contradict":
+        assert call.result["ResultCode"] == 1
+        assert "ResultParameters" not in call.result
+        return
+    told, known = call.parameters, call.result["TransactionID"] in receipts(provider)
+    assert told["OriginalTransactionID"] == receipt
+    assert (told["Amount"] == 1000) == (fault != "wrong_amount")
+    assert known == (fault != "wrong_receipt")
+    assert ("****" in told["CreditPartyPublicName"]) == (fault == "masked_phone")
+
+
+def test_the_result_of_a_balance_query(provider, receiver):
+    provider.spoil({"api": "callback:balance", "fault": "delay", "delay_ms": 5_000})
+    address = receiver.address()
+    body = {
+        "Initiator": "goldwallet",
+        "SecurityCredential": provider.credential(),
+        "CommandID": "AccountBalance",
+        "PartyA": 600991,
+        "IdentifierType": 4,
+        "Remarks": "Control",
+        "QueueTimeOutURL": address,
+        "ResultURL": address,
+    }
+    assert provider.call("/mpesa/accountbalance/v1/query", body).status_code == 200
+    assert provider.advance(4) == []
+    assert [one["kind"] for one in provider.advance(5)] == ["balance"]
+    assert "Utility Account" in receiver.next(address).parameters["AccountBalance"]
