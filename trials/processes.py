@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
-from multiprocessing.synchronize import Barrier
+from multiprocessing.synchronize import Barrier, Event
 from types import TracebackType
 from typing import Any
 
@@ -24,12 +24,32 @@ _FORK = multiprocessing.get_context("fork")
 _PR_SET_PDEATHSIG = 1
 
 
-class Together:
-    """What a child knows of its crew: its number, from 0, and the barrier where all wait for all."""
+class Shared:
+    """What a crew and its parent share without a word: a barrier, a sum of what was done, and the end of the work."""
 
-    def __init__(self, number: int, barrier: Barrier) -> None:
+    def __init__(self, count: int) -> None:
+        self.barrier: Barrier = _FORK.Barrier(count)
+        self.done = _FORK.Value("q", 0)
+        self.over: Event = _FORK.Event()
+
+
+class Together:
+    """What a child knows of its crew: its number, from 0, and what all share."""
+
+    def __init__(self, number: int, shared: Shared) -> None:
         self.number = number
-        self._barrier = barrier
+        self._shared = shared
+        self._barrier = shared.barrier
+
+    @property
+    def over(self) -> bool:
+        """Whether the parent has said that it is enough."""
+        return self._shared.over.is_set()
+
+    def count(self) -> None:
+        """One more thing is done; the parent reads the sum of all."""
+        with self._shared.done.get_lock():
+            self._shared.done.value += 1
 
     def wait(self) -> None:
         """Go on when everybody is here. Raises threading.BrokenBarrierError when somebody does not come."""
@@ -53,7 +73,7 @@ class Crew:
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self._barrier = _FORK.Barrier(count)
+        self._shared = Shared(count)
         self._pipes: list[Connection] = []
         self._children: list[multiprocessing.process.BaseProcess] = []
 
@@ -63,7 +83,7 @@ class Crew:
         for number in range(self.count):
             ours, theirs = _FORK.Pipe()
             child = _FORK.Process(
-                target=_live, args=(number, theirs, [*self._pipes, ours], self._barrier), daemon=True
+                target=_live, args=(number, theirs, [*self._pipes, ours], self._shared), daemon=True
             )
             child.start()
             theirs.close()
@@ -90,6 +110,15 @@ class Crew:
         """Let them begin, and come back at once; `results` waits for the end."""
         for pipe in self._pipes:
             pipe.send((work, arguments))
+
+    @property
+    def done(self) -> int:
+        """How often a child has called `count`."""
+        return int(self._shared.done.value)
+
+    def enough(self) -> None:
+        """Whoever works until the end ends now."""
+        self._shared.over.set()
 
     def results(self, *, patience: float = 3600.0) -> list[Any]:
         """What each returned. Raises what one of them raised, and TimeoutError when one does not answer."""
@@ -120,13 +149,13 @@ class _Failure:
         self.error = error
 
 
-def _live(number: int, pipe: Connection, others: Sequence[Connection], barrier: Barrier) -> None:
+def _live(number: int, pipe: Connection, others: Sequence[Connection], shared: Shared) -> None:
     """A child's life: work until the parent closes its end of the pipe, or dies."""
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     for other in others:
         other.close()
-    together = Together(number, barrier)
+    together = Together(number, shared)
     while True:
         try:
             work, arguments = pipe.recv()
