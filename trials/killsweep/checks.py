@@ -4,6 +4,8 @@ import traceback
 from collections import Counter
 from collections.abc import Iterator
 
+from django.db.models import QuerySet
+
 from goldwallet.states import Moves
 from goldwallet.test.books import assert_books
 from goldwallet.test.kill import B2C, STK_PUSH
@@ -13,19 +15,23 @@ from notifications.models import Message
 from payments import models as payments
 from payments.models import Direction, Payment, State
 from trading import models as trading
-from trading.models import Order, Side, Status
+from trading.models import Order, Status
 from trials.killsweep import queue
 from trials.killsweep.house import House
-from trials.killsweep.scenarios import Scenario
 
 #: KES on a phone that the simulator sees for the first time.
 _OPENING = 300_000
 
 
-def findings(house: House, scenario: Scenario, *, unheard: set[str]) -> list[str]:
-    """Everything that is wrong with this run. `unheard`: payments that may wait before staff without an end."""
+#: What a kill leaves that came between the claim and the call: held, before staff. And after they called it not paid.
+WAITING = ("expired/unknown", "pending/unknown", "paid_late/succeeded/unknown")
+RESOLVED = ("expired/failed", "failed/failed", "paid_late/succeeded/failed")
+
+
+def findings(house: House, ends: tuple[str, ...]) -> list[str]:
+    """Everything that is wrong with a run that may end in one of `ends`."""
     return [
-        *_ends(house, scenario, unheard),
+        *_ends(house, ends),
         *_sent_once(house),
         *_provider_agrees(house),
         *_history(house),
@@ -34,23 +40,24 @@ def findings(house: House, scenario: Scenario, *, unheard: set[str]) -> list[str
     ]
 
 
-def before_staff(payment: Payment) -> bool:
-    return payment.state == State.UNKNOWN and payment.attention and bool(payment.note)
+def outcome(house: House) -> str:
+    """How the person's orders stand: order/payment, and /refund if there is one."""
+    return " ".join(sorted(_standing(order) for order in _orders(house)))
 
 
-def _ends(house: House, scenario: Scenario, unheard: set[str]) -> Iterator[str]:
-    orders = list(Order.objects.filter(user=house.user).select_related("payment"))
-    if len(orders) != 1:
-        yield f"{len(orders)} orders of one click"
-    for order in orders:
-        payment = order.payment
-        if (order.status, payment.state) in scenario.ends:
-            continue
-        waits = Status.EXPIRED if order.side == Side.BUY else Status.PENDING
-        if str(payment.pk) in unheard and order.status == waits and before_staff(payment):
-            continue
-        note = f", before staff: {payment.note}" if payment.attention else ""
-        yield f"the order ended {order.status}, its payment {payment.state}{note}"
+def _orders(house: House) -> "QuerySet[Order]":
+    return Order.objects.filter(user=house.user).select_related("payment", "refund")
+
+
+def _standing(order: Order) -> str:
+    states = [order.status, order.payment.state, *([order.refund.state] if order.refund else [])]
+    return "/".join(states)
+
+
+def _ends(house: House, ends: tuple[str, ...]) -> Iterator[str]:
+    if (found := outcome(house)) not in ends:
+        notes = Payment.objects.filter(user=house.user, attention=True).values_list("note", flat=True)
+        yield " ".join([f"it ended {found or 'without an order'}, not {' or '.join(ends)}.", *notes])
     if left := queue.left():
         yield f"{left} jobs are left"
 
@@ -75,8 +82,8 @@ def _provider_agrees(house: House) -> Iterator[str]:
     theirs = [row for row in house.simulator.payouts() if row["phone"] == house.user.phone]
     if strange := {row["OriginatorConversationID"] for row in theirs} - ours:
         yield f"payouts that are not ours: {strange}"
-    if len(theirs) > Order.objects.filter(user=house.user, side=Side.SELL).count():
-        yield f"{len(theirs)} payouts of one sale"
+    if len(theirs) > 1:
+        yield f"{len(theirs)} payouts of one sale or refund"
     if house.simulator.prompts(house.user.phone):
         yield "a prompt is still on the phone"
 
@@ -99,10 +106,14 @@ def _illegal(moves: Moves, states: list[str]) -> Iterator[str]:
 
 def _mails(house: House) -> Iterator[str]:
     """Whoever's order has ended has been told so."""
+    kinds = Message.objects.filter(user=house.user, state="sent").values_list("kind", flat=True)
     for order in Order.objects.filter(user=house.user).exclude(status=Status.PENDING):
-        told = Message.objects.filter(key=f"order:{order.pk}:{order.status}")
-        if [message.state for message in told] != ["sent"]:
-            yield f"no mail says that the order is {order.status}"
+        # An order that was bought with late money is told of by the mail about that.
+        kind = "order_rebought" if order.rebuys_id else f"order_{order.status}"
+        if list(kinds).count(kind) != 1:
+            yield f"{list(kinds).count(kind)} mails say {kind}"
+    if Message.objects.filter(user=house.user).exclude(state="sent").exists():
+        yield "a mail was not sent"
 
 
 def _books(house: House) -> Iterator[str]:

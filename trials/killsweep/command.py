@@ -17,12 +17,17 @@ def arguments(given: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m trials killsweep", description=__doc__)
     parser.add_argument("--scenario", action="append", help="only this one; may be given several times")
     parser.add_argument(
-        "--sample", type=int, metavar="N", help="all around commits and calls, N of each scenario's other kills"
+        "--sample",
+        type=int,
+        metavar="N",
+        help="all around commits and calls, N of each scenario's other kills",
     )
     parser.add_argument("--seed", type=int, default=1, help="which N (default: %(default)s)")
     parser.add_argument("--only", metavar="NUMBER:WHEN", help="one kill, as a report names it: 37:after")
     parser.add_argument("--guard-off", metavar="NAME", help="take a guard of the house away (guards.py)")
-    parser.add_argument("--here", action="store_true", help="use the database of DATABASE_URL itself: it is empty")
+    parser.add_argument(
+        "--here", action="store_true", help="use the database of DATABASE_URL itself: it is empty"
+    )
     parser.add_argument("--keep", action="store_true", help="keep what the runs left, and say where")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     return parser.parse_args(given)
@@ -58,12 +63,12 @@ def _sweep(options: argparse.Namespace, names: list[str], folder: Path) -> int:
     postbox = Postbox(folder)
     postbox.start()
     simulator = Simulator(folder / "simulator", **sweep.PROVIDER)
-    simulator.start()
     try:
+        simulator.start()
         with database(here=options.here, log=folder / "log"):
-            gc.freeze()  # a child copies only what it touches
             trial = sweep.Sweep(folder, simulator, postbox)
             trial.prepare()
+            gc.freeze()  # a child copies only what it touches
             results = [
                 trial.scenario(SCENARIOS[name], partial(_choose, options), report.progress) for name in names
             ]

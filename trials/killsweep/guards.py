@@ -11,9 +11,10 @@ from typing import Any, cast
 from django.db import transaction
 
 from goldwallet.clock import Now
-from payments import sending, services
+from payments import sending
 from payments.models import Payment, State
 from payments.rails.daraja import http
+from payments.services import settling
 from trading.services import buying
 
 
@@ -37,8 +38,8 @@ def dead_sender_sends_again() -> None:
 
 def settled_in_pieces() -> None:
     """The payment's end is committed before the order and the book hear of it."""
-    services._settle_once = _without_transaction(services._settle_once)
-    services.payment_lock = lambda payment_id: Payment.objects.select_related("user").get(pk=payment_id)
+    settling._settle_once = _without_transaction(settling._settle_once)
+    settling.payment_lock = lambda payment_id: Payment.objects.select_related("user").get(pk=payment_id)
 
 
 def confirmed_in_pieces() -> None:
@@ -52,5 +53,10 @@ def _without_transaction(service: Callable[..., Any]) -> Callable[..., Any]:
 
 GUARDS = {
     guard.__name__: guard
-    for guard in (call_inside_the_transaction, dead_sender_sends_again, settled_in_pieces, confirmed_in_pieces)
+    for guard in (
+        call_inside_the_transaction,
+        dead_sender_sends_again,
+        settled_in_pieces,
+        confirmed_in_pieces,
+    )
 }

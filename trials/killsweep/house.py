@@ -73,11 +73,35 @@ class House:
 
     def confirm_once(self) -> Order:
         confirm = services.buy_confirm if self.side == Side.BUY else services.sell_confirm
-        return confirm(user_id=self.user.pk, quote_id=self.quote_id)
+        return confirm(user_id=self.user.pk, quote_id=self.quote_id("quote"))
+
+    def refund(self) -> None:
+        """Late money: the customer wants it back."""
+        self._click("refund", self.refund_once)
+
+    def refund_once(self) -> Order:
+        return services.refund_ask(user_id=self.user.pk, order_id=self.late_order_id)
+
+    def rebuy_quote(self) -> None:
+        """Late money: the customer asks what it buys now."""
+        quote = self._click(
+            "rebuy_quote", lambda: services.quote_rebuy(user=self.user, order_id=self.late_order_id)
+        )
+        self.place.remember(rebuy=str(quote.pk))
+
+    def rebuy(self) -> None:
+        self._click("rebuy", self.rebuy_once)
+
+    def rebuy_once(self) -> Order:
+        return services.rebuy_confirm(user_id=self.user.pk, quote_id=self.quote_id("rebuy"))
+
+    def quote_id(self, name: str) -> uuid.UUID:
+        return uuid.UUID(self.place.memory[name])
 
     @property
-    def quote_id(self) -> uuid.UUID:
-        return uuid.UUID(self.place.memory["quote"])
+    def late_order_id(self) -> uuid.UUID:
+        """The order whose page the person has open."""
+        return Order.objects.values_list("pk", flat=True).get(quote_id=self.quote_id("quote"))
 
     def _click[T](self, name: str, act: Callable[[], T]) -> T:
         self.place.remember(clicked=name)
@@ -99,12 +123,11 @@ class House:
     # --- the provider -----------------------------------------------------------------------------
 
     def answer(self, action: str) -> bool:
-        """The phone's owner answers the open prompts; says whether there were any."""
+        """The phone's owner answers the open prompts; says whether there were any. (`hear` has what follows.)"""
         found = self.simulator.prompts(self.user.phone)
         for prompt in found:
             url = f"/control/prompts/{prompt['CheckoutRequestID']}"
             self.simulator.http.post(url, json={"action": action}).raise_for_status()
-        self.advance()
         return bool(found)
 
     def advance(self, seconds: float = 0) -> None:

@@ -3,8 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from payments.models import State
-from trading.models import Side, Status
+from trading.models import Side
 from trials.killsweep.house import PROMPT_SECONDS, House
 
 #: Seconds after the start: the order's three minutes are over; then its price's fifteen.
@@ -14,15 +13,17 @@ EXPIRED, LAPSED = 240.0, 1020.0
 @dataclass(frozen=True)
 class Scenario:
     """`answer`: what the phone's owner does with a prompt, `answers_at` seconds after the start or later; empty: nothing,
-    until it runs out. `ends`: the states of order and payment in which it may end.
+    until it runs out. `choose`: what the person does about late money. `ends`: how it may end, as `checks.outcome` says
+    it: order/payment, and /refund if there is one.
     """
 
     name: str
     side: str
     play: Callable[[House], None]
-    ends: tuple[tuple[str, str], ...]
+    ends: tuple[str, ...]
     answer: str = ""
     answers_at: float = 0
+    choose: Callable[[House], None] | None = None
     #: The phone that is to be paid is on M-Pesa.
     registered: bool = True
     #: The process has to fetch an access token first.
@@ -87,41 +88,71 @@ def _late_and_kept(house: House) -> None:
     _late(house, LAPSED)
 
 
-def _sold(house: House) -> None:
-    """The same steps whether the payout comes to a good end or not."""
-    _ordered(house)
-    house.work("send")
+def _paid_out(house: House) -> None:
+    """The payout goes out, its result comes, M-Pesa is asked and answers. The same steps whether it succeeds or not."""
+    house.work("send payout")
     house.hear("result")
     house.work("ask")
     house.hear("status")
-    house.work("settle")
+    house.work("settle payout")
 
 
-SCENARIOS = {
-    scenario.name: scenario
-    for scenario in (
-        Scenario(
-            "buy", Side.BUY, _bought, ((Status.COMPLETED, State.SUCCEEDED),),
-            answer="accept", without_token=True,
-        ),
-        Scenario("buy declined", Side.BUY, _declined, ((Status.FAILED, State.FAILED),), answer="decline"),
-        Scenario("buy ignored", Side.BUY, _ignored, ((Status.EXPIRED, State.FAILED),)),
-        Scenario(
-            # Killed early enough, the next worker comes in time to send the prompt; nobody answers it.
-            "buy never sent", Side.BUY, _never_sent,
-            ((Status.EXPIRED, State.CANCELLED), (Status.EXPIRED, State.FAILED)),
-        ),
-        Scenario(
-            "buy paid late", Side.BUY, _late_in_time, ((Status.COMPLETED, State.SUCCEEDED),),
-            answer="accept", answers_at=EXPIRED,
-        ),
-        Scenario(
-            "buy paid too late", Side.BUY, _late_and_kept, ((Status.PAID_LATE, State.SUCCEEDED),),
-            answer="accept", answers_at=LAPSED,
-        ),
-        Scenario("sale", Side.SELL, _sold, ((Status.COMPLETED, State.SUCCEEDED),)),
-        Scenario(
-            "sale not paid", Side.SELL, _sold, ((Status.FAILED, State.FAILED),), registered=False
-        ),
-    )
-}  # fmt: skip
+def _sold(house: House) -> None:
+    _ordered(house)
+    _paid_out(house)
+
+
+def _refunded(house: House) -> None:
+    _late_and_kept(house)
+    house.refund()
+    _paid_out(house)
+
+
+def _choose_rebuy(house: House) -> None:
+    house.rebuy_quote()
+    house.rebuy()
+
+
+def _rebought(house: House) -> None:
+    _late_and_kept(house)
+    _choose_rebuy(house)
+
+
+_BUYS = (
+    Scenario("buy", Side.BUY, _bought, ("completed/succeeded",), answer="accept", without_token=True),
+    Scenario("buy declined", Side.BUY, _declined, ("failed/failed",), answer="decline"),
+    Scenario("buy ignored", Side.BUY, _ignored, ("expired/failed",)),
+    # Killed early enough, the next worker comes in time to send the prompt; nobody answers it.
+    Scenario("buy never sent", Side.BUY, _never_sent, ("expired/cancelled", "expired/failed")),
+    Scenario(
+        "buy paid late",
+        Side.BUY,
+        _late_in_time,
+        ("completed/succeeded",),
+        answer="accept",
+        answers_at=EXPIRED,
+    ),
+    Scenario(
+        "late money kept",
+        Side.BUY,
+        _late_and_kept,
+        ("paid_late/succeeded",),
+        answer="accept",
+        answers_at=LAPSED,
+    ),
+)
+_SALES = (
+    Scenario("sale", Side.SELL, _sold, ("completed/succeeded",)),
+    Scenario("sale not paid", Side.SELL, _sold, ("failed/failed",), registered=False),
+)
+_CHOICES = (
+    Scenario(
+        "refund", Side.BUY, _refunded, ("refunded/succeeded/succeeded",),
+        answer="accept", answers_at=LAPSED, choose=House.refund,
+    ),
+    Scenario(
+        "rebuy", Side.BUY, _rebought, ("completed/succeeded rebought/succeeded",),
+        answer="accept", answers_at=LAPSED, choose=_choose_rebuy,
+    ),
+)  # fmt: skip
+SCENARIOS = {scenario.name: scenario for scenario in (*_BUYS, *_SALES, *_CHOICES)}
