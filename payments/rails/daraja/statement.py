@@ -13,7 +13,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import islice
 
 from goldwallet.clock import NAIROBI
 from payments.rails.daraja.documents import plain, tidy
@@ -206,7 +205,7 @@ def _rows(lines: list[str], head: _Head) -> Iterator[_Row]:
     """
     at = head.line + 1
     while at < len(lines):
-        reader = csv.reader(islice(lines, at, at + _MOST_LINES), delimiter=head.delimiter, strict=True)
+        reader = csv.reader(lines[at : at + _MOST_LINES], delimiter=head.delimiter, strict=True)
         cells: list[str] | None = None
         with contextlib.suppress(csv.Error):
             cells = next(reader)
