@@ -187,6 +187,11 @@ def _lie_paid(call: Call) -> Response:
     return _saying(call.serve(), _result(results.SUCCESS))
 
 
+def _unknown_code(call: Call) -> Response:
+    told = faults.unknown_result(call.hit.chance)
+    return _saying(call.serve(), {**told, "ResultCode": str(told["ResultCode"])})
+
+
 def _wrong_type(call: Call) -> Response:
     """One field of the answer is missing, empty, or text for a number and the reverse."""
     served, chance = call.serve(), call.hit.chance
@@ -225,5 +230,6 @@ _FAULTS: dict[str, Callable[[Call], Response]] = {
     "spurious": _spurious,
     "lie_failed": _lie_failed,
     "lie_paid": _lie_paid,
+    "unknown_code": _unknown_code,
     "wrong_type": _wrong_type,
 }

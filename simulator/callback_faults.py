@@ -8,34 +8,16 @@ import copy
 import dataclasses
 import json
 import random
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from simulator import faults, ids
+from simulator import bodies, faults, ids
+from simulator.bodies import Body
 from simulator.store import Db
-
-type Body = dict[str, Any]
 
 # The names under which a plan knows callbacks, where they differ from the kind.
 _EVENTS = {"stk": "callback:collect", "b2c": "callback:payout"}
 
-_AMOUNTS = frozenset({"Amount", "TransactionAmount", "TransAmount"})
-_RECEIPTS = frozenset({"MpesaReceiptNumber", "TransactionReceipt", "ReceiptNo", "TransID", "TransactionID"})
-_PHONES = frozenset(
-    {
-        "PhoneNumber",
-        "ReceiverPartyPublicName",
-        "CreditPartyName",
-        "DebitPartyName",
-        "CreditPartyPublicName",
-        "MSISDN",
-    }
-)
-_STATUS = "TransactionStatus"
-_NUMBER = re.compile(r"254[17][0-9]{8}")
-_NO_RECEIPT = "0000000"
 _PAGE = "<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>"
 _CANCELLED = {"ResultCode": 1032, "ResultDesc": "Request cancelled by user"}
 _INSUFFICIENT = {"ResultCode": 1, "ResultDesc": "The balance is insufficient for the transaction."}
@@ -73,23 +55,6 @@ class Event:
     notice: Notice | None
 
 
-@dataclass
-class Slot:
-    """One value of a body and the name it goes by, be it an item of a list or a field."""
-
-    holder: dict[str, Any]
-    key: str
-    name: str
-
-    @property
-    def value(self) -> Any:
-        return self.holder[self.key]
-
-    @value.setter
-    def value(self, new: object) -> None:
-        self.holder[self.key] = new
-
-
 def messages(db: Db, event: Event) -> list[Message]:
     """What goes out in place of the true callback, as the fault plan has it."""
     kind = event.message.kind
@@ -98,8 +63,9 @@ def messages(db: Db, event: Event) -> list[Message]:
         return [event.message]
     if hit.fault in _DELIVERY:
         return _DELIVERY[hit.fault](event, hit)
-    body = copy.deepcopy(event.body)
-    body = _WORDS[hit.fault](event, body, hit)
+    if hit.fault == "wrong_id":
+        return [_of_another(event, str(_other(db, event.message)))]
+    body = _WORDS[hit.fault](event, copy.deepcopy(event.body), hit)
     return [dataclasses.replace(event.message, body=json.dumps(body))]
 
 
@@ -110,72 +76,30 @@ def _can(db: Db, fault: str, event: Event) -> bool:
         case "reorder":  # one at a time: two would wait for each other
             return db.execute("SELECT 1 FROM callbacks WHERE state = 'held'").fetchone() is None
         case "contradict" | "forge":
-            return _tells_success(body) or event.paid is not None
+            return bodies.tells_success(body) or event.paid is not None
+        case "wrong_id":
+            return _other(db, event.message) is not None
         case "wrong_amount":
-            return any(_named(body, _AMOUNTS))
+            return any(bodies.named(body, bodies.AMOUNTS))
         case "wrong_receipt":
-            return _tells_success(body) and any(_receipts(body))
+            return bodies.tells_success(body) and any(bodies.receipts(body))
         case "wrong_phone" | "masked_phone":
-            return any(_phones(body))
+            return any(bodies.phones(body))
         case "queue_timeout_first" | "queue_timeout_only_then_late":
             return event.notice is not None
         case "pending" | "lie_failed" | "lie_paid":
-            return any(_named(body, {_STATUS}))
+            return any(bodies.named(body, {bodies.STATUS}))
         case _:
             return True
 
 
-# Reading a body.
-
-
-def _slots(node: object) -> Iterator[Slot]:
-    if isinstance(node, list):
-        for item in node:
-            yield from _slots(item)
-    if not isinstance(node, dict):
-        return
-    label = node.get("Name") or node.get("Key")
-    if isinstance(label, str):
-        if "Value" in node:
-            yield Slot(node, "Value", label)
-        return
-    for key, value in node.items():
-        if isinstance(value, dict | list):
-            yield from _slots(value)
-        else:
-            yield Slot(node, key, key)
-
-
-def _named(body: Body, names: set[str] | frozenset[str]) -> Iterator[Slot]:
-    return (slot for slot in _slots(body) if slot.name in names)
-
-
-def _receipts(body: Body) -> Iterator[Slot]:
-    return (slot for slot in _named(body, _RECEIPTS) if not str(slot.value).endswith(_NO_RECEIPT))
-
-
-def _phones(body: Body) -> Iterator[Slot]:
-    return (slot for slot in _named(body, _PHONES) if _NUMBER.search(str(slot.value)))
-
-
-def _result(body: Body) -> Body | None:
-    """The part with the ResultCode. A confirmation of a collection has none: it tells of success only."""
-    found = body.get("Result") or body.get("Body", {}).get("stkCallback")
-    return found if isinstance(found, dict) else None
-
-
-def _tells_success(body: Body) -> bool:
-    result = _result(body)
-    return result is None or str(result["ResultCode"]) == "0"
-
-
-def _items(body: Body) -> tuple[Body, str] | None:
-    """The holder and the name of the list of details."""
-    result = _result(body) or {}
-    for outer, inner in (("CallbackMetadata", "Item"), ("ResultParameters", "ResultParameter")):
-        if outer in result:
-            return result[outer], inner
-    return None
+def _other(db: Db, message: Message) -> str | None:
+    """What the callback before this one of the same kind told of."""
+    row = db.execute(
+        "SELECT subject FROM callbacks WHERE kind = ? AND subject <> ? ORDER BY id DESC LIMIT 1",
+        (message.kind, message.subject),
+    ).fetchone()
+    return None if row is None else str(row["subject"])
 
 
 # Whether, when and how often.
@@ -210,8 +134,11 @@ def _malformed(event: Event, hit: faults.Hit) -> list[Message]:
 def _forge(event: Event, hit: faults.Hit) -> list[Message]:
     """The forgery goes first: whoever made it did not wait."""
     receipt = ids.receipt(at=event.message.due_at, chance=hit.chance)
-    if _tells_success(event.body):
-        forged = _with_receipt(copy.deepcopy(event.body), receipt)
+    if bodies.tells_success(event.body):
+        forged = copy.deepcopy(event.body)
+        if any(bodies.named(forged, {bodies.STATUS})):
+            forged = _lie_paid(event, forged, hit)
+        forged = _with_receipt(forged, receipt)
     else:
         assert event.paid is not None
         forged = event.paid(receipt)
@@ -220,7 +147,7 @@ def _forge(event: Event, hit: faults.Hit) -> list[Message]:
 
 def _queue_timeout(event: Event, hit: faults.Hit) -> list[Message]:
     assert event.notice is not None
-    result = _result(event.body) or {}
+    result = bodies.result(event.body) or {}
     names = {name: result[name] for name in ("OriginatorConversationID", "ConversationID")}
     # The form is nowhere documented: a payment service receives its own request back, packages expect a result.
     echo = event.notice.request | {"SecurityCredential": _credential(hit.chance)}
@@ -245,14 +172,14 @@ def _credential(chance: random.Random) -> str:
 
 
 def _with_receipt(body: Body, receipt: str) -> Body:
-    for slot in list(_receipts(body)):
+    for slot in list(bodies.receipts(body)):
         slot.value = receipt
     return body
 
 
 def _contradict(event: Event, body: Body, hit: faults.Hit) -> Body:
-    result = _result(body)
-    if result is None or not _tells_success(body):
+    result = bodies.result(body)
+    if result is None or not bodies.tells_success(body):
         assert event.paid is not None
         return event.paid(ids.receipt(at=event.message.due_at, chance=hit.chance))
     result.pop("CallbackMetadata", None)
@@ -261,9 +188,23 @@ def _contradict(event: Event, body: Body, hit: faults.Hit) -> Body:
     return body
 
 
+def _unknown_code(event: Event, body: Body, hit: faults.Hit) -> Body:
+    told = bodies.result(body)
+    assert told is not None
+    told.pop("CallbackMetadata", None)
+    told.pop("ResultParameters", None)
+    told.update(faults.unknown_result(hit.chance))
+    return body
+
+
+def _of_another(event: Event, other: str) -> Message:
+    body = event.message.body.replace(json.dumps(event.message.subject), json.dumps(other))
+    return dataclasses.replace(event.message, body=body)
+
+
 def _wrong_amount(event: Event, body: Body, hit: faults.Hit) -> Body:
     times, plus = hit.chance.choice(((1, 1), (1, -1), (10, 0)))
-    for slot in _named(body, _AMOUNTS):
+    for slot in bodies.named(body, bodies.AMOUNTS):
         wrong = int(float(slot.value)) * times + plus  # whole KES, however they are written
         slot.value = f"{wrong}.00" if isinstance(slot.value, str) else type(slot.value)(wrong)
     return body
@@ -274,8 +215,8 @@ def _wrong_receipt(event: Event, body: Body, hit: faults.Hit) -> Body:
 
 
 def _rephone(body: Body, new: Callable[[str], str]) -> Body:
-    for slot in list(_phones(body)):
-        text = _NUMBER.sub(lambda match: new(match[0]), str(slot.value))
+    for slot in list(bodies.phones(body)):
+        text = bodies.NUMBER.sub(lambda match: new(match[0]), str(slot.value))
         slot.value = int(text) if isinstance(slot.value, int) and text.isdigit() else text
     return body
 
@@ -291,16 +232,16 @@ def _masked_phone(event: Event, body: Body, hit: faults.Hit) -> Body:
 
 def _wrong_type(event: Event, body: Body, hit: faults.Hit) -> Body:
     ways: list[Callable[[Body, random.Random], None]] = [_swap_types]
-    if _result(body) is not None:
+    if bodies.result(body) is not None:
         ways.append(_code_as_text)
-    if _items(body) is not None:
+    if bodies.items(body) is not None:
         ways += [_single_item, _item_without_value]
     hit.chance.choice(ways)(body, hit.chance)
     return body
 
 
 def _swap_types(body: Body, chance: random.Random) -> None:
-    for slot in list(_slots(body)):
+    for slot in list(bodies.slots(body)):
         if isinstance(slot.value, str) and slot.value.isascii() and slot.value.isdigit():
             slot.value = int(slot.value)
         elif isinstance(slot.value, int | float):
@@ -308,33 +249,33 @@ def _swap_types(body: Body, chance: random.Random) -> None:
 
 
 def _code_as_text(body: Body, chance: random.Random) -> None:
-    result = _result(body)
+    result = bodies.result(body)
     assert result is not None
     result["ResultCode"] = str(result["ResultCode"])
 
 
 def _single_item(body: Body, chance: random.Random) -> None:
-    found = _items(body)
+    found = bodies.items(body)
     assert found is not None
     holder, name = found
     holder[name] = chance.choice(holder[name])
 
 
 def _item_without_value(body: Body, chance: random.Random) -> None:
-    found = _items(body)
+    found = bodies.items(body)
     assert found is not None
     holder, name = found
     chance.choice(holder[name]).pop("Value", None)
 
 
 def _set_status(body: Body, status: str) -> Body:
-    for slot in _named(body, {_STATUS}):
+    for slot in bodies.named(body, {bodies.STATUS}):
         slot.value = status
     return body
 
 
 def _pending(event: Event, body: Body, hit: faults.Hit) -> Body:
-    found = _items(body)
+    found = bodies.items(body)
     if found is not None:
         holder, name = found
         holder[name] = [item for item in holder[name] if item["Key"] not in {"FinalisedTime", "ReceiptNo"}]
@@ -346,7 +287,7 @@ def _lie_failed(event: Event, body: Body, hit: faults.Hit) -> Body:
 
 
 def _lie_paid(event: Event, body: Body, hit: faults.Hit) -> Body:
-    found = _items(body)
+    found = bodies.items(body)
     assert found is not None
     holder, name = found
     if not any(item["Key"] == "ReceiptNo" for item in holder[name]):
@@ -368,6 +309,7 @@ _DELIVERY: dict[str, Callable[[Event, faults.Hit], list[Message]]] = {
 }
 _WORDS: dict[str, Callable[[Event, Body, faults.Hit], Body]] = {
     "contradict": _contradict,
+    "unknown_code": _unknown_code,
     "wrong_amount": _wrong_amount,
     "wrong_receipt": _wrong_receipt,
     "wrong_phone": _wrong_phone,

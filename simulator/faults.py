@@ -72,6 +72,7 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "reorder": CALLBACKS,
     "malformed": CALLBACKS,
     "contradict": _WITH_RESULT,
+    "wrong_id": (*_WITH_RESULT, "callback:status"),
     "forge": _WITH_MONEY,
     "wrong_amount": _WITH_MONEY,
     "wrong_receipt": _WITH_MONEY,
@@ -80,6 +81,7 @@ FAULTS: dict[str, tuple[str, ...]] = {
     "queue_timeout_first": ("callback:payout",),
     "queue_timeout_only_then_late": ("callback:payout",),
     # both
+    "unknown_code": ("stk_query", *_WITH_RESULT),
     "wrong_type": CALLS + CALLBACKS,
 }
 #: They break the provider's contract, so no wildcard draws them.
@@ -240,6 +242,11 @@ def draw(db: Db, event: str, *, can: Callable[[str], bool] = lambda fault: True)
             db.execute("UPDATE fault_plan SET faulty = faulty + 1")
             return Hit(fault=rule["fault"], delay=_delay(rule), chance=chance)
     return None
+
+
+def unknown_result(chance: random.Random) -> dict[str, Any]:
+    """A result that no list of codes has."""
+    return {"ResultCode": chance.randrange(20_000, 100_000), "ResultDesc": "The service request failed."}
 
 
 def _rules(db: Db) -> list[Row]:

@@ -211,7 +211,47 @@ def test_forge_beside_a_success(provider, receiver, phone):
     assert len(receipts(provider)) == 2
 
 
+def test_forge_a_status(provider, receiver, phone):
+    """A payout that failed: the forged answer calls it completed, the true one declined."""
+    own_id = provider.payout(phone, Amount=5).json()["OriginatorConversationID"]
+    provider.advance(10)
+    provider.spoil({"api": "callback:status", "fault": "forge"})
+    address = receiver.address()
+    provider.status(address, OriginalConversationID=own_id)
+    provider.advance(1)
+    forged, true = receiver.next(address).parameters, receiver.next(address).parameters
+    assert (forged["TransactionStatus"], true["TransactionStatus"]) == ("Completed", "Declined")
+    assert forged["ReceiptNo"] != true["ReceiptNo"]
+    assert receipts(provider) == set()
+
+
 # What it says.
+
+
+@pytest.mark.parametrize(("happen", "api"), [(paid, "callback:collect"), (paid_out, "callback:payout")])
+def test_a_code_that_nobody_knows(provider, receiver, phone, happen, api):
+    provider.spoil({"api": api, "fault": "unknown_code"})
+    address = receiver.address()
+    subject = happen(provider, phone, address)
+    provider.advance(10)
+    told = receiver.next(address).stk if happen is paid else receiver.next(address).result
+    assert told["ResultCode"] in range(20_000, 100_000)
+    assert not {"CallbackMetadata", "ResultParameters"} & told.keys()
+    assert subject in {told.get("CheckoutRequestID"), told.get("ConversationID")}
+    assert len(receipts(provider)) == 1
+
+
+def test_wrong_id(provider, receiver, phone):
+    """The second callback tells of the first payment. The first has none before it, so it is left alone."""
+    provider.spoil({"api": "callback:collect", "fault": "wrong_id"})
+    address = receiver.address()
+    first = paid(provider, phone, address)
+    second = paid(provider, phone, address, amount=2000)
+    provider.advance(1)
+    calls = [receiver.next(address), receiver.next(address)]
+    assert [call.stk["CheckoutRequestID"] for call in calls] == [first, first]
+    assert [items(call)["Amount"] for call in calls] == [1000, 2000]
+    assert provider.query(second).json()["ResultCode"] == "0"
 
 
 @pytest.mark.parametrize(("happen", "api"), [(paid, "callback:collect"), (paid_out, "callback:payout")])

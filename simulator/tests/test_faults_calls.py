@@ -294,6 +294,19 @@ def test_the_query_lies_about_an_open_prompt(provider, phone, fault, said):
     assert provider.balance(phone) == 300_000
 
 
+def test_a_code_that_nobody_knows(provider, phone):
+    checkout_id = provider.pushed(phone)
+    provider.decide(checkout_id, "accept")
+    codes = set()
+    for seed in range(8):
+        provider.spoil({"api": "stk_query", "fault": "unknown_code"}, seed=seed)
+        answer = provider.query(checkout_id)
+        assert answer.status_code == 200
+        codes.add(answer.json()["ResultCode"])
+    assert len(codes) == 8
+    assert all(len(code) == 5 and code.isdigit() for code in codes)
+
+
 def test_there_is_no_lie_about_an_unknown_prompt(provider):
     provider.spoil({"api": "stk_query", "fault": "lie_paid"})
     assert provider.query("ws_CO_nothing").json()["errorMessage"] == "The transaction does not Exist"
