@@ -57,18 +57,19 @@ def _filtered(rows: QuerySet[Order], filters: OrderFilters) -> QuerySet[Order]:
 @require_GET
 @staff_page("treasury", "pricing", "vault")
 def order(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
-    found = get_object_or_404(Order.objects.select_related("user", "payment", "quote"), pk=order_id)
+    related = ("user", "payment", "quote", "refund", "rebuys", "rebought_by")
+    found = get_object_or_404(Order.objects.select_related(*related), pk=order_id)
     said = trail(found.payment_id)
+    keys = [f"order:{found.pk}:", f"payment:{found.payment_id}:"]
+    if found.refund_id is not None:
+        keys.append(f"payment:{found.refund_id}:")
     context = {
         "order": found,
         "payment": found.payment,
         "timeline": timeline(found),
         "exchanges": said.exchanges,
         "callbacks": said.callbacks,
-        "transactions": [
-            (posted, legs(posted.pk))
-            for posted in transactions_of([f"order:{found.pk}:", f"payment:{found.payment_id}:"])
-        ],
+        "transactions": [(posted, legs(posted.pk)) for posted in transactions_of(keys)],
         "allocations": allocations_of(order_id=found.pk),
         "history": events_of(found),
         "sees_treasury": may_see(cast(User, request.user), "treasury"),

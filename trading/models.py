@@ -168,6 +168,11 @@ class Order(Terms):
         return _why_unpaid(self.failure_code, self.payment) if self.failure_code else ""
 
     @property
+    def waiting(self) -> bool:
+        """Something is under way, so that the page looks again."""
+        return not self.final or (self.status == Status.PAID_LATE and self.refund_open)
+
+    @property
     def refund_open(self) -> bool:
         """A payout gives the late money back, and did not end unpaid: its money is not here to be used."""
         return self.refund is not None and self.refund.state not in {State.FAILED, State.CANCELLED}

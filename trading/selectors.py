@@ -35,6 +35,11 @@ def price_or_refuse() -> Price:
     return price
 
 
+def price_holds(price: Price | None) -> bool:
+    """Whether there is a price that may be traded at. One question to the clock."""
+    return price is not None and not price_is_old(price)
+
+
 def price_is_old(price: Price) -> bool:
     return clock.now() - price.effective_from > dt.timedelta(hours=float(threshold("price_max_age_hours")))
 
@@ -52,13 +57,13 @@ def paused() -> set[str]:
     return {found.name for found in switches() if found.paused}
 
 
-def why_closed(side: Side, *, user: User, price: Price | None, paused: Collection[str]) -> str:
+def why_closed(side: Side, *, user: User, price_holds: bool, paused: Collection[str]) -> str:
     """Why this person cannot trade on this side now, as a sentence; empty when nothing is in the way."""
     if user.frozen_reason:
         return FROZEN
     if side in paused:
         return PAUSED[side]
-    return CLOSED if price is None or price_is_old(price) else ""
+    return "" if price_holds else CLOSED
 
 
 # --- limits in use --------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import datetime as dt
 from typing import NamedTuple
 
+from controls.selectors import PAUSED
 from goldwallet import clock, phones
 from goldwallet.money import show_grams, show_kes
 from payments.models import Payment, State
@@ -21,7 +22,8 @@ class Step(NamedTuple):
     kind: str
 
 
-def timeline(order: Order) -> list[Step]:
+def timeline(order: Order, *, payouts_paused: bool = False) -> list[Step]:
+    """`payouts_paused`: a payout that M-Pesa has not heard of yet stays here for a while, and the page says so."""
     payment = order.payment
     agreed = Step(
         "Agreed",
@@ -29,22 +31,30 @@ def timeline(order: Order) -> list[Step]:
         order.created_at,
         "done",
     )
-    steps = _buy(order, payment) if order.is_buy else _sale(order, payment)
-    return [agreed, *steps]
+    steps = _buy(order, payment) if order.is_buy else _sale(order, payment, paused=payouts_paused)
+    return [agreed, *steps, *_afterwards(order, paused=payouts_paused)]
 
 
 def _buy(order: Order, payment: Payment) -> list[Step]:
     number = phones.local(payment.phone)
+    if order.rebuys_id is not None:
+        cash = f"With the {show_kes(order.total_kes)} that had come too late for another order."
+        delivered = Step("Gold is yours", "It is in your wallet.", order.created_at, "done")
+        return [
+            Step("Paid", cash, order.created_at, "done"),
+            *([delivered] if order.status == Status.COMPLETED else []),
+        ]
     if order.status == Status.COMPLETED:
         return [
             Step("Paid", _receipt(payment, "M-Pesa has confirmed your payment."), payment.ended_at, "done"),
             Step("Gold is yours", "It is in your wallet.", order.finished_at, "done"),
         ]
-    if order.status == Status.PAID_LATE:
-        sentence = (
-            f"{show_kes(payment.amount)} came too late for this price. It is safe: it is your cash with us."
-        )
-        return [Step("Paid late", sentence, payment.ended_at, "now")]
+    if order.status in {Status.PAID_LATE, Status.REBOUGHT, Status.REFUNDED}:
+        return [_late(order, payment)]
+    if order.status == Status.REVERSED:
+        return [
+            Step("Paid", _receipt(payment, "M-Pesa had confirmed your payment."), payment.ended_at, "done")
+        ]
     if order.status == Status.EXPIRED:
         return [Step("Expired", _expired(payment), order.finished_at, "wrong")]
     if order.status == Status.FAILED:
@@ -65,13 +75,57 @@ def _buy(order: Order, payment: Payment) -> list[Step]:
     return [asked, waiting, Step("Gold in your wallet", "", None, "todo")]
 
 
+def _late(order: Order, payment: Payment) -> Step:
+    kes = show_kes(payment.amount)
+    if order.status == Status.PAID_LATE and order.refund is None:
+        sentence = f"{kes} came too late for this price. It is safe: it is your cash with us."
+        return Step("Paid late", sentence, payment.ended_at, "now")
+    return Step("Paid late", f"{kes} came too late for this price.", payment.ended_at, "done")
+
+
+def _afterwards(order: Order, *, paused: bool) -> list[Step]:
+    """What became of late money, or of a payment that M-Pesa took back."""
+    if order.status == Status.REBOUGHT:
+        return [Step("Bought anew", "You bought gold with it, at a new price.", order.finished_at, "done")]
+    steps = [] if order.refund is None else [_refund(order, order.refund, paused=paused)]
+    if order.status == Status.REVERSED:
+        sentence = f"M-Pesa took {show_kes(order.payment.amount)} back from us, so this order is undone."
+        steps = [step for step in steps if step.kind != "wrong"]
+        steps.append(Step("Taken back by M-Pesa", sentence, order.finished_at, "wrong"))
+    return steps
+
+
+def _refund(order: Order, refund: Payment, *, paused: bool) -> Step:
+    number, kes = phones.local(refund.phone), show_kes(refund.amount)
+    if refund.state == State.SUCCEEDED:
+        sentence = _receipt(refund, f"{kes} are back on {number}.")
+        return Step("Money is back", sentence, refund.ended_at, "done")
+    if not order.refund_open:
+        sentence = f"{order.refund_sentence} The money is your cash with us again."
+        return Step("Not sent back", sentence, refund.ended_at, "wrong")
+    if refund.state == State.AWAITING_APPROVAL:
+        sentence = f"A member of our team looks at this before {kes} go back to {number}."
+        return Step("Being checked", sentence, refund.created_at, "now")
+    if refund.state == State.UNKNOWN or refund.attention:
+        sentence = f"We are asking M-Pesa whether {kes} have reached {number}. Please do not pay again."
+        return Step("Checking with M-Pesa", sentence, refund.sent_at, "now")
+    if refund.state == State.CREATED and paused:
+        return Step("Refund waits", PAUSED["payouts"], refund.created_at, "now")
+    sentence = f"M-Pesa is sending {kes} back to {number}. This takes less than a minute."
+    if refund.sent_at and clock.now() - refund.sent_at > _USUAL:
+        sentence = (
+            f"M-Pesa is sending {kes} back to {number}. It takes longer than usual, and nothing is lost."
+        )
+    return Step("Refund on its way", sentence, refund.sent_at or refund.created_at, "now")
+
+
 def _expired(payment: Payment) -> str:
     if payment.state in {State.SENDING, State.PENDING, State.UNKNOWN}:
         return "The gold was let go after three minutes. We still ask M-Pesa: if you paid, your money is not lost."
     return "No payment reached us within three minutes. Nothing was bought."
 
 
-def _sale(order: Order, payment: Payment) -> list[Step]:
+def _sale(order: Order, payment: Payment, *, paused: bool) -> list[Step]:
     number = phones.local(payment.phone)
     if order.status == Status.COMPLETED:
         return [Step("Paid out", _receipt(payment, f"The money is on {number}."), order.finished_at, "done")]
@@ -84,6 +138,9 @@ def _sale(order: Order, payment: Payment) -> list[Step]:
     if payment.state in {State.UNKNOWN} or payment.attention:
         sentence = "We are asking M-Pesa what became of this payout. Your gold is held until we know."
         return [Step("Checking with M-Pesa", sentence, payment.sent_at, "now")]
+    if payment.state == State.CREATED and paused:
+        waiting = Step("Payout waits", f"{PAUSED['payouts']} Your gold is held for it.", None, "now")
+        return [waiting, Step("Money on M-Pesa", "", None, "todo")]
     sentence = f"M-Pesa is paying {number}. This takes less than a minute."
     if payment.sent_at and clock.now() - payment.sent_at > _USUAL:
         sentence = f"M-Pesa is paying {number}. It takes longer than usual. Your gold is held until the money has come."

@@ -11,6 +11,8 @@ urlpatterns = [
     path("sell/<uuid:quote_id>/", views.quote, {"side": "sell"}, name="sell_quote"),
     path("orders/", views.orders, name="orders"),
     path("orders/<uuid:order_id>/", views.order, name="order"),
+    path("orders/<uuid:order_id>/refund/", views.order_refund, name="order_refund"),
+    path("orders/<uuid:order_id>/rebuy/", views.order_rebuy, name="order_rebuy"),
     path("desk/orders/", desk.orders, name="desk_orders"),
     path("desk/orders/<uuid:order_id>/", desk.order, name="desk_order"),
 ]

@@ -6,17 +6,19 @@ from typing import Any, cast
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.models import User
 from accounts.permissions import customer_page
+from controls.selectors import PAUSED
 from goldwallet import clock, phones
 from goldwallet.errors import Refused
 from kyc.selectors import Limits, limits
 from pools import selectors as pools
 from trading import selectors, services
 from trading.forms import BuyForm, PhoneForm, SellForm
-from trading.models import Order, Quote, Side
+from trading.late import choices
+from trading.models import Order, Quote, Side, Status
 from trading.services import NotEnoughGold
 from trading.timeline import timeline
 
@@ -40,8 +42,15 @@ def home(request: HttpRequest) -> HttpResponseBase:
 def wallet(request: HttpRequest) -> HttpResponse:
     user = person(request)
     price = pools.current_price()
+    paused, holds = selectors.paused(), selectors.price_holds(price)
+    late = selectors.late_orders(user.pk)
+    holding = selectors.holding(user.pk, price=price)
     context = {
-        "holding": selectors.holding(user.pk, price=price),
+        "closed": selectors.why_closed(Side.BUY, user=user, price_holds=holds, paused=paused),
+        "closed_sell": selectors.why_closed(Side.SELL, user=user, price_holds=holds, paused=paused),
+        "late_orders": late,
+        "other_cash": holding.cash - sum(order.payment.amount for order in late if not order.refund_open),
+        "holding": holding,
         "price": price,
         "history": [(row.effective_from, row.sell) for row in pools.price_history(_CHART_DAYS)],
         "orders": selectors.orders_page(selectors.orders_of(user.pk), limit=5).rows,
@@ -108,14 +117,15 @@ def _form_page(
         else:
             form.add_error(None, refused.sentence)
     price = pools.current_price()
-    closed = selectors.CLOSED if price is None or selectors.price_is_old(price) else ""
+    paused, holds = selectors.paused(), selectors.price_holds(price)
     context = {
         "form": form,
         "price": price,
         "holding": selectors.holding(person(request).pk, price=price),
         "limits": _limits(person(request)),
         "offer": offer,
-        "closed": closed,
+        "closed": selectors.why_closed(side, user=person(request), price_holds=holds, paused=paused),
+        "payouts_paused": PAUSED["payouts"] if "payouts" in paused else "",
     }
     return render(request, f"trading/{side}.html", context, status=status)
 
@@ -131,16 +141,28 @@ def quote(request: HttpRequest, quote_id: uuid.UUID, side: str) -> HttpResponse:
     context = {
         "quote": found,
         "seconds_left": max(0, int(left)),
-        "confirm_url": reverse(side),
-        "again_url": reverse(side),
+        "confirm_url": _way_on("order_rebuy", found, side),
+        "again_url": _way_on("order", found, side),
+        "late": found.late_order,
     }
     return render(request, "trading/quote.html", context)
 
 
-def _confirm(request: HttpRequest, side: Side) -> HttpResponse:
+def _way_on(name: str, quote: Quote, side: str) -> str:
+    """Where a quote leads: to its side's form, or to a page of the late order whose money pays it."""
+    return reverse(name, args=[quote.late_order_id]) if quote.late_order_id else reverse(side)
+
+
+def _quote_id(request: HttpRequest) -> uuid.UUID | None:
     try:
-        quote_id = uuid.UUID(request.POST["quote"])
+        return uuid.UUID(request.POST["quote"])
     except ValueError:
+        return None
+
+
+def _confirm(request: HttpRequest, side: Side) -> HttpResponse:
+    quote_id = _quote_id(request)
+    if quote_id is None:
         return _used_quote(request, None, services.QUOTE_UNKNOWN, status=404, side=side)
     confirm = services.buy_confirm if side == Side.BUY else services.sell_confirm
     try:
@@ -161,10 +183,11 @@ def _used_quote(
     """A price that cannot be confirmed: why, and where to go from here."""
     order = Order.objects.filter(quote=found).first() if found else None
     side = found.side if found else side
+    way_on = _way_on("order", found, side) if found else reverse(side)
     context: dict[str, Any] = {
         "sentence": sentence,
         "done": order is not None,
-        "next_url": reverse("order", args=[order.pk]) if order else reverse(side),
+        "next_url": reverse("order", args=[order.pk]) if order else way_on,
         "next_label": "See your order" if order else "Get a new price",
     }
     return render(request, "refused.html", context, status=status)
@@ -185,17 +208,75 @@ def orders(request: HttpRequest) -> HttpResponse:
 @customer_page
 def order(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
     """One order as a timeline. It asks for itself every two seconds until it is final."""
-    mine = selectors.orders_of(person(request).pk).select_related("payment")
+    mine = selectors.orders_of(person(request).pk).select_related(
+        "payment", "refund", "rebuys", "rebought_by"
+    )
     found = get_object_or_404(mine, pk=order_id)
     if selectors.order_is_overdue(found) and services.order_expire(found.pk):
         found = mine.get(pk=order_id)
+    # A buy that waits for its money, looked at every two seconds, has nothing to do with a pause.
+    paused = selectors.paused() if found.status == Status.PAID_LATE or not found.is_buy else set()
+    offered = choices(found, user=person(request), paused=paused)
     context = {
         "order": found,
         "payment": found.payment,
-        "timeline": timeline(found),
+        "timeline": timeline(found, payouts_paused="payouts" in paused),
+        "choices": offered.offers,
+        "choice_note": offered.note,
+        "waiting": found.waiting,
         "final": found.final,
         "poll_url": f"{reverse('order', args=[found.pk])}?poll=1",
     }
     polled = request.htmx and not request.htmx.boosted  # type: ignore[attr-defined]
     template = "trading/order.html#status" if polled else "trading/order.html"
     return render(request, template, context)
+
+
+# --- late money -----------------------------------------------------------------------------------
+
+
+@require_http_methods(["GET", "POST"])
+@customer_page
+def order_refund(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
+    """Asks once more where the money goes; its POST sends it back."""
+    user = person(request)
+    try:
+        if request.method == "POST":
+            services.refund_ask(user_id=user.pk, order_id=order_id)
+            return redirect("order", order_id)
+        found = selectors.late_order_of(user_id=user.pk, order_id=order_id)
+    except Refused as refused:
+        return _not_chosen(request, order_id, refused)
+    return render(request, "trading/refund.html", {"order": found, "payment": found.payment})
+
+
+@require_POST
+@customer_page
+def order_rebuy(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
+    """A price for the late money; a POST of that `quote` buys."""
+    user = person(request)
+    try:
+        if "quote" not in request.POST:
+            return redirect("buy_quote", services.quote_rebuy(user=user, order_id=order_id).pk)
+    except Refused as refused:
+        return _not_chosen(request, order_id, refused)
+    quote_id = _quote_id(request)
+    if quote_id is None:
+        return _used_quote(request, None, services.QUOTE_UNKNOWN, status=404, side=Side.BUY)
+    try:
+        order = services.rebuy_confirm(user_id=user.pk, quote_id=quote_id)
+    except Refused as refused:
+        found = Quote.objects.filter(pk=quote_id, user=user).first()
+        return _used_quote(request, found, refused.sentence, status=refused.status, side=Side.BUY)
+    return redirect("order", order.pk)
+
+
+def _not_chosen(request: HttpRequest, order_id: uuid.UUID, refused: Refused) -> HttpResponse:
+    """Why the choice is not to be had, and the way back to the order. Somebody else's order has no page."""
+    mine = get_object_or_404(selectors.orders_of(person(request).pk), pk=order_id)
+    context = {
+        "sentence": refused.sentence,
+        "next_url": reverse("order", args=[mine.pk]),
+        "next_label": "Back to the order",
+    }
+    return render(request, "refused.html", context, status=refused.status)

@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from goldwallet.clock import Now
 from goldwallet.test.world import World, buy, paid, sell
 from payments.models import Exchange, Kind, Payment, State
 from payments.services import payment_settle
@@ -30,7 +31,7 @@ def statements(work: Callable[[], object]) -> list[str]:
 
 
 def settle(order: Order, *, is_paid: bool) -> Callable[[], object]:
-    Payment.objects.filter(pk=order.payment_id).update(state=State.PENDING)
+    Payment.objects.filter(pk=order.payment_id).update(state=State.PENDING, sent_at=Now())
     exchange = Exchange.objects.create(payment_id=order.payment_id, kind=Kind.COLLECT_REPORT)
     return lambda: payment_settle(
         payment_id=order.payment_id, paid=is_paid, receipt="", code="" if is_paid else "1", exchange=exchange
