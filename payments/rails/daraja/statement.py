@@ -48,10 +48,8 @@ _HEADINGS = {plain(heading): name for name, headings in _COLUMNS.items() for hea
 
 _RECEIPT = re.compile(r"[A-Z0-9]{8,16}")
 _AMOUNT = re.compile(r"-?(?:[0-9]{1,3}(?:,[0-9]{3}){1,4}|[0-9]{1,15})(?:\.[0-9]{1,2})?")
-_TIMES = (
-    (re.compile(r"[0-9]{2}-[0-9]{2}-[0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2}"), "%d-%m-%Y %H:%M:%S"),
-    (re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}"), "%Y-%m-%d %H:%M:%S"),
-)
+_DAY_FIRST = re.compile(r"([0-9]{2})-([0-9]{2})-([0-9]{4}) ([0-9]{2}:[0-9]{2}:[0-9]{2})")
+_YEAR_FIRST = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
 # A line within a cell that begins as rows begin.
 _ROW_WITHIN = re.compile(r"[\r\n]\s{0,20}\"?[A-Z0-9]{8,16}\"?\s{0,20}[,;]\s{0,20}\"?[0-9]")
 
@@ -205,6 +203,9 @@ def _rows(lines: list[str], head: _Head) -> Iterator[_Row]:
     """
     at = head.line + 1
     while at < len(lines):
+        if not lines[at].strip():
+            at += 1
+            continue
         reader = csv.reader(lines[at : at + _MOST_LINES], delimiter=head.delimiter, strict=True)
         cells: list[str] | None = None
         with contextlib.suppress(csv.Error):
@@ -294,15 +295,13 @@ def _holds_a_row(cell: str, head: _Head) -> bool:
 def _moment(cell: str, heading: str) -> dt.datetime | None:
     """Nairobi's time, in one of the two forms; None for an empty cell."""
     written = " ".join(cell.split())
-    for form, pattern in _TIMES:
-        if form.fullmatch(written):
-            try:
-                return dt.datetime.strptime(written, pattern).replace(tzinfo=NAIROBI)
-            except ValueError:
-                break
-    if written:
-        raise _Unread(f"the time under {heading} is in no known form")
-    return None
+    if not written:
+        return None
+    ordered = _DAY_FIRST.sub(r"\3-\2-\1 \4", written)
+    if _YEAR_FIRST.fullmatch(ordered):
+        with contextlib.suppress(ValueError):
+            return dt.datetime.fromisoformat(ordered).replace(tzinfo=NAIROBI)
+    raise _Unread(f"the time under {heading} is in no known form")
 
 
 def _amount(cell: str, heading: str) -> Decimal | None:
