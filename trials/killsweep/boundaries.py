@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from django.db import connection
 
@@ -23,8 +23,6 @@ KINDS = {
     "call": "a call to the provider",
     "callback": "a callback that comes in, and its answer",
 }
-#: The kinds at which something becomes true outside this process: in the database for good, or at the provider.
-DECISIVE = ("write", "commit", "call", "callback")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +80,10 @@ class Boundaries:
         """Stand around this process's connection and its calls, until it ends."""
         connection.ensure_connection()
         connection.execute_wrappers.append(self._statement)
-        committing, sending = connection._commit, http.send
-        connection._commit = lambda: self.around("commit", "COMMIT", committing)
-        http.send = lambda method, path, **rest: self.around(  # type: ignore[assignment]
+        wrapper = cast("Any", connection)
+        committing, sending = wrapper._commit, http.send
+        wrapper._commit = lambda: self.around("commit", "COMMIT", committing)
+        http.send = lambda method, path, **rest: self.around(
             "call", path, lambda: sending(method, path, **rest)
         )
 

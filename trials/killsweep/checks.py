@@ -3,8 +3,11 @@
 import traceback
 from collections import Counter
 from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
 
-from django.db.models import QuerySet
+from django.apps import apps
+from django.db.models import Model, QuerySet
 
 from goldwallet.states import Moves
 from goldwallet.test.books import assert_books
@@ -71,7 +74,7 @@ def _sent_once(house: House) -> Iterator[str]:
 
 def _provider_agrees(house: House) -> Iterator[str]:
     """The phone's money moved by what our payments say, and each payout was made once at most."""
-    moved = {direction: 0 for direction in Direction}
+    moved = dict.fromkeys(Direction, 0)
     for payment in Payment.objects.filter(user=house.user, state=State.SUCCEEDED):
         moved[Direction(payment.direction)] += int(payment.amount)
     expected = _OPENING - moved[Direction.IN] + moved[Direction.OUT]
@@ -91,15 +94,20 @@ def _provider_agrees(house: House) -> Iterator[str]:
 def _history(house: House) -> Iterator[str]:
     """Every change of a state is one of the allowed ones."""
     for payment in Payment.objects.filter(user=house.user):
-        rows = payments.PaymentEvent.objects.filter(pgh_obj=payment).order_by("pgh_id")
-        yield from _illegal(payments.MOVES, [State.CREATED, *rows.values_list("state", flat=True)])
+        rows = _events("payments.PaymentEvent", payment).values_list("state", flat=True)
+        yield from _illegal(payments.MOVES, [State.CREATED, *rows])
     for order in Order.objects.filter(user=house.user):
-        events = trading.OrderEvent.objects.filter(pgh_obj=order).order_by("pgh_id")
-        yield from _illegal(trading.MOVES, [Status.PENDING, *events.values_list("status", flat=True)])
+        rows = _events("trading.OrderEvent", order).values_list("status", flat=True)
+        yield from _illegal(trading.MOVES, [Status.PENDING, *rows])
+
+
+def _events(model: str, row: Model) -> "QuerySet[Any]":
+    found: QuerySet[Any] = apps.get_model(model)._default_manager.filter(pgh_obj=row.pk).order_by("pgh_id")
+    return found
 
 
 def _illegal(moves: Moves, states: list[str]) -> Iterator[str]:
-    for source, target in zip(states, states[1:], strict=False):
+    for source, target in pairwise(states):
         if source != target and target not in moves[source]:
             yield f"the state went from {source} to {target}"
 

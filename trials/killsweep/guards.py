@@ -39,7 +39,8 @@ def dead_sender_sends_again() -> None:
 def settled_in_pieces() -> None:
     """The payment's end is committed before the order and the book hear of it."""
     settling._settle_once = _without_transaction(settling._settle_once)
-    settling.payment_lock = lambda payment_id: Payment.objects.select_related("user").get(pk=payment_id)
+    unlocked = Payment.objects.select_related("user")
+    vars(settling).update(payment_lock=lambda payment_id: unlocked.get(pk=payment_id))
 
 
 def confirmed_in_pieces() -> None:

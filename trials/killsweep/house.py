@@ -53,7 +53,7 @@ class House:
             self.place.called(path, str((rest.get("fields") or {}).get(_NAMES.get(path, ""), "-")))
             return sending(method, path, **rest)
 
-        http.send = send  # type: ignore[assignment]
+        http.send = send
 
     # --- the person -------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""One run's own folder: what the person remembers, what the provider has posted, what was called. It outlives a kill."""
+"""One run's own folder, which outlives a kill: what the person knows, what the provider posted, what was called."""
 
 import json
 from dataclasses import dataclass

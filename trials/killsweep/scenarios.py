@@ -12,9 +12,9 @@ EXPIRED, LAPSED = 240.0, 1020.0
 
 @dataclass(frozen=True)
 class Scenario:
-    """`answer`: what the phone's owner does with a prompt, `answers_at` seconds after the start or later; empty: nothing,
-    until it runs out. `choose`: what the person does about late money. `ends`: how it may end, as `checks.outcome` says
-    it: order/payment, and /refund if there is one.
+    """`answer`: what the phone's owner does with a prompt, `answers_at` seconds after the start or later; empty:
+    nothing, until it runs out. `choose`: what the person does about late money. `ends`: how it may end, as
+    `checks.outcome` says it: order/payment, and /refund if there is one.
     """
 
     name: str

@@ -1,14 +1,13 @@
-"""The sweep: plan the kills, carry them out one after the other, and count."""
+"""The sweep: carry out the kills one after the other, and count."""
 
-import random
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from django.test.client import ClientHandler
 from django.urls import reverse
@@ -19,7 +18,7 @@ from payments.models import Payment
 from payments.rails import rail
 from payments.rails.daraja import token
 from trials.killsweep import checks, children, people, queue, recovery
-from trials.killsweep.boundaries import DECISIVE, Boundaries, Boundary, Kill, When
+from trials.killsweep.boundaries import Boundaries, Boundary, Kill
 from trials.killsweep.house import PROMPT_SECONDS, House
 from trials.killsweep.place import Place
 from trials.killsweep.postbox import Postbox
@@ -48,12 +47,17 @@ class Result:
     def count(self, kind: str) -> int:
         return Counter(boundary.kind for boundary in self.boundaries)[kind]
 
+    def as_row(self) -> dict[str, Any]:
+        """The figures as plain values."""
+        kinds = Counter(boundary.kind for boundary in self.boundaries)
+        return {**asdict(self), "boundaries": kinds}
+
 
 class Sweep:
     """Needs a migrated, empty database whose address Django has, and no connection to it in this process."""
 
-    def __init__(self, folder: Path, simulator: Simulator, postbox: Postbox) -> None:
-        self._folder, self._simulator, self._postbox = folder, simulator, postbox
+    def __init__(self, folder: Path, simulator: Simulator, postbox: Postbox, *, first: bool = False) -> None:
+        self._folder, self._simulator, self._postbox, self._first = folder, simulator, postbox, first
         self._runs = 0
 
     def prepare(self) -> None:
@@ -66,7 +70,7 @@ class Sweep:
     def scenario(
         self,
         scenario: Scenario,
-        choose: Callable[[list[Boundary]], list[Kill]],
+        choose: Callable[[Scenario, list[Boundary]], list[Kill]],
         progress: Callable[[Result, int], None] = lambda result, planned: None,
     ) -> Result:
         """Run it once to its end, then once for each kill that `choose` names among its boundaries."""
@@ -76,11 +80,13 @@ class Sweep:
             place, found = self._run(scenario, user_id, None)
         result = Result(scenario.name, [Boundary(**row) for row in place.read("boundaries") or []])
         result.violations += [f"{scenario.name}, without a kill: {sentence}" for sentence in found]
-        kills = [] if found else choose(result.boundaries)
+        kills = [] if found else choose(scenario, result.boundaries)
         for kill, user_id in zip(kills, self._people(scenario, len(kills)), strict=True):
             self._kill(result, scenario, kill, user_id)
             result.seconds = time.monotonic() - began
             progress(result, len(kills))
+            if self._first and result.violations:
+                break
         return result
 
     def _kill(self, result: Result, scenario: Scenario, kill: Kill, user_id: str) -> None:
@@ -175,30 +181,3 @@ def _second_life(open_house: Callable[[Boundaries], House], scenario: Scenario, 
 def _last_line(log: Path) -> str:
     lines = log.read_text(errors="replace").strip().splitlines()
     return lines[-1] if lines else "it said nothing"
-
-
-# --- which kills ----------------------------------------------------------------------------------
-
-
-def all_kills(boundaries: list[Boundary]) -> list[Kill]:
-    return [Kill(number, when) for number in range(len(boundaries)) for when in _whens()]
-
-
-def sampled(boundaries: list[Boundary], *, seed: int, others: int) -> list[Kill]:
-    """Every kill around what is decisive, and `others` of the rest by the seed."""
-    decisive = [kill for kill in all_kills(boundaries) if boundaries[kill.number].kind in DECISIVE]
-    rest = [kill for kill in all_kills(boundaries) if boundaries[kill.number].kind not in DECISIVE]
-    chosen = random.Random(seed).sample(rest, min(others, len(rest)))
-    return sorted([*decisive, *chosen], key=lambda kill: (kill.number, kill.when == "after"))
-
-
-def _whens() -> Iterator[When]:
-    yield from get_args(When.__value__)
-
-
-def as_rows(results: list[Result]) -> list[dict[str, Any]]:
-    """The figures as plain values."""
-    return [
-        {**asdict(result), "boundaries": Counter(boundary.kind for boundary in result.boundaries)}
-        for result in results
-    ]

@@ -1,0 +1,36 @@
+"""Which kills: all of them, or a sample that always has those around what is decisive."""
+
+import random
+from typing import get_args
+
+from trials.killsweep.boundaries import Boundary, Kill, When
+from trials.killsweep.scenarios import Scenario
+
+#: Here something becomes true outside of the process: for others in the database, at the provider, or for us.
+DECISIVE = ("commit", "call", "callback")
+#: These steps are the same in all scenarios of one side; a sample kills there once.
+_COMMON = ("quote", "confirm", "send", "send payout")
+
+
+def all_kills(boundaries: list[Boundary]) -> list[Kill]:
+    return [Kill(number, when) for number in range(len(boundaries)) for when in get_args(When.__value__)]
+
+
+class Sample:
+    """`others` kills of each scenario by the seed, besides the decisive ones."""
+
+    def __init__(self, seed: int, others: int) -> None:
+        self._chance = random.Random(seed)
+        self._others = others
+        self._passed: set[tuple[str, Boundary]] = set()
+
+    def kills(self, scenario: Scenario, boundaries: list[Boundary]) -> list[Kill]:
+        every = all_kills(boundaries)
+        decisive = [kill for kill in every if self._is_new(scenario, boundaries[kill.number])]
+        rest = [kill for kill in every if kill not in decisive]
+        chosen = self._chance.sample(rest, min(self._others, len(rest)))
+        self._passed |= {(scenario.side, boundary) for boundary in boundaries if boundary.step in _COMMON}
+        return sorted([*decisive, *chosen], key=lambda kill: (kill.number, kill.when == "after"))
+
+    def _is_new(self, scenario: Scenario, boundary: Boundary) -> bool:
+        return boundary.kind in DECISIVE and (scenario.side, boundary) not in self._passed
