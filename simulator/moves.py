@@ -115,8 +115,8 @@ def _bound(name: str, *, default: float, whole_day: bool = False) -> float:
     typed = request.args.get(name)
     if not typed:
         return default
-    # "+" of an offset arrives as a blank when it was not escaped.
-    at = moment(typed.replace(" ", "+") if re.search(r" \d\d:\d\d$", typed[10:]) and "T" in typed else typed)
+    # The "+" of an offset arrives as a blank when it was not escaped.
+    at = moment(typed.replace(" ", "+") if "T" in typed else typed)
     return at + statement.DAY - 1 if whole_day and len(typed) == len("2026-11-21") else at
 
 

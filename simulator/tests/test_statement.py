@@ -134,6 +134,9 @@ def test_from_and_to(manual):
     assert receipts(from_="2026-11-21T10:00:00", to="2026-11-21T10:00:00") == [first]
     assert receipts(from_="2026-11-21T10:30:00", to="2026-11-22") == [third, second]
     assert receipts(from_="2026-11-21T08:00:00+00:00", to="2026-11-21T08:00:00+00:00") == [second]
+    raw = manual.http.get("/control/statement?from=2026-11-21T11:00:00+03:00&to=2026-11-21T11:00:00%2B03:00")
+    assert second in raw.text
+    assert first not in raw.text
     assert receipts(from_="2026-12-01", to="2026-12-02") == []
 
 

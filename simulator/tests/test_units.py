@@ -133,6 +133,20 @@ def test_one_simulator_for_a_folder(tmp_path):
     Store(tmp_path).close()
 
 
+def test_a_file_of_before_gets_the_tables_it_lacks(tmp_path):
+    store = Store(tmp_path)
+    with store.write() as db:
+        books.open_float(db, shortcode="600991", amount=100, at=NOON)
+        db.execute("DROP VIEW payments")
+        db.execute("DROP TABLE paybills")
+    store.close()
+    store = Store(tmp_path)
+    with store.read() as db:
+        assert books.balance(db, "b2c:600991:utility") == 100
+        assert db.execute("SELECT count(*) FROM payments").fetchone()[0] == 0
+    store.close()
+
+
 def test_the_books_refuse_to_pay_what_is_not_there(tmp_path):
     store = Store(tmp_path)
     with store.write() as db:
