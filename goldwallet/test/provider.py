@@ -101,5 +101,7 @@ class Simulator:
         found: dict[str, Any] = self.http.get("/control/books").json()
         return found
 
-    def account(self, name: str) -> int:
-        return int(self.books()["accounts"].get(name, 0))
+    def account(self, *names: str) -> int:
+        """KES on these accounts together."""
+        accounts = self.books()["accounts"]
+        return sum(int(accounts.get(name, 0)) for name in names)

@@ -1,11 +1,16 @@
 """Settling: once, under the lock, with evidence, posted as the last write."""
 
+from decimal import Decimal
+
 import pytest
 from django.db import IntegrityError, transaction
 
+from controls.models import Cause
+from controls.selectors import switch
+from goldwallet.errors import Refused
 from goldwallet.history import events_of
 from goldwallet.test.books import assert_books
-from goldwallet.test.world import World, buy, paid, sell
+from goldwallet.test.world import FLOAT, World, buy, paid, sell
 from ledger import chart
 from ledger.models import Transaction
 from ledger.selectors import balance, legs
@@ -78,24 +83,53 @@ def test_the_postings_of_a_failed_sale_mirror_those_of_its_agreement(world: Worl
     assert_books()
 
 
-def test_a_payout_that_ended_unpaid_is_never_settled_as_paid(world: World) -> None:
+@pytest.mark.fault("O07")
+def test_a_payout_paid_after_it_ended_unpaid_is_an_incident(world: World) -> None:
+    """The gold went back when it failed, so the money is owed to us; nobody else is paid until two people looked."""
     paid(buy(world.alice, 10_000))
     order = sell(world.alice, None)
     payment, exchange = pending(order)
     payment_settle(payment_id=payment.pk, paid=False, code="2040", exchange=exchange)
-    before = Transaction.objects.count()
-    assert not payment_settle(payment_id=payment.pk, paid=True, receipt="UKL7A2B3C4", exchange=exchange)
+    assert payment_settle(payment_id=payment.pk, paid=True, receipt="UKL7A2B3C4", exchange=exchange)
     payment.refresh_from_db()
-    assert payment.state == State.FAILED
-    assert payment.attention
-    assert Transaction.objects.count() == before
+    assert (payment.state, payment.attention, payment.receipt) == (State.SUCCEEDED, True, "UKL7A2B3C4")
     assert balance(chart.user_gold(world.alice.pk)) == order.grams
+    assert balance(chart.user_receivable(world.alice.pk)) == -order.total_kes
+    assert balance(chart.mpesa_payouts()) == order.total_kes + payment.charge - FLOAT
+    assert switch("payouts").cause == Cause.INCIDENT
+    with pytest.raises(Refused, match="on hold"):
+        sell(world.alice, None)
+    order.refresh_from_db()
+    assert order.status == Status.FAILED
+    assert not payment_settle(payment_id=payment.pk, paid=True, receipt="UKL7A2B3C4", exchange=exchange)
+    assert_books()
+
+
+@pytest.mark.parametrize(("grams", "charge"), [("0.006250", 0), ("0.062500", 5), ("1", 11)])
+def test_the_charge_of_a_payout_is_booked_by_the_tariff(world: World, grams: str, charge: int) -> None:
+    paid(buy(world.alice, 20_000))
+    order = sell(world.alice, Decimal(grams))
+    payment, exchange = pending(order)
+    assert payment_settle(payment_id=payment.pk, paid=True, receipt="UKL7A2B3C4", exchange=exchange)
+    assert Payment.objects.get(pk=payment.pk).charge == charge
+    assert balance(chart.house_charges()) == -charge
+    assert balance(chart.mpesa_payouts()) == order.total_kes + charge - FLOAT
+    assert_books()
+
+
+@pytest.mark.fault("O11")
+def test_an_empty_float_pauses_payouts(world: World) -> None:
+    paid(buy(world.alice, 20_000))
+    order = sell(world.alice, Decimal(1))
+    payment, exchange = pending(order)
+    assert payment_settle(payment_id=payment.pk, paid=False, code="1", exchange=exchange)
+    assert switch("payouts").cause == Cause.FLOAT_EMPTY
+    assert balance(chart.user_gold_locked(world.alice.pk)) == 0
+    assert_books()
 
 
 @pytest.mark.parametrize("amount", ["0", "-5", "10.50"])
 def test_the_database_refuses_an_amount_that_mpesa_cannot_move(world: World, amount: str) -> None:
-    from decimal import Decimal
-
     with pytest.raises(IntegrityError), transaction.atomic():
         payment_create(
             direction=Direction.IN,

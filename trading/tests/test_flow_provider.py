@@ -88,7 +88,7 @@ def test_a_payout_whose_result_is_lost_settles_by_a_later_question(
     assert order.status == Status.COMPLETED
     assert order.payment.receipt == simulator.payouts()[0]["receipt"]
     assert len(simulator.payouts()) == 1
-    assert -balance(chart.mpesa_payouts()) == simulator.account(PAYOUTS)
+    assert -balance(chart.mpesa_payouts()) == simulator.account(*PAYOUTS)
     assert_books()
 
 
@@ -112,7 +112,7 @@ def test_a_payout_to_a_number_that_is_not_registered(owner: World, simulator: Si
     assert "number" in order.failure_sentence
     assert balance(chart.user_gold(owner.alice.pk)) == 1
     assert balance(chart.payouts_clearing()) == balance(chart.house_purchases()) == 0
-    assert -balance(chart.mpesa_payouts()) == simulator.account(PAYOUTS)
+    assert -balance(chart.mpesa_payouts()) == simulator.account(*PAYOUTS)
     assert_books()
 
 
