@@ -52,6 +52,8 @@ def staff_page(*roles: str) -> Callable[[View], View]:
                 raise PermissionDenied("Your role does not allow this.")
             return _private(answer or view(request, *args, **kwargs))
 
+        # The page that tells who may do what reads it (oversight.roles).
+        guarded.staff_roles = acting  # type: ignore[attr-defined]
         return guarded
 
     return decorate

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from django.db.models import Q
+from django.apps import apps
+from django.db.models import Max, Q, QuerySet
 
 from accounts.models import Authenticator, RecoveryCode, User
 from accounts.roles import Role
@@ -69,3 +70,21 @@ def second_factor_state(user: User) -> SecondFactorState:
         enrolled=authenticator_of(user) is not None,
         codes_left=RecoveryCode.objects.filter(kit__user=user, used_at=None).count(),
     )
+
+
+def last_role_event(user: User) -> int:
+    """The number of the last grant or withdrawal of a role of this person, 0 without any. The database notes each,
+    whoever makes it by whatever way.
+    """
+    events = apps.get_model("accounts", "RoleGrantEvent")._default_manager.filter(user_id=user.pk)
+    return events.aggregate(last=Max("pgh_id"))["last"] or 0
+
+
+def people_on_hold() -> QuerySet[User]:
+    return User.objects.exclude(frozen_reason="").order_by("email")
+
+
+def staff_with_roles() -> list[tuple[User, list[str]]]:
+    """Everybody who works here, with the names of their roles."""
+    staff = User.objects.filter(is_staff=True).prefetch_related("groups").order_by("-is_active", "email")
+    return [(person, sorted(group.name for group in person.groups.all())) for person in staff]

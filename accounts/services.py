@@ -59,13 +59,17 @@ def staff_create(
     """
     with transaction.atomic():
         person = person_create(email=email, password=password, phone=phone, username=username, is_staff=True)
-        # Spelled by the role, made when missing: a database without its groups must not make staff without
-        # roles.
-        groups = [Group.objects.get_or_create(name=Role(role).value)[0] for role in roles]
-        person.groups.set(groups)
+        roles_give(person=person, roles=roles)
         if totp_secret:
             second_factor.authenticator_give(user=person, key=totp_secret)
     return person
+
+
+def roles_give(*, person: User, roles: Iterable[str]) -> None:
+    """These roles and no others. Staff change them by a request that two people make (`accounts.requests`)."""
+    # Made when missing: a database without its groups must not make staff without roles.
+    groups = [Group.objects.get_or_create(name=Role(role).value)[0] for role in roles]
+    person.groups.set(groups)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +99,13 @@ def person_lock(user_id: uuid.UUID) -> LockedPerson:
     return LockedPerson(*row)
 
 
-def person_freeze(*, user_id: uuid.UUID, reason: str, by: uuid.UUID | None = None) -> None:
-    """Put a person on hold, by staff or by the house itself (None). Lifting it takes two people."""
+def person_freeze(*, user_id: uuid.UUID, reason: str, by: uuid.UUID | None = None) -> bool:
+    """Put a person on hold, by staff or by the house itself (None); False: they were on hold already, and the first
+    reason stays. Lifting it takes two people.
+    """
     said = " ".join(reason.replace("\x00", " ").split())[:200]
     if len(said) < 5:
         raise Refused("Write why. The person's history keeps it.", code="reason")
     who = {"user": str(by)} if by else {}
     with pghistory.context(**who, action="person_freeze"), transaction.atomic():
-        User.objects.filter(pk=user_id, frozen_reason="").update(frozen_reason=said)
+        return User.objects.filter(pk=user_id, frozen_reason="").update(frozen_reason=said) == 1

@@ -2,15 +2,19 @@
 
 import datetime as dt
 from enum import StrEnum
+from typing import cast
 
 from django.conf import settings
 from django.contrib.auth import logout
 from django.http import HttpRequest
 
+from accounts.models import User
+from accounts.selectors import last_role_event
 from goldwallet.clock import now
 
 SIGNED_IN_AT = "signed_in_at"
 LAST_SEEN_AT = "last_seen_at"
+ROLES_SEEN = "roles_seen"
 ENDED = "session_ended"
 LONGEST = dt.timedelta(days=1)
 # Each note of activity writes the session, so it is made at most this often.
@@ -23,11 +27,14 @@ class Ended(StrEnum):
 
     IDLE = "idle"
     DAY = "day"
+    ROLES = "roles"
 
     @property
     def sentence(self) -> str:
         if self is Ended.DAY:
             return "You signed in a day ago. Please sign in again."
+        if self is Ended.ROLES:
+            return "Your roles were changed. Please sign in again."
         return f"You were signed out because nothing happened for {idle_minutes()} minutes."
 
 
@@ -36,10 +43,11 @@ def idle_minutes() -> int:
 
 
 def begin(request: HttpRequest) -> None:
-    """Start both clocks, at sign-in."""
+    """Start both clocks, at sign-in, and note which roles the person has."""
     moment = now().isoformat()
     request.session[SIGNED_IN_AT] = moment
     request.session[LAST_SEEN_AT] = moment
+    request.session[ROLES_SEEN] = _roles_now(request)
 
 
 def check(request: HttpRequest) -> None:
@@ -52,10 +60,18 @@ def check(request: HttpRequest) -> None:
     seen = dt.datetime.fromisoformat(last_seen_at)
     if moment - dt.datetime.fromisoformat(signed_in_at) >= LONGEST:
         _end(request, Ended.DAY)
+    elif request.session.get(ROLES_SEEN, 0) != _roles_now(request):
+        _end(request, Ended.ROLES)
     elif moment - seen >= dt.timedelta(seconds=settings.SESSION_IDLE_SECONDS):
         _end(request, Ended.IDLE)
     elif moment - seen >= _NOTE_EVERY and not is_poll(request):
         request.session[LAST_SEEN_AT] = moment.isoformat()
+
+
+def _roles_now(request: HttpRequest) -> int:
+    """A session holds no roles, they are read each time. Whose roles change proves all the same who they are."""
+    user = cast(User, request.user)
+    return last_role_event(user) if user.is_staff else 0
 
 
 def is_poll(request: HttpRequest) -> bool:

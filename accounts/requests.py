@@ -1,0 +1,102 @@
+"""What takes two people about people: somebody's roles, and lifting a hold (`controls.kinds`)."""
+
+import uuid
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib.auth.models import Group
+
+from accounts.models import User
+from accounts.roles import Role
+from accounts.services import person_lock, roles_give
+from controls.effects import Change, Description
+from controls.models import Request
+from goldwallet.errors import Refused
+from goldwallet.money import show_kes
+from ledger import chart
+from ledger.selectors import balance
+
+
+def _person(payload: dict[str, Any]) -> User:
+    try:
+        return User.objects.get(pk=uuid.UUID(str(payload.get("person", ""))))
+    except (ValueError, User.DoesNotExist):
+        raise Refused("There is no such person.", code="person") from None
+
+
+def _refuse_own(request: Request, person: User, sentence: str) -> None:
+    """Neither of the two may be the one whom it is about. `checker` is empty while it is only asked for."""
+    if person.pk in {request.maker_id, request.checker_id}:
+        raise Refused(sentence, code="own", status=403)
+
+
+# --- roles ----------------------------------------------------------------------------------------
+
+
+def _roles(payload: dict[str, Any]) -> frozenset[Role]:
+    asked = payload.get("roles")
+    if not isinstance(asked, list) or not all(name in list(Role) for name in asked):
+        raise Refused("There is no such role.", code="role_unknown")
+    roles = frozenset(Role(name) for name in asked)
+    if Role.AUDITOR in roles and len(roles) > 1:
+        raise Refused("An auditor only reads, so an auditor has no other role.", code="auditor")
+    return roles
+
+
+def _held(person: User) -> frozenset[str]:
+    return frozenset(person.groups.values_list("name", flat=True))
+
+
+def _words(roles: Iterable[str]) -> str:
+    return ", ".join(sorted(roles)) or "none"
+
+
+def roles_set_describe(payload: dict[str, Any]) -> Description:
+    """payload: `person` (id), `roles` (list of names): all the roles that the person has from then on."""
+    person, roles = _person(payload), _roles(payload)
+    if not person.is_staff:
+        raise Refused("Only staff have roles, and this is a customer.", code="not_staff")
+    if _held(person) == roles:
+        raise Refused(f"{person.email} has exactly these roles already.", code="same")
+    change = Change(f"Roles of {person.email}", _words(_held(person)), _words(roles))
+    return Description(f"{person.email} has the roles {change.after} instead of {change.before}.", (change,))
+
+
+def roles_set_execute(request: Request) -> str:
+    # Whoever changes roles waits here for the others: two at once must not leave the house without an administrator.
+    Group.objects.select_for_update().get(name=Role.ADMINISTRATOR)
+    description = roles_set_describe(request.payload)
+    person, roles = _person(request.payload), _roles(request.payload)
+    _refuse_own(request, person, "These are your own roles. Two other people change them.")
+    if Role.ADMINISTRATOR not in roles and not _other_administrators(person):
+        raise Refused("Then nobody would be administrator. Give somebody else the role first.", code="last")
+    roles_give(person=person, roles=roles)
+    return description.summary
+
+
+def _other_administrators(person: User) -> bool:
+    active = User.objects.filter(is_active=True, is_staff=True, groups__name=Role.ADMINISTRATOR)
+    return active.exclude(pk=person.pk).exists()
+
+
+# --- holds ----------------------------------------------------------------------------------------
+
+
+def person_unfreeze_describe(payload: dict[str, Any]) -> Description:
+    """payload: `person` (id)."""
+    person = _person(payload)
+    if not person.frozen_reason:
+        raise Refused(f"{person.email} is not on hold.", code="not_frozen")
+    owed = -balance(chart.user_receivable(person.pk))
+    owes = f" {person.email} still owes us {show_kes(owed)}." if owed > 0 else ""
+    change = Change(f"Hold on {person.email}", person.frozen_reason, "lifted")
+    return Description(f"{person.email} may buy, sell and be paid again.{owes}", (change,))
+
+
+def person_unfreeze_execute(request: Request) -> str:
+    person = _person(request.payload)
+    _refuse_own(request, person, "This is the hold on yourself. Two other people lift it.")
+    person_lock(person.pk)
+    if not User.objects.filter(pk=person.pk).exclude(frozen_reason="").update(frozen_reason=""):
+        raise Refused(f"{person.email} is not on hold.", code="not_frozen")
+    return f"The hold on {person.email} is lifted."

@@ -1,0 +1,147 @@
+"""Who works here with which role, what each role may do, and people on hold."""
+
+import re
+import uuid
+from collections.abc import Iterator
+from typing import NamedTuple, cast
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.asking import ask, may_ask
+from accounts.models import User
+from accounts.permissions import may_act, staff_page
+from accounts.roles import Role
+from accounts.selectors import people_on_hold, person_by_email, roles_of, staff_with_roles
+from accounts.services import person_freeze
+from controls.kinds import KINDS
+from controls.models import Request
+from controls.selectors import requests_waiting
+from goldwallet.errors import Refused
+
+_READERS = (Role.TREASURY, Role.ADMINISTRATOR)
+
+
+class Page(NamedTuple):
+    """A page of the desk as its own guard has it. No role: everybody who works here reads it."""
+
+    path: str
+    roles: list[str]
+
+
+class OnHold(NamedTuple):
+    """Somebody on hold, and the request to lift it if there is one."""
+
+    person: User
+    open_request: Request | None
+
+
+def _me(request: HttpRequest) -> User:
+    return cast(User, request.user)
+
+
+def _requests(kind: str) -> dict[str, Request]:
+    return {found.subject: found for found in requests_waiting().filter(kind=kind)}
+
+
+@require_GET
+@staff_page(*_READERS)
+def roles(request: HttpRequest) -> HttpResponse:
+    return _page(request)
+
+
+def _page(request: HttpRequest, *, refused: Refused | None = None, about: str = "") -> HttpResponse:
+    """`about`: what a refused form was about, so that what was typed stands in it again."""
+    me = _me(request)
+    lifts, changes = _requests("person_unfreeze"), _requests("roles_set")
+    context = {
+        "staff": [(person, held, changes.get(f"roles:{person.pk}")) for person, held in staff_with_roles()],
+        "on_hold": [OnHold(person, lifts.get(f"person:{person.pk}")) for person in people_on_hold()],
+        "kinds": [(kind.label, sorted(kind.makers), sorted(kind.checkers)) for kind in KINDS.values()],
+        "pages": sorted(_desk_pages(get_resolver().url_patterns)),
+        "may_change": may_ask(me, "roles_set"),
+        "may_lift": may_ask(me, "person_unfreeze"),
+        "may_hold": may_act(me, *_READERS),
+        "sentence": refused.sentence if refused else "",
+        "about": about,
+    }
+    return render(request, "oversight/roles.html", context, status=refused.status if refused else 200)
+
+
+def _desk_pages(patterns: list[URLPattern | URLResolver], before: str = "") -> Iterator[Page]:
+    """Every path of the desk with the roles of its guard (`accounts.permissions.staff_page`)."""
+    for pattern in patterns:
+        path = before + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from _desk_pages(pattern.url_patterns, path)
+        elif path.startswith("desk/") and hasattr(pattern.callback, "staff_roles"):
+            yield Page(re.sub(r"<[^>]*>", "…", f"/{path}"), sorted(pattern.callback.staff_roles))
+
+
+# --- roles ----------------------------------------------------------------------------------------
+
+
+@require_http_methods(["GET", "POST"])
+@staff_page(Role.ADMINISTRATOR)
+def person_roles(request: HttpRequest, person_id: uuid.UUID) -> HttpResponse:
+    """One person's roles, and the form that asks for others."""
+    person = get_object_or_404(User, pk=person_id, is_staff=True)
+    if request.method == "GET":
+        return _person_page(request, person)
+    return ask(
+        request,
+        kind="roles_set",
+        payload={"person": str(person.pk), "roles": sorted(set(request.POST.getlist("role")))},
+        subject=f"roles:{person.pk}",
+        again=lambda refused: _person_page(request, person, refused=refused),
+    )
+
+
+def _person_page(request: HttpRequest, person: User, *, refused: Refused | None = None) -> HttpResponse:
+    me = _me(request)
+    chosen = set(request.POST.getlist("role")) if refused else roles_of(person)
+    context = {
+        "person": person,
+        "choices": [(role, role in chosen) for role in Role],
+        "open_request": _requests("roles_set").get(f"roles:{person.pk}"),
+        "own": person.pk == me.pk,
+        "may_change": may_ask(me, "roles_set"),
+        "sentence": refused.sentence if refused else "",
+    }
+    return render(request, "oversight/person_roles.html", context, status=refused.status if refused else 200)
+
+
+# --- holds ----------------------------------------------------------------------------------------
+
+
+@require_POST
+@staff_page(*_READERS)
+def hold(request: HttpRequest) -> HttpResponse:
+    """Put somebody on hold, at once."""
+    try:
+        person = person_by_email(request.POST.get("email", "").replace("\x00", ""))
+        if person is None:
+            raise Refused("Nobody has this e-mail address.", code="person")
+        reason = request.POST.get("reason", "")
+        if not person_freeze(user_id=person.pk, reason=reason, by=_me(request).pk):
+            raise Refused(f"{person.email} is on hold already.", code="frozen", status=409)
+    except Refused as refused:
+        return _page(request, refused=refused, about="hold")
+    messages.success(request, f"{person.email} is on hold: neither buys, nor sells, nor is paid.")
+    return redirect("desk_roles")
+
+
+@require_POST
+@staff_page(*_READERS)
+def hold_lift(request: HttpRequest, person_id: uuid.UUID) -> HttpResponse:
+    person = get_object_or_404(User, pk=person_id)
+    return ask(
+        request,
+        kind="person_unfreeze",
+        payload={"person": str(person.pk)},
+        subject=f"person:{person.pk}",
+        again=lambda refused: _page(request, refused=refused, about=str(person.pk)),
+    )
