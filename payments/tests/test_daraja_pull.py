@@ -190,6 +190,8 @@ def test_an_empty_page(rows):
         (listed([[ROW]]), 500),
         (listed([[ROW]]), 201),
         (listed([]), 500),
+        (listed([], "1001"), 404),
+        (listed([], "1001"), 503),
         (listed([[ROW]], "1001"), 200),
         (listed([[ROW]], "1002"), 200),
         (listed([[ROW]], None), 200),
