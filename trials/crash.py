@@ -50,6 +50,8 @@ class Report:
     #: How often the worker and the web server ended by themselves and were started again.
     worker_ends: int = 0
     web_ends: int = 0
+    #: Of the mails that were due, those that the worker has not sent in the end.
+    mails_left: int = 0
     #: Found in the last stretch, where commits did not wait for the disk: there must be some.
     lost_when_not_durable: int = 0
     pages: Counter[str] = field(default_factory=Counter)
@@ -115,6 +117,8 @@ def _run(own: Cluster, folder: Path, options: argparse.Namespace) -> Report:
         web.stop()
     report.worker_ends, report.web_ends = worker.ends, web.service.ends
     report.violations += _halves()
+    if report.mails_left:
+        report.violations.append(f"{report.mails_left} mails about orders never went out")
     _control(own, report)
     report.seconds = round(time.monotonic() - began, 1)
     return report
@@ -203,7 +207,7 @@ def _wrong_now(report: Report, notes: list["Notes"], worker: "Service", web: "We
         wrong.append("nobody did anything")
     if not any(one.broken for one in notes):
         wrong.append("nobody noticed that the database died")
-    if not _soon(lambda: _worker_works(worker)):
+    if not _soon(lambda: _worker_works(worker), patience=60):
         wrong.append("the worker does no jobs any more")
     if not _soon(web.database_is_ready):
         wrong.append("/readyz does not find the database again")
@@ -226,6 +230,26 @@ def _worker_works(worker: "Service") -> bool:
             return not cursor.fetchone()[0]
 
     return _soon(done, patience=5)
+
+
+def _mails_left(worker: "Service") -> int:
+    """Let the worker finish, ten minutes later by the house's clock: what died in its hands is due again by then."""
+    from goldwallet.test.clock import shift_clock
+    from notifications.models import Message, State
+    from notifications.tasks import sweep
+
+    waiting = Message.objects.filter(state=State.WAITING)
+    left = waiting.count()
+    with shift_clock(minutes=10):
+        while left:
+            worker.see_that_it_runs()
+            sweep.configure(queueing_lock=f"trial:{time.monotonic()}", priority=100).defer(timestamp=0)
+            before = left
+            _soon(lambda: not waiting.exists(), patience=20)
+            left = waiting.count()
+            if left >= before:
+                break
+    return left
 
 
 def _soon(condition: Callable[[], bool], *, patience: float = 20) -> bool:
