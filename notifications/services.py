@@ -3,6 +3,7 @@
 import logging
 import smtplib
 import uuid
+from collections.abc import Iterable
 
 from django.core.mail import EmailMessage
 from django.db import transaction
@@ -44,6 +45,11 @@ def message_enqueue(
     with transaction.atomic(savepoint=False):
         Message.objects.bulk_create([message], ignore_conflicts=True)
         deliver.defer(message_id=str(message.pk))
+
+
+def messages_known(keys: Iterable[str]) -> set[str]:
+    """Of these keys those under which something was written already, so that whoever comes by each minute need not."""
+    return set(Message.objects.filter(key__in=list(keys)).values_list("key", flat=True))
 
 
 def message_deliver(*, message_id: uuid.UUID) -> bool:
