@@ -43,6 +43,7 @@ def refused(statement: str, parameters: dict[str, object], *, state: str) -> Non
 ENTRIES = "INSERT INTO ledger_entry (account_id, seq, transaction_id, leg, amount, balance) VALUES "
 
 
+@pytest.mark.fault("L01", "L04")
 @pytest.mark.parametrize(
     ("values", "state"),
     [
@@ -81,6 +82,7 @@ def test_entries_written_past_the_function_move_the_balances_all_the_same(book):
     assert verify() == []
 
 
+@pytest.mark.fault("L02")
 @pytest.mark.parametrize(
     "statement",
     [
@@ -107,6 +109,7 @@ def test_what_stands_in_the_book_stays(book, statement):
     refused(statement, book, state="LD100")
 
 
+@pytest.mark.fault("L02")
 @pytest.mark.parametrize("statement", ["UPDATE ledger_entry SET amount = 1000", "DELETE FROM ledger_entry"])
 def test_no_session_setting_opens_the_guards(book, statement):
     names = [trigger.get_pgid(Entry) for trigger in Entry._meta.triggers]

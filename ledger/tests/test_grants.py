@@ -43,6 +43,7 @@ def test_it_posts_and_reads(role):
         assert verify() == []
 
 
+@pytest.mark.fault("L02")
 @pytest.mark.parametrize(
     "statement",
     [
@@ -75,6 +76,7 @@ def test_it_does_nothing_else(role, statement):
     assert balance(CASH) == 5
 
 
+@pytest.mark.fault("L02")
 def test_a_trigger_on_a_table_of_its_own_is_no_way_in(role):
     """The balance's guard lets other triggers pass; who lacks the grant gains nothing by it."""
     post(key="k", kind="in", transfers=[Transfer(COLLECTIONS, CASH, Decimal(5))])
@@ -90,6 +92,7 @@ def test_a_trigger_on_a_table_of_its_own_is_no_way_in(role):
     assert balance(CASH) == 5
 
 
+@pytest.mark.fault("L02")
 def test_a_function_in_a_schema_of_its_own_is_no_way_in(role):
     """The search path is the function's own, not the caller's."""
     with acting_as(role) as cursor:

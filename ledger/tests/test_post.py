@@ -136,6 +136,7 @@ class TestAmounts:
         with pytest.raises(WrongAmount):
             post(key="k", kind="a", transfers=[Transfer(VAULT, AVAILABLE, Decimal(amount))])
 
+    @pytest.mark.fault("L12")
     @pytest.mark.parametrize("amount", [1, 1.5, "1", None])
     def test_decimals_only(self, amount):
         with pytest.raises(WrongAmount):
@@ -145,6 +146,7 @@ class TestAmounts:
         post(key="k", kind="a", transfers=[kes("1.000000000")])
         assert balance(CASH) == 1
 
+    @pytest.mark.fault("L12")
     def test_a_balance_beyond_the_range_is_refused(self):
         most = Decimal("99999999999999.99")
         post(key="k1", kind="a", transfers=[Transfer(COLLECTIONS, CASH, most)])

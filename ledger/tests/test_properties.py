@@ -32,6 +32,7 @@ postings = st.lists(st.lists(transfer(), min_size=1, max_size=6), min_size=1, ma
 
 
 class TestPosting(TestCase):
+    @pytest.mark.fault("L04")
     @settings(max_examples=60, deadline=None)
     @given(postings)
     def test_the_book_follows_the_model(self, asked):
@@ -67,6 +68,7 @@ class TestPosting(TestCase):
         assert set(balances(codes).values()) == {Decimal(0)}
         assert verify() == []
 
+    @pytest.mark.fault("L12")
     @settings(max_examples=150, deadline=None)
     @given(st.decimals(allow_nan=True, allow_infinity=True) | st.decimals(-2, 2, places=8))
     def test_any_decimal_is_entered_exactly_or_refused(self, amount):

@@ -20,6 +20,7 @@ AVAILABLE, VAULT = chart.pool_available("p1"), chart.pool_vault("p1")
 ONE = Decimal(1)
 
 
+@pytest.mark.fault("L05")
 def test_sixteen_posts_on_one_account_lose_nothing():
     def work(number):
         for turn in range(10):
@@ -63,6 +64,7 @@ def test_without_the_lock_the_race_is_there_and_ends_in_errors_never_in_a_lost_u
     assert verify() == []
 
 
+@pytest.mark.fault("L03")
 def test_the_last_gram_is_sold_once():
     post(key="in", kind="top-up", transfers=[Transfer(VAULT, AVAILABLE, ONE)])
 
@@ -76,6 +78,7 @@ def test_the_last_gram_is_sold_once():
     assert verify() == []
 
 
+@pytest.mark.fault("L06")
 def test_crossing_transfers_do_not_deadlock():
     """Two people, two pools and the house, in every order, several accounts opened on the way."""
     everyone = [chart.user_cash(f"u{number}") for number in range(4)] + [SALES, COLLECTIONS]

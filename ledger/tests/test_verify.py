@@ -38,6 +38,7 @@ SUMS, PAIRS, EMPTY, ASSETS, ACCOUNTS, CHAIN, BELOW, WAS_BELOW, SCALE, MIRROR = (
 _CASH = "(SELECT id FROM ledger_account WHERE code = 'user:alice:cash')"
 
 
+@pytest.mark.fault("L04")
 @pytest.mark.parametrize(
     ("statement", "due"),
     [
@@ -66,6 +67,7 @@ def test_it_is_found(book, statement, due):
     assert found() == due
 
 
+@pytest.mark.fault("L02")
 def test_guards_that_are_switched_off_are_found(book):
     assert [says for name, says, sentences in audit.verify_each() if sentences] == [
         "every trigger of the book is there and switched on"

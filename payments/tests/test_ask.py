@@ -39,6 +39,7 @@ def question(payment: Payment) -> Exchange:
 # --- prompts --------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("P04")
 def test_no_callback_at_all_the_question_settles_it(world: World, provider: ScriptedRail) -> None:
     order, payment = buying(world)
     step(payment)
@@ -57,6 +58,7 @@ def test_no_callback_at_all_the_question_settles_it(world: World, provider: Scri
     assert_books()
 
 
+@pytest.mark.fault("P16")
 @pytest.mark.parametrize("said", [RUNNING, SPURIOUS, report(Fate.UNKNOWN, "1050"), report(Fate.UNKNOWN, "")])
 def test_what_is_not_definite_changes_nothing(world: World, provider: ScriptedRail, said) -> None:
     order, payment = buying(world)
@@ -103,6 +105,7 @@ def test_the_query_may_lead_the_callback_and_the_receipt_comes_after(
     assert_books()
 
 
+@pytest.mark.fault("P03")
 def test_without_an_id_only_a_callback_tells_what_to_ask_about(world: World, provider: ScriptedRail) -> None:
     order, payment = buying(world)
     provider.answers.append(LOST)
@@ -188,6 +191,7 @@ def test_a_payout_settles_by_the_answer_to_our_question(world: World, provider: 
     assert_books()
 
 
+@pytest.mark.fault("O01")
 @pytest.mark.parametrize("end", ["Completed", "Failed"])
 def test_a_lost_answer_keeps_the_hold_until_the_status_is_known(
     world: World, provider: ScriptedRail, end: str
@@ -234,6 +238,7 @@ def test_a_status_that_is_not_final_holds_on_and_does_not_ask_in_a_loop(
     assert_books()
 
 
+@pytest.mark.fault("O05")
 def test_a_timeout_notice_is_no_failure(world: World, provider: ScriptedRail) -> None:
     order, payment = selling(world)
     step(payment)

@@ -27,6 +27,7 @@ pytestmark = pytest.mark.django_db
 # --- the address ----------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("P07")
 def test_every_wrong_address_gets_the_same_answer(world: World, provider: ScriptedRail) -> None:
     _, payment = buying(world)
     _, payout = selling(world)
@@ -88,6 +89,7 @@ GARBAGE = [
 ]
 
 
+@pytest.mark.fault("P12")
 def test_garbage_is_kept_answered_and_changes_nothing(world: World, provider: ScriptedRail) -> None:
     order, payment = buying(world)
     step(payment)
@@ -174,6 +176,7 @@ def test_a_success_is_confirmed_and_settles_with_its_receipt(world: World, provi
     assert_books()
 
 
+@pytest.mark.fault("P01")
 def test_copies_of_a_callback_settle_once(world: World, provider: ScriptedRail) -> None:
     order, payment = buying(world)
     step(payment)
@@ -192,6 +195,7 @@ def test_copies_of_a_callback_settle_once(world: World, provider: ScriptedRail) 
     assert_books()
 
 
+@pytest.mark.fault("P08")
 def test_a_forged_success_delivers_nothing(world: World, provider: ScriptedRail) -> None:
     """Everything in it is right, and the provider knows of no payment (faults.md P08)."""
     order, payment = buying(world)
@@ -394,6 +398,7 @@ def test_a_status_answer_for_a_prompt_has_no_address(world: World) -> None:
     assert Payment.objects.get(pk=payment.pk).state == State.CREATED
 
 
+@pytest.mark.fault("P03")
 def test_a_lost_answer_an_expiry_and_then_the_success(world: World, provider: ScriptedRail) -> None:
     """Nobody knows whether the prompt is out; the gold is let go; the callback tells, and the money is honoured."""
     order, payment = buying(world)

@@ -223,6 +223,7 @@ REPORTS = [
 ]
 
 
+@pytest.mark.fault("P16")
 def test_query(stub):
     for status, body, fate in REPORTS:
         stub.say(client.STK_QUERY, Say(status, body))
@@ -241,6 +242,7 @@ def test_the_list_of_final_codes_is_the_page_s():
 CUT = b'HTTP/1.1 200 OK\r\nContent-Length: 400\r\n\r\n{"ResponseCode":"0","ConversationID":"AG_1"}'
 
 
+@pytest.mark.fault("O02")
 @pytest.mark.parametrize(
     "say",
     [
@@ -291,6 +293,7 @@ def test_no_connection_means_not_executed(stub, settings):
 # --- everything else ------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("P16", "O02")
 def test_a_thousand_random_codes_are_unknown():
     dice = random.Random(20261121)
     texts = [
@@ -320,6 +323,7 @@ def test_a_thousand_random_codes_are_unknown():
         assert answers.report(heard, request_id=STK_ACK["CheckoutRequestID"]).fate == Fate.UNKNOWN
 
 
+@pytest.mark.fault("O02")
 def test_the_right_code_with_any_other_status_is_unknown():
     for rows, judge in (
         (answers.COLLECT, answers.collect),

@@ -404,12 +404,14 @@ def check(body):
     assert "\x00" not in kept
 
 
+@pytest.mark.fault("P12")
 @QUICK
 @given(BODIES)
 def test_no_body_raises(body):
     check(body)
 
 
+@pytest.mark.fault("P12")
 @QUICK
 @given(st.data())
 def test_no_damaged_callback_raises(data):

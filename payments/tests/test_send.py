@@ -71,6 +71,7 @@ def test_a_second_job_while_the_request_is_under_way_sends_nothing(
     assert len(provider.sent) == 1
 
 
+@pytest.mark.fault("P03", "O01")
 @pytest.mark.parametrize("direction", ["in", "out"])
 def test_a_lost_answer_is_never_sent_again(world: World, provider: ScriptedRail, direction: str) -> None:
     order, payment = buying(world) if direction == "in" else selling(world)
@@ -145,6 +146,7 @@ def test_a_refused_payout_gives_everything_back(world: World, provider: Scripted
     assert_books()
 
 
+@pytest.mark.fault("W15")
 def test_a_prompt_that_was_not_sent_in_time_is_never_sent(world: World, provider: ScriptedRail) -> None:
     order, payment = buying(world)
     with shift_clock(seconds=181):
@@ -180,6 +182,7 @@ def test_a_prompt_put_off_beyond_its_time_ends_cancelled(world: World, provider:
     assert_books()
 
 
+@pytest.mark.fault("O03")
 @pytest.mark.parametrize("direction", ["in", "out"])
 def test_a_worker_that_died_while_sending_leaves_a_question_and_no_second_request(
     world: World, provider: ScriptedRail, direction: str
@@ -210,6 +213,7 @@ def test_a_worker_that_died_while_sending_leaves_a_question_and_no_second_reques
     assert_books()
 
 
+@pytest.mark.fault("P02")
 def test_a_callback_before_the_answer_is_not_undone_by_it(world: World, provider: ScriptedRail) -> None:
     order, payment = buying(world)
     provider.reports.append(PAID)
@@ -229,6 +233,7 @@ def test_a_callback_before_the_answer_is_not_undone_by_it(world: World, provider
     assert_books()
 
 
+@pytest.mark.fault("P02")
 def test_a_payout_result_before_the_answer(world: World, provider: ScriptedRail) -> None:
     order, payment = selling(world)
 

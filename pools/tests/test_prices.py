@@ -85,6 +85,7 @@ def test_the_past_and_the_far_future_are_refused(keeper):
     assert not Price.objects.exists()
 
 
+@pytest.mark.fault("Q11")
 def test_a_large_move_must_be_meant(keeper):
     services.price_set(**pair("10000", "9000"), by=keeper)
     services.price_set(**pair("12000", "10000"), by=keeper)  # exactly 20 % up
@@ -137,6 +138,7 @@ def test_a_past_is_taken_over_once_and_only_before_the_first_price(keeper):
         services.price_history_load(prices=past, by=keeper, reason="")
 
 
+@pytest.mark.fault("Q05")
 @pytest.mark.parametrize(
     "values", ["100, 100.01", "0, 0", "-1, -2", "'NaN', 'NaN'", "'NaN', 1", "1000000000, 1"]
 )

@@ -49,6 +49,7 @@ def empty_pool_with_a_bar(keeper, grams: str = "1000") -> Pool:
 
 @pytest.mark.django_db
 class TestIssuing:
+    @pytest.mark.fault("L11")
     @pytest.mark.parametrize("grams", [Decimal(1000) + MICROGRAM, Decimal(1000) * 10**6])
     def test_one_microgram_more_than_the_bars_is_refused_and_so_is_a_million_times(self, keeper, grams):
         pool = empty_pool_with_a_bar(keeper)
@@ -78,6 +79,7 @@ class TestIssuing:
         with pytest.raises(IntegrityError, match="comes out of the vault"), transaction.atomic():
             post(key="k", kind="t", transfers=[Transfer(nowhere, chart.user_gold(customer.pk), MICROGRAM)])
 
+    @pytest.mark.fault("L11")
     def test_raw_sql_on_the_account_is_refused(self, make_pool):
         pool = make_pool(grams="1000")
         code = chart.pool_vault(pool.pk).code
@@ -88,6 +90,7 @@ class TestIssuing:
 
 @pytest.mark.django_db
 class TestBars:
+    @pytest.mark.fault("L11")
     @pytest.mark.parametrize(
         "change",
         [
@@ -132,6 +135,7 @@ class TestBars:
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
 class TestAtOnce:
+    @pytest.mark.fault("L11")
     def test_a_bar_leaves_while_its_grams_are_issued(self):
         """The two sides are in different tables: they meet in the pool's row."""
         for _ in range(5):

@@ -188,6 +188,7 @@ def test_a_price_that_has_run_out(world: World, house, visit) -> None:
         expect(person.page.locator("main [name=amount_kes]")).to_be_visible()
 
 
+@pytest.mark.fault("P14")
 def test_a_price_is_for_one_person_and_one_order(world: World, house, visit) -> None:
     alice, bob = visit(user=world.alice), visit(user=world.bob)
     alice.go("/buy/")
@@ -255,6 +256,7 @@ class SlowAnswer:
         self.posts[0].fulfill(response=self._answers[0])
 
 
+@pytest.mark.fault("P14")
 def test_pressing_twice_makes_one_order(world: World, house, visit) -> None:
     """The page's script holds the second press back; without the script it is sent, and answered with the order."""
     quick, plain = visit(user=world.alice), visit(user=world.bob, javascript=False)

@@ -61,6 +61,7 @@ def small(db: None) -> World:
 # --- what is refused ------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("Q12")
 @pytest.mark.parametrize("field", ["amount_kes", "grams"])
 def test_an_amount_that_is_not_plain_digits(world: World, field: str) -> None:
     client = browser(world.alice)
@@ -250,6 +251,7 @@ def test_all_the_gold_went_between_price_and_confirmation(small: World) -> None:
 # --- closed trading -------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("Q04")
 def test_an_old_price_closes_trading(world: World) -> None:
     client = browser(world.alice)
     with shift_clock(hours=24, minutes=1):
@@ -267,6 +269,7 @@ def test_an_old_price_closes_trading(world: World) -> None:
         assert quote_asked(client, "buy", amount_kes="1000").price_per_gram == 17000
 
 
+@pytest.mark.fault("Q04")
 def test_no_price_yet_closes_trading(world: World) -> None:
     client = browser(world.alice)
     with shift_clock(hours=-1):
@@ -297,6 +300,7 @@ def test_asking_redirects_to_the_price_and_reserves_nothing(world: World) -> Non
     assert "no-store" in response["Cache-Control"]
 
 
+@pytest.mark.fault("Q06")
 def test_too_many_prices_at_once(world: World) -> None:
     client = browser(world.alice)
     for _ in range(20):

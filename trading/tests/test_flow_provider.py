@@ -48,6 +48,7 @@ def deaf(settings, simulator: Simulator) -> Iterator[str]:
     settings.BASE_URL = listening
 
 
+@pytest.mark.fault("P04")
 def test_no_callback_arrives_and_the_question_settles_it(
     world: World, simulator: Simulator, deaf: str
 ) -> None:
@@ -64,6 +65,7 @@ def test_no_callback_arrives_and_the_question_settles_it(
     assert_books(simulator)
 
 
+@pytest.mark.fault("P04")
 def test_no_callback_arrives_and_nobody_paid(world: World, simulator: Simulator, deaf: str) -> None:
     order = buy(world.bob, 1000)
     prompt_is_out(simulator, order)
@@ -75,6 +77,7 @@ def test_no_callback_arrives_and_nobody_paid(world: World, simulator: Simulator,
     assert_books(simulator)
 
 
+@pytest.mark.fault("O01")
 def test_a_payout_whose_result_is_lost_settles_by_a_later_question(
     owner: World, simulator: Simulator, deaf: str, settings
 ) -> None:

@@ -96,6 +96,7 @@ def accept(simulator, user: User) -> None:
     patiently(told.exists, what=f"a callback about {user}")
 
 
+@pytest.mark.fault("W01", "P03")
 def test_a_worker_killed_with_five_buys_under_way(
     world: World, simulator, gate: Gate, worker: Worker
 ) -> None:
@@ -175,6 +176,7 @@ def until_before_staff(order: Order) -> None:
     raise AssertionError("nobody was told")
 
 
+@pytest.mark.fault("P03", "P05")
 @pytest.mark.parametrize(
     ("minutes", "end"), [(4, Status.COMPLETED), (16, Status.PAID_LATE)], ids=["honoured", "price lapsed"]
 )
@@ -203,6 +205,7 @@ def test_the_answer_is_lost_and_the_next_worker_comes_late(
     assert_books(simulator)
 
 
+@pytest.mark.fault("W01")
 def test_no_worker_lived_until_the_order_s_time_was_over(world: World, simulator, gate: Gate) -> None:
     """The prompt was never sent, so it never will be: nobody is asked for money for gold that went back."""
     order = buy(world.alice, 1000)

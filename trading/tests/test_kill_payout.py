@@ -77,6 +77,7 @@ def owners(simulator: Simulator, *people: User) -> None:
     queue_empty()
 
 
+@pytest.mark.fault("O01", "O03", "O04")
 def test_a_worker_killed_with_three_payouts_under_way(
     world: World, simulator: Simulator, gate: Gate, worker: Worker
 ) -> None:

@@ -50,6 +50,7 @@ def gold(world: World) -> Decimal:
     return balance(chart.user_gold(world.bob.pk))
 
 
+@pytest.mark.fault("P05")
 def test_in_time_and_with_gold_it_completes_at_its_price(world: World) -> None:
     order = expired(world, 1000)
     pools.price_set(buy=Decimal(19_000), sell=Decimal(18_500), by=world.pricing, reason="up", confirmed=True)
@@ -89,6 +90,7 @@ def test_the_gold_may_come_from_another_pool(small: World) -> None:
     assert_books()
 
 
+@pytest.mark.fault("P05")
 def test_without_gold_it_is_kept_as_cash(small: World) -> None:
     order = expired(small, 8250)
     paid(buy(small.charlie, 8250))
@@ -110,6 +112,7 @@ def test_a_little_gold_is_not_delivered_in_part(small: World) -> None:
     assert_books()
 
 
+@pytest.mark.fault("P05")
 @pytest.mark.parametrize(("seconds", "status"), [(898, Status.COMPLETED), (901, Status.PAID_LATE)])
 def test_the_window_ends_after_fifteen_minutes(world: World, seconds: int, status: Status) -> None:
     order = expired(world, 1000)
@@ -120,6 +123,7 @@ def test_the_window_ends_after_fifteen_minutes(world: World, seconds: int, statu
     assert_books()
 
 
+@pytest.mark.fault("P05")
 def test_past_the_window_no_gram_at_the_old_price(world: World) -> None:
     order = expired(world, 1000)
     with shift_clock(hours=5):
@@ -131,6 +135,7 @@ def test_past_the_window_no_gram_at_the_old_price(world: World) -> None:
     assert_books()
 
 
+@pytest.mark.fault("W15")
 @pytest.mark.parametrize(("seconds", "status"), [(400, Status.COMPLETED), (901, Status.PAID_LATE)])
 def test_the_tidying_job_is_hours_behind(world: World, seconds: int, status: Status) -> None:
     """The order still stands as pending with its gold reserved: its own deadlines decide, not the job."""

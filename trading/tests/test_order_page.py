@@ -88,6 +88,7 @@ def test_a_buy_that_was_not_paid_says_why(world: World, code: str, sentence: str
     assert_books()
 
 
+@pytest.mark.fault("W15")
 def test_an_unsent_buy_expires_when_its_page_is_read(world: World) -> None:
     """The tidying job may be hours behind: the deadline is judged when it is used."""
     order = buy(world.bob, 1000)
@@ -102,6 +103,7 @@ def test_an_unsent_buy_expires_when_its_page_is_read(world: World) -> None:
     assert_books()
 
 
+@pytest.mark.fault("P15")
 def test_an_expired_buy_whose_prompt_is_out_says_that_we_still_ask(world: World) -> None:
     order = buy(world.bob, 1000)
     stands(order, State.PENDING)

@@ -70,6 +70,7 @@ def test_confirming_leads_to_the_order(owner: World, side: str) -> None:
     assert_books()
 
 
+@pytest.mark.fault("Q01")
 @SIDES
 def test_a_price_is_good_for_a_minute(owner: World, side: str) -> None:
     client = browser(owner.alice)
@@ -159,6 +160,7 @@ def test_a_price_that_never_was(owner: World, side: str) -> None:
         assert "no-store" in response["Cache-Control"]
 
 
+@pytest.mark.fault("L13")
 def test_what_the_browser_adds_to_the_confirmation_is_ignored(owner: World) -> None:
     client = browser(owner.bob)
     quote = quote_asked(client, "buy", amount_kes="1000", phone="0722 000 002")
@@ -183,6 +185,7 @@ def test_what_the_browser_adds_to_the_confirmation_is_ignored(owner: World) -> N
     assert_books()
 
 
+@pytest.mark.fault("Q01", "Q11")
 def test_a_new_price_does_not_change_one_that_was_given(owner: World) -> None:
     client = browser(owner.alice)
     quote = quote_asked(client, "buy", amount_kes="1000")

@@ -150,6 +150,7 @@ def test_without_any_guard_the_last_gram_is_sold_again_and_again() -> None:
 # --- one quote, many times ------------------------------------------------------------------------
 
 
+@pytest.mark.fault("P14")
 def test_one_quote_confirmed_16_times_is_one_order() -> None:
     world = world_create()
     results = confirm_together([quote(world.alice, Decimal(1000))] * 16)

@@ -73,6 +73,7 @@ def free_and_locked(world: World) -> tuple[Decimal, Decimal]:
     return balance(chart.user_gold(alice)), balance(chart.user_gold_locked(alice))
 
 
+@pytest.mark.fault("L03")
 def test_16_sales_of_the_same_gram(world: World) -> None:
     results = confirm_together(quotes(world, 16, GRAM))
     assert kinds(results) == {Order: 1, Refused: 15}, errors(results)
@@ -82,6 +83,7 @@ def test_16_sales_of_the_same_gram(world: World) -> None:
     assert_books()
 
 
+@pytest.mark.fault("L03")
 def test_16_sales_of_parts_stop_when_the_grams_are_gone(world: World) -> None:
     results = confirm_together(quotes(world, 16, Decimal("0.3")))
     assert kinds(results) == {Order: 3, Refused: 13}, errors(results)
@@ -161,6 +163,7 @@ def waiting(world: World) -> Order:
     return sell(world.alice, GRAM)
 
 
+@pytest.mark.fault("L10")
 def test_9_decisions_about_one_payout_are_one(world: World, waiting: Order) -> None:
     results = decide_together(world, waiting, 9)
     assert kinds(results) == {str: 1, Conflict: 8}, errors(results)

@@ -71,6 +71,7 @@ def gold(world: World) -> Decimal:
 # --- the same callback ----------------------------------------------------------------------------
 
 
+@pytest.mark.fault("P01")
 @pytest.mark.simulator
 def test_the_same_success_callback_32_times_at_once_is_one_posting(world: World, simulator) -> None:
     order = buy(world.alice, 1000)
@@ -122,6 +123,7 @@ def test_without_any_guard_copies_of_a_callback_deliver_again_and_again(
         assert_books(simulator)
 
 
+@pytest.mark.fault("O09")
 @pytest.mark.simulator
 def test_every_job_delivered_three_times_does_its_work_once(world: World, simulator) -> None:
     """A queue delivers at least once (faults.md O09): the row is the truth, the job only says where to look."""
@@ -159,6 +161,7 @@ def settle_together(count: int, order: Order, evidence: Exchange) -> list[object
     return together(count, settle)
 
 
+@pytest.mark.fault("P01")
 def test_32_settlements_of_one_payment_are_one_posting() -> None:
     world = world_create()
     order = buy(world.alice, 1000)
@@ -242,6 +245,7 @@ def expire_against_success(order: Order, evidence: Exchange, *, head_start: floa
     return together(2, run)
 
 
+@pytest.mark.fault("P06")
 def test_expiry_against_success_until_each_has_won() -> None:
     """Whoever wins, the customer has his gold: at once, or as late money that is honoured at its price."""
     world = world_create()
@@ -368,6 +372,7 @@ def test_late_money_unguarded_delivers_gold_that_is_not_there() -> None:
 # --- sending --------------------------------------------------------------------------------------
 
 
+@pytest.mark.fault("P14", "O09")
 @pytest.mark.simulator
 def test_16_workers_with_the_same_job_send_one_prompt(world: World, simulator) -> None:
     order = buy(world.alice, 1000)

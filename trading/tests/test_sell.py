@@ -82,6 +82,7 @@ def test_a_failed_payout_is_as_if_nothing_had_been_agreed(two: World) -> None:
     assert_books()
 
 
+@pytest.mark.fault("O14")
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(micro=st.integers(625, 400_000))
 def test_hold_and_release_leave_every_balance_as_it_was(two: World, micro: int) -> None:
@@ -111,6 +112,7 @@ def test_the_least_that_a_sale_pays(two: World) -> None:
     assert sell(two.alice, Decimal("0.000625")).total_kes == 10
 
 
+@pytest.mark.fault("Q09")
 def test_dust_left_behind_can_be_sold_with_the_rest(two: World) -> None:
     paid(sell(two.alice, Decimal("0.399999")))
     with pytest.raises(Refused, match=r"A sale must pay at least KES 10\."):

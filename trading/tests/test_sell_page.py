@@ -108,6 +108,7 @@ def test_the_limit_of_the_day_counts_sales_too(world: World) -> None:
         assert ask(browser(world.bob), "sell", grams="0.5").status_code == 302
 
 
+@pytest.mark.fault("Q09")
 def test_sell_all_leaves_nothing(owner: World) -> None:
     client = browser(owner.alice)
     quote = quote_asked(client, "sell", everything="on", grams="0.1")
@@ -164,6 +165,7 @@ def test_the_confirmed_sale_locks_grams_and_money(owner: World) -> None:
     assert_books()
 
 
+@pytest.mark.fault("Q04")
 def test_an_old_price_closes_trading(owner: World) -> None:
     client = browser(owner.alice)
     with shift_clock(hours=25):
