@@ -126,6 +126,17 @@ def test_cut_after_accept(attempt):
     assert attempt.executed() == 1
 
 
+def test_a_refusal_is_cut_too(provider, phone):
+    """The token is refused before the body is read; the connection closes all the same."""
+    provider._token = "unknown"
+    body = provider.push_body(phone, Remark="x" * 300_000)
+    for seed in range(8):
+        provider.spoil({"api": "stk_push", "fault": "cut_after_accept"}, seed=seed)
+        with pytest.raises(httpx.RemoteProtocolError):
+            provider.call("/mpesa/stkpush/v1/processrequest", body)
+    assert provider.control("prompts") == []
+
+
 def test_cut_with_no_answer_and_in_the_middle_of_it(provider, phone):
     """Which of the two is drawn; the simulator goes on serving."""
     seen = set()

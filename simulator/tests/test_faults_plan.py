@@ -70,6 +70,29 @@ def test_equal_seeds_give_equal_runs(provider, phone):
     assert 200 in runs[0] and 500 in runs[0]
 
 
+def test_a_whole_run_repeats_word_for_word(provider, receiver, phone):
+    """Calls, callbacks, what they say and when: all from the two seeds."""
+    rules = [
+        {"api": "callback:*", "fault": fault, "probability": 0.2}
+        for fault in ("forge", "wrong_amount", "duplicate", "reorder", "wrong_type", "wrong_phone", "delay")
+    ]
+    address = receiver.address()
+    runs = []
+    for seed in (1, 1, 2):
+        provider.control("reset", {"seed": 1})
+        provider.spoil(*rules, {"api": "stk_push", "fault": "wrong_type", "probability": 0.3}, seed=seed)
+        told = []
+        for number in range(12):
+            told.append(provider.push(phone, CallBackURL=address, Amount=100 + number).text)
+            for prompt in provider.control("prompts"):
+                provider.decide(prompt["CheckoutRequestID"], "accept" if number % 3 else "decline")
+            told.append(provider.payout(phone, ResultURL=address, OriginatorConversationID=f"{number}").text)
+            for delivery in provider.advance(40):
+                told += [delivery, receiver.next(address).raw]
+        runs.append(told)
+    assert runs[0] == runs[1] != runs[2]
+
+
 def test_one_fault_at_a_time_and_the_first_rule_goes_first(provider, phone):
     provider.spoil(
         {"api": "stk_push", "fault": "http_429", "count": 1}, {"api": "stk_push", "fault": "http_500"}
