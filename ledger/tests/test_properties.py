@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+import pytest
 from django.db import transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
