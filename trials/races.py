@@ -187,7 +187,9 @@ def main(arguments: list[str]) -> int:
     from bench.cluster import cluster
 
     with cluster("races") as own:
-        os.environ |= {"DATABASE_URL": own.url, "DJANGO_SETTINGS_MODULE": "goldwallet.test.settings"}
+        # Incidents are part of the game here, thousands of them.
+        os.environ |= {"LOG_LEVEL": "CRITICAL", "DJANGO_SETTINGS_MODULE": "goldwallet.test.settings"}
+        os.environ["DATABASE_URL"] = own.url
         import django
 
         django.setup()

@@ -4,6 +4,8 @@ import uuid
 from dataclasses import dataclass
 
 from goldwallet.clock import after
+from ledger import chart
+from ledger.selectors import balance
 from payments.models import Exchange, Kind, Payment, State
 from payments.sending import payment_step
 from trading.models import Order
@@ -52,10 +54,13 @@ class PayoutClaims(Race):
 
 
 class HoldTwice(Race):
-    """L10: a hold is used up and released at the same moment, each by two processes."""
+    """L10: a hold is used up and released at the same moment, each by two processes.
+
+    One that is released first and paid all the same is an incident: the hold has ended once, the money is owed to us.
+    """
 
     name, spread = "hold-twice", 0.004
-    ends = frozenset({"paid", "released"})
+    ends = frozenset({"used up", "released, then an incident"})
 
     def prepare(self, rounds: int) -> list[Payout]:
         return payouts(rounds)
@@ -63,14 +68,19 @@ class HoldTwice(Race):
     def act(self, number: int, item: Payout) -> str:
         paid = number % 2 == 0
         settled = settle(item.order.payment_id, item.evidence, paid=paid)
-        return ("paid" if paid else "released") if settled else "too late"
+        return ("paid" if paid else "failed") if settled else "too late"
 
     def judge(self, item: Payout, words: list[str]) -> str:
-        ends = [word for word in words if word != "too late"]
-        expect(len(ends) == 1, f"answers {words}")
-        kind, free = ("sale_paid", 0) if ends == ["paid"] else ("sale_failed", GRAMS)
-        expect(postings(item.order) == ["sale_agreed", kind], f"{ends}, and posted {postings(item.order)}")
-        expect(
-            gold(item.order.user_id) == [free, 0, 0], f"{ends}, and the gold is {gold(item.order.user_id)}"
-        )
-        return ends[0]
+        ends = sorted(word for word in words if word != "too late")
+        user, posted = item.order.user_id, postings(item.order)
+        owed = balance(chart.user_receivable(user))
+        if ends == ["paid"]:
+            expect(posted == ["sale_agreed", "sale_paid"], f"used up, and posted {posted}")
+            expect(gold(user) == [0, 0, 0] and owed == 0, f"used up; gold {gold(user)}, owed {owed}")
+            return "used up"
+        expect(ends == ["failed", "paid"], f"answers {words}")
+        expect(posted == ["sale_agreed", "sale_failed", "sale_incident"], f"released, and posted {posted}")
+        amount = item.order.total_kes
+        expect(gold(user) == [GRAMS, 0, 0], f"released, and the gold is {gold(user)}")
+        expect(owed == -amount, f"KES {amount} were paid besides, and what is owed stands at {owed}")
+        return "released, then an incident"
