@@ -14,6 +14,7 @@ from pathlib import Path
 from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import CommandError
 from django.db import OperationalError, connection
 from django.db.migrations.loader import MigrationLoader
 
@@ -21,6 +22,10 @@ EXPECTED = Path(__file__).with_name("schema.txt")
 _HEAD = "# PostgreSQL {}. One object a line; written by `manage.py schema --write`, read at every start.\n"
 #: How many differences a sentence names.
 _NAMED = 12
+
+
+class Changed(ImproperlyConfigured, CommandError):
+    """The database is not the one that the migrations make. A command ends with the sentence alone."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -158,13 +163,13 @@ def _ahead() -> bool:
 
 
 def refuse_changed() -> None:
-    """Raise ImproperlyConfigured, naming what differs, when the database is not the one that the migrations make."""
+    """Raise Changed, naming what differs, when the database is not the one that the migrations make."""
     if not settings.SCHEMA_GUARDED:
         return
     wrong = differences()
     if wrong:
         more = [f"and {len(wrong) - _NAMED} more"] if len(wrong) > _NAMED else []
-        raise ImproperlyConfigured(
+        raise Changed(
             "The database is not as the migrations make it, so nothing is started on it:\n- "
             + "\n- ".join([*wrong[:_NAMED], *more])
             + "\nAre all migrations applied (manage.py prepare)? After a new one: manage.py schema --write."
