@@ -4,12 +4,14 @@ from typing import cast
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.urls import reverse
+from django.urls import is_valid_path, reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 
 from accounts.models import User
 from accounts.permissions import may_see, staff_page
+from controls.models import SwitchName
+from controls.selectors import switches
 from ledger import selectors as ledger
 from ledger.models import Account, Transaction
 from oversight import selectors
@@ -22,15 +24,21 @@ _PAGE = 50
 @require_GET
 @staff_page()
 def overview(request: HttpRequest) -> HttpResponse:
-    price = current_price()
+    price, me = current_price(), cast(User, request.user)
     context = {
         "figures": selectors.figures(),
-        "waiting": selectors.waiting(),
+        "waiting": [(kind, _opens(kind, me)) for kind in selectors.waiting()],
+        "paused": [(SwitchName(row.name).label, row) for row in switches() if row.paused],
+        "may_steer": may_see(me, "treasury", "pricing"),
         "price": price,
         "health": health(price),
-        "may_open": may_see(cast(User, request.user), "treasury"),
     }
     return render(request, "oversight/overview.html", context)
+
+
+def _opens(kind: selectors.Waiting, me: User) -> bool:
+    """Whether the page of what waits is there and opens for this person; if not, it is told and not linked."""
+    return bool(is_valid_path(kind.url.partition("?")[0])) and may_see(me, *kind.roles)
 
 
 def _asked(request: HttpRequest, name: str) -> str:

@@ -5,8 +5,11 @@ from typing import NamedTuple
 
 from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateWorker
 
+from controls.models import SwitchName
+from controls.selectors import switches
 from goldwallet import clock
 from ledger.selectors import trial_balance
+from oversight.watch import Look, last_look
 from payments.models import Callback
 from pools.models import Price
 from trading.selectors import price_is_old
@@ -14,6 +17,8 @@ from trading.selectors import price_is_old
 #: A worker gives a sign of life every ten seconds; three missed ones are too many.
 _SILENCE = dt.timedelta(seconds=30)
 _SLOW = dt.timedelta(seconds=30)
+#: The house looks at itself each minute.
+_UNWATCHED = dt.timedelta(minutes=3)
 
 
 class Line(NamedTuple):
@@ -26,7 +31,15 @@ class Line(NamedTuple):
 
 def health(price: Price | None) -> list[Line]:
     moment = clock.now()
-    return [_price(price), _worker(moment), _queue(), _inbox(moment), _book()]
+    return [
+        _price(price),
+        _switches(),
+        _worker(moment),
+        _queue(),
+        _inbox(moment),
+        _book(),
+        _watch(last_look(), moment),
+    ]
 
 
 def _price(price: Price | None) -> Line:
@@ -35,6 +48,13 @@ def _price(price: Price | None) -> Line:
     if price_is_old(price):
         return Line("Price", "wrong", "It is too old. Trading is closed until there is a new one.")
     return Line("Price", "ok", "Trading is open.")
+
+
+def _switches() -> Line:
+    paused = [SwitchName(row.name).label for row in switches() if row.paused]
+    if paused:
+        return Line("Switches", "wrong", f"Paused: {', '.join(paused)}.")
+    return Line("Switches", "ok", "Buying, selling and payouts are on.")
 
 
 def _worker(moment: dt.datetime) -> Line:
@@ -67,3 +87,15 @@ def _book() -> Line:
     if broken:
         return Line("Book", "wrong", f"{' and '.join(broken)} does not sum to zero.")
     return Line("Book", "ok", "Every asset sums to zero.")
+
+
+def _watch(look: Look, moment: dt.datetime) -> Line:
+    """What the house's own look of every minute saw (`oversight.watch`)."""
+    if look.wrong:
+        return Line("Watch", "wrong", f"The house itself found: {' '.join(look.wrong)}")
+    if look.at is None:
+        return Line("Watch", "late", "Nobody has looked yet whether what must hold does.")
+    if moment - look.at > _UNWATCHED:
+        minutes = int((moment - look.at).total_seconds()) // 60
+        return Line("Watch", "late", f"Nobody has looked for {minutes} minutes.")
+    return Line("Watch", "ok", "All that must hold does.")

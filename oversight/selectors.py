@@ -3,15 +3,19 @@
 import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
-from django.db.models import Count, Min, Q, Sum
+from django.db.models import Count, Min, Q, QuerySet, Sum
 from django.urls import reverse
 
 from accounts.models import User
+from accounts.roles import Role
+from controls.selectors import requests_waiting
 from goldwallet import clock
 from ledger import chart
 from ledger.selectors import balances
-from payments.models import Direction, Payment, State
+from oversight.models import Break, BreakState
+from payments.models import Arrival, ArrivalState, Direction, Payment, State
 from pools.selectors import pools_with_figures
 from trading.models import Order, Side, Status
 
@@ -78,31 +82,60 @@ def _today() -> dict[str, Decimal | None]:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Things of one kind that wait for a person."""
+    """Things of one kind that wait for a person. The page at `url` opens for `roles` and for those who see all."""
 
     label: str
     count: int
     oldest: dt.datetime | None
     url: str
+    roles: tuple[str, ...]
+
+
+def _kinds() -> list[tuple[str, QuerySet[Any], str, str, tuple[str, ...]]]:
+    """Label, rows, the column with the time since when they wait, the page, who works there."""
+    payouts, money, all_ask = reverse("desk_payouts"), (Role.TREASURY,), ("pricing", "vault", "treasury")
+    late = f"{reverse('desk_orders')}?status={Status.PAID_LATE}"
+    payment = Payment.objects.all()
+    return [
+        ("Requests to decide", requests_waiting(), "created_at", reverse("desk_approvals"), all_ask),
+        ("Payouts to decide", payment.filter(state=State.AWAITING_APPROVAL), "created_at", payouts, money),
+        (
+            "Payouts that M-Pesa has not answered",
+            payment.filter(state=State.UNKNOWN, direction=Direction.OUT),
+            "created_at",
+            payouts,
+            money,
+        ),
+        ("Payments to look at", payment.filter(attention=True), "created_at", payouts, money),
+        (
+            "Late payments kept as cash",
+            Order.objects.filter(status=Status.PAID_LATE),
+            "created_at",
+            late,
+            ("treasury", "pricing", "vault"),
+        ),
+        (
+            "Money that is nobody's yet",
+            Arrival.objects.filter(state=ArrivalState.SUSPENSE),
+            "arrived_at",
+            "/desk/money/",
+            money,
+        ),
+        (
+            "Differences in the reconciliation",
+            Break.objects.filter(state=BreakState.OPEN),
+            "found_at",
+            "/desk/reconciliation/",
+            money,
+        ),
+    ]
 
 
 def waiting() -> list[Waiting]:
     """What waits for somebody, with the age of the oldest; kinds with nothing are left out."""
-    payouts = reverse("desk_payouts")
-    late = f"{reverse('desk_orders')}?status={Status.PAID_LATE}"
-    approval = Payment.objects.filter(state=State.AWAITING_APPROVAL)
-    unknown = Payment.objects.filter(state=State.UNKNOWN, direction=Direction.OUT)
-    attention = Payment.objects.filter(attention=True)
-    paid_late = Order.objects.filter(status=Status.PAID_LATE)
-    kinds = [
-        ("Payouts to decide", approval, payouts),
-        ("Payouts that M-Pesa has not answered", unknown, payouts),
-        ("Payments to look at", attention, payouts),
-        ("Late payments kept as cash", paid_late, late),
-    ]
     found = []
-    for label, rows, url in kinds:
-        row = rows.aggregate(count=Count("pk"), oldest=Min("created_at"))
+    for label, rows, column, url, roles in _kinds():
+        row = rows.order_by().aggregate(count=Count("pk"), oldest=Min(column))
         if row["count"]:
-            found.append(Waiting(label, row["count"], row["oldest"], url))
+            found.append(Waiting(label, row["count"], row["oldest"], url, roles))
     return found

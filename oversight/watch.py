@@ -46,7 +46,7 @@ CHECKS = (
         "sum",
         "The balances of each asset sum to zero.",
         """
-        SELECT format('%s sums to %s', asset, sum(balance)) FROM ledger_account
+        SELECT format('%s sums to %s', asset, trim_scale(sum(balance))) FROM ledger_account
         GROUP BY asset HAVING sum(balance) <> 0
         """,
     ),
@@ -55,7 +55,7 @@ CHECKS = (
         "Nobody's account is below zero.",
         # By the code, not by the account's own flag: that might be what somebody has changed.
         r"""
-        SELECT format('account %s stands at %s', code, balance) FROM ledger_account
+        SELECT format('account %s stands at %s', code, trim_scale(balance)) FROM ledger_account
         WHERE balance < 0 AND code !~ '^(mpesa:|house:|pool:[^:]+:vault$|user:[^:]+:receivable$)'
         """,
     ),
@@ -63,7 +63,8 @@ CHECKS = (
         "entries",
         "An account stands where its last entry left it.",
         f"""
-        SELECT format('account %s stands at %s, its last entry left %s', a.code, a.balance, last.balance)
+        SELECT format('account %s stands at %s, its last entry left %s', a.code,
+                      trim_scale(a.balance), trim_scale(last.balance))
         FROM (SELECT DISTINCT account_id FROM ledger_entry
               WHERE transaction_id > (SELECT max(id) - {_RECENT} FROM ledger_transaction)) recent
         JOIN ledger_account a ON a.id = recent.account_id
@@ -76,7 +77,7 @@ CHECKS = (
         "transactions",
         "A transaction sums to zero in each asset.",
         f"""
-        SELECT format('transaction %s sums to %s %s', e.transaction_id, sum(e.amount), a.asset)
+        SELECT format('transaction %s sums to %s %s', e.transaction_id, trim_scale(sum(e.amount)), a.asset)
         FROM ledger_entry e JOIN ledger_account a ON a.id = e.account_id
         WHERE e.transaction_id > (SELECT max(id) - {_RECENT} FROM ledger_transaction)
         GROUP BY e.transaction_id, a.asset HAVING sum(e.amount) <> 0
@@ -87,7 +88,7 @@ CHECKS = (
         "A pool's bars are what it has free and what it has promised and sold.",
         """
         SELECT format('pool %s: its bars hold %s g, the book has %s g in its vault, %s g are free, promised or sold',
-                      p.name, bars.grams, vault.grams, free.grams + given.grams)
+                      p.name, trim_scale(bars.grams), trim_scale(vault.grams), trim_scale(free.grams + given.grams))
         FROM pools_pool p
         CROSS JOIN LATERAL (SELECT coalesce(sum(fine_grams), 0) AS grams FROM pools_bar
                             WHERE pool_id = p.id AND status = 'active') bars
@@ -106,7 +107,8 @@ CHECKS = (
         "Gold is held exactly for the orders that are open.",
         """
         SELECT format('account %s holds %s g, the open orders are for %s g',
-                      coalesce(due.code, held.code), coalesce(held.balance, 0), coalesce(due.grams, 0))
+                      coalesce(due.code, held.code), trim_scale(coalesce(held.balance, 0)),
+                      trim_scale(coalesce(due.grams, 0)))
         FROM (SELECT 'user:' || user_id::text ||
                      CASE side WHEN 'buy' THEN ':gold:incoming' ELSE ':gold:locked' END AS code,
                      sum(grams) AS grams
@@ -120,7 +122,8 @@ CHECKS = (
         "payouts",
         "The money under way is that of the payouts that are open.",
         """
-        SELECT format('the book has KES %s under way, the open payouts are for KES %s', book.kes, open.kes)
+        SELECT format('the book has KES %s under way, the open payouts are for KES %s', trim_scale(book.kes),
+                      trim_scale(open.kes))
         FROM (SELECT coalesce(sum(balance), 0) AS kes FROM ledger_account
               WHERE code = 'payouts:clearing') book,
              (SELECT coalesce(sum(amount), 0) AS kes FROM payments_payment WHERE direction = 'out'
@@ -132,7 +135,8 @@ CHECKS = (
         "suspense",
         "The money in suspense is that of the arrivals that nobody has claimed.",
         """
-        SELECT format('the book has KES %s in suspense, the arrivals there are for KES %s', book.kes, there.kes)
+        SELECT format('the book has KES %s in suspense, the arrivals there are for KES %s', trim_scale(book.kes),
+                      trim_scale(there.kes))
         FROM (SELECT coalesce(sum(balance), 0) AS kes FROM ledger_account
               WHERE code = 'suspense:mpesa') book,
              (SELECT coalesce(sum(amount), 0) AS kes FROM payments_arrival
@@ -161,7 +165,8 @@ class Violation:
 
     @property
     def text(self) -> str:
-        return "; ".join(self.sentences)
+        """In short, for a note."""
+        return f"{self.says} But {self.sentences[0]}."
 
 
 def violations() -> list[Violation]:
@@ -182,7 +187,7 @@ def house_watch() -> list[Violation]:
     _act_on(found)
     for switch in switches():
         _tell_of_pause(switch)
-    cache.set(_LAST, clock.now().isoformat(), timeout=None)
+    _note(_MINUTE, found)
     return found
 
 
@@ -191,6 +196,7 @@ def house_audit() -> list[Violation]:
     wrong = verify()
     found = [Violation("audit", "The whole book holds.", wrong[:_SHOWN])] if wrong else []
     _act_on(found)
+    _note(_NIGHT, found)
     return found
 
 
@@ -199,7 +205,7 @@ def _act_on(found: Sequence[Violation]) -> None:
         return
     for violation in found:
         log.error("an invariant is broken", check=violation.name, sentences=violation.sentences)
-    note = " ".join(f"{violation.says} But {violation.text}." for violation in found)
+    note = " ".join(violation.text for violation in found)
     # Payouts first: money that has left does not come back.
     for name in (SwitchName.PAYOUTS, SwitchName.BUY, SwitchName.SELL):
         switch_pause(name=name, cause=Cause.INVARIANT, note=note)
@@ -249,12 +255,31 @@ def _mail(occasion: str, subject: str, text: str) -> None:
             )
 
 
-# --- has it looked? -------------------------------------------------------------------------------
+# --- what it saw last -----------------------------------------------------------------------------
 
-_LAST = "oversight.watch.last"
+# In the cache, which all processes share: what is lost there is looked at again within a minute. What holds trade up
+# are the switches.
+_MINUTE = "oversight.watch.minute"
+_NIGHT = "oversight.watch.night"
 
 
-def last_look() -> dt.datetime | None:
-    """When the house was last looked at; None: not yet, as far as is known."""
-    text = cache.get(_LAST)
-    return None if text is None else dt.datetime.fromisoformat(text)
+@dataclass(frozen=True, slots=True)
+class Look:
+    """When the house was looked at last (None: not as far as is known), and what was wrong."""
+
+    at: dt.datetime | None
+    wrong: list[str]
+
+
+def _note(key: str, found: Sequence[Violation]) -> None:
+    seen = {"at": clock.now().isoformat(), "wrong": [violation.text for violation in found]}
+    cache.set(key, seen, timeout=None)
+
+
+def last_look() -> Look:
+    """What the last minute and the last night saw, together. `at` is the minute's."""
+    seen = cache.get_many([_MINUTE, _NIGHT])
+    minute, night = seen.get(_MINUTE), seen.get(_NIGHT, {"wrong": []})
+    if minute is None:
+        return Look(None, night["wrong"])
+    return Look(dt.datetime.fromisoformat(minute["at"]), minute["wrong"] + night["wrong"])

@@ -2,12 +2,17 @@
 
 import uuid
 from collections.abc import Iterator
+from io import StringIO
+from types import SimpleNamespace
 
 import pytest
+from django.core.management import call_command
 from django.db import transaction
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from controls.models import Anchor, Cause
+from controls.selectors import switch
 from goldwallet.test.race import queue_empty
 from goldwallet.test.worker import work
 from notifications.tasks import deliver
@@ -63,3 +68,21 @@ def test_a_rollback_takes_it_back() -> None:
     work(concurrency=1)
     assert ProcrastinateJob.objects.filter(task_name=enqueue_and_fail.name, status="failed").exists()
     assert not ProcrastinateJob.objects.filter(task_name=deliver.name).exists()
+
+
+@pytest.mark.fault("W12")
+def test_a_worker_on_a_restored_database_pauses_payouts_first(monkeypatch) -> None:
+    """Before it takes its first job. The next start finds the database that it knows."""
+    started = []
+    worker = SimpleNamespace(run_worker=lambda: started.append(switch("payouts").paused))
+    monkeypatch.setattr("goldwallet.management.commands.worker.worker_app", lambda: worker)
+    call_command("worker", stdout=StringIO())
+    Anchor.objects.update(text="the database of before")
+    said = StringIO()
+    call_command("worker", stdout=said)
+    assert started == [False, True]
+    assert "This database was restored." in said.getvalue()
+    assert switch("payouts").cause == Cause.RESTORED
+    said = StringIO()
+    call_command("worker", stdout=said)
+    assert "restored" not in said.getvalue()

@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.tests.people import signed_in, staff
-from controls.services import threshold_set
+from controls.services import request_make, threshold_set
 from goldwallet.clock import NAIROBI, now
 from goldwallet.money import show_grams, show_kes
 from goldwallet.test.books import assert_books
@@ -140,3 +140,20 @@ def test_it_asks_the_database_a_bounded_number_of_times(busy: World, django_asse
     with django_assert_max_num_queries(30) as many:
         browser.get(reverse("desk"))
     assert len(many) == len(few)
+
+
+def test_a_link_stands_only_where_it_opens(busy: World) -> None:
+    """Late cash is on the orders' page, which the vault may open; requests are on one that the reviewer may not."""
+    request_make(
+        kind="threshold_set",
+        payload={"name": "sell_min_kes", "value": "20"},
+        subject="threshold:sell_min_kes",
+        reason="Small sales cost more than they bring.",
+        by=staff("treasury"),
+    )
+    link, inbox = 'href="/desk/orders/?status=paid_late"', 'href="/desk/approvals/"><span>'
+    for role, late_opens, inbox_opens in (("vault", True, True), ("reviewer", False, False)):
+        page = re.sub(r">\s+<", "><", signed_in(staff(role)).get(reverse("desk")).content.decode())
+        assert "Late payments kept as cash" in page
+        assert "Requests to decide" in page
+        assert (link in page, inbox in page) == (late_opens, inbox_opens)

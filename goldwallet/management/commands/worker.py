@@ -4,6 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from controls.services import anchor_check
 from goldwallet import schema
 from goldwallet.worker import worker_app
 
@@ -13,5 +14,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         schema.refuse_changed()
+        if not anchor_check(schema.anchor()):
+            self.stdout.write(
+                "This database was restored. Payouts are paused until two people let them go on."
+            )
         self.stdout.write("The worker waits for jobs.")
         worker_app().run_worker()
