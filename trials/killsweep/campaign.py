@@ -3,6 +3,8 @@
 import argparse
 import gc
 import json
+import signal
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +26,7 @@ type Choose = Callable[[Scenario, list[Boundary]], list[Kill]]
 def run(options: argparse.Namespace) -> int:
     """Carry out what the command line asks for; 1 when something was found."""
     began = time.monotonic()
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # and take the simulator along
     choose = _choose(options)
     with (
         _folder(keep=options.keep) as folder,

@@ -26,6 +26,7 @@ def _live(work: Callable[[], None], log: Path) -> None:
     code = 1
     try:
         end_with_parent()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.alarm(_MOST_SECONDS)
         file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         os.dup2(file, 1)
