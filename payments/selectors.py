@@ -20,7 +20,7 @@ UNPAID_PROMPTS = """
 SELECT count(*) FILTER (WHERE user_id = %(user_id)s) AS person_prompts,
        count(*) FILTER (WHERE phone_lookup = %(phone_lookup)s) AS phone_prompts
 FROM payments_payment
-WHERE created_at > wallet_now() - interval '1 hour' AND direction = 'in' AND state <> 'succeeded'
+WHERE created_at > wallet_now() - interval '1 hour' AND direction = 'in' AND state NOT IN ('succeeded', 'reversed')
   AND (user_id = %(user_id)s OR phone_lookup = %(phone_lookup)s)
 """
 
