@@ -176,7 +176,7 @@ def test_what_could_be_read_in_two_ways_is_refused(read, typed: str) -> None:
 
 
 @pytest.mark.fault("Q12", "L12")
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(
     st.one_of(
         st.text(max_size=30),
