@@ -172,7 +172,8 @@ def refuse_changed() -> None:
         raise Changed(
             "The database is not as the migrations make it, so nothing is started on it:\n- "
             + "\n- ".join([*wrong[:_NAMED], *more])
-            + "\nAre all migrations applied (manage.py prepare)? After a new one: manage.py schema --write."
+            + "\nAre all migrations applied (manage.py prepare)?"
+            + (" After a new one: manage.py schema --write." if settings.DEMO else "")
         )
 
 

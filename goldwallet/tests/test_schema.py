@@ -57,6 +57,20 @@ def test_the_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert "trigger ledger_account.pools_no_gram_without_a_bar is missing" in capsys.readouterr().out
 
 
+def test_production_does_not_write_what_it_finds(settings) -> None:
+    settings.DEMO = False
+    before = schema.EXPECTED.read_text(encoding="utf-8")
+    with undone():
+        run("DROP TRIGGER pools_no_gram_without_a_bar ON ledger_account")
+        with pytest.raises(CommandError, match="where migrations are made"):
+            call_command("schema", "--write")
+        settings.SCHEMA_GUARDED = True
+        with pytest.raises(ImproperlyConfigured) as refused:
+            schema.refuse_changed()
+    assert "--write" not in str(refused.value)
+    assert schema.EXPECTED.read_text(encoding="utf-8") == before
+
+
 def test_a_shifted_clock_leaves_no_trace() -> None:
     before = schema.present()
     with shift_clock(minutes=3):

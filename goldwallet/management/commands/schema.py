@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from goldwallet import schema
@@ -14,6 +15,10 @@ class Command(BaseCommand):
         parser.add_argument("--write", action="store_true", help="write the file, after a new migration")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["write"] and not settings.DEMO:
+            raise CommandError(
+                "The file is written where migrations are made. Here the database must follow it."
+            )
         if options["write"]:
             schema.EXPECTED.write_text(schema.text(), encoding="utf-8")
         wrong = schema.differences()
