@@ -184,13 +184,19 @@ def _threshold_rows(waiting: dict[str, Request], *names: str) -> list[ThresholdR
             label=found.label,
             value=found.show(values[found.name]),
             default=found.show(found.default),
-            bounds=f"{found.show(found.least)} to {found.show(found.most)}",
+            bounds=_bounds(found),
             moved=moved.get(found.name),
             open_request=waiting.get(f"threshold:{found.name}"),
         )
         for found in DEFINITIONS.values()
         if not names or found.name in names
     ]
+
+
+def _bounds(found: Definition) -> str:
+    """`1 to 168 hours`, `KES 1 to KES 250,000`."""
+    least = found.show(found.least) if found.unit == "KES" else f"{found.least:,.{found.places}f}"
+    return f"{least} to {found.show(found.most)}"
 
 
 @require_http_methods(["GET", "POST"])

@@ -142,7 +142,7 @@ def test_every_threshold_stands_there_with_its_bounds(world: World) -> None:
     page = text(signed_in(staff("treasury")).get(PAGE))
     assert "The largest buy or sale" in page
     assert "KES 250,000" in page
-    assert "1 hours to 168 hours" in page
+    assert "1 to 168 hours" in page
 
 
 def test_two_people_move_a_threshold(world: World) -> None:
