@@ -268,7 +268,9 @@ DARAJA = {
     "collection_tariff": env.choice(
         "DARAJA_COLLECTION_TARIFF", "customer", of=("customer", "shared", "business")
     ),
-    "nominated_phone": env.text("DARAJA_NOMINATED_PHONE", ""),
+    # Empty: the list of money that came (Pull) is not asked for. Balances: whether ours are asked for by themselves.
+    "nominated_phone": env.text("DARAJA_NOMINATED_PHONE", "254700000000" if DEMO else ""),
+    "balances": env.flag("DARAJA_BALANCES", True),
 }
 
 # --- web ------------------------------------------------------------------------------------------

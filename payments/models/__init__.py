@@ -1,6 +1,6 @@
 """Money in and out, what was said about it, money that came by itself, and what the provider's own statement says."""
 
-from payments.models.arrival import ARRIVAL_MOVES, Arrival, ArrivalState, Source
+from payments.models.arrival import ARRIVAL_MOVES, Arrival, ArrivalState, Pull, Source
 from payments.models.payment import (
     FINAL,
     LIVE,
@@ -30,6 +30,7 @@ __all__ = [
     "Float",
     "Kind",
     "Payment",
+    "Pull",
     "RailToken",
     "Source",
     "State",

@@ -10,7 +10,7 @@ from django.db.models import F, Q
 from goldwallet.clock import Now
 from goldwallet.sealing import sealed_property
 from goldwallet.states import Moves
-from payments.models.payment import Payment
+from payments.models.payment import Exchange, Payment
 
 
 class ArrivalState(models.TextChoices):
@@ -50,7 +50,10 @@ class Source(models.TextChoices):
     model_name="ArrivalEvent",
 )
 class Arrival(models.Model):
-    """One receipt of money in. KES in `amount`; `reference` and `payer` as the provider writes them (masked)."""
+    """One receipt of money in. KES in `amount`; `reference` and `payer` as the provider writes them (masked).
+
+    Customers pay whole shillings; what a bank or another organisation sends may have cents, and is ours to keep too.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     method = models.CharField(max_length=20, default="daraja")
@@ -59,6 +62,8 @@ class Arrival(models.Model):
     reference = models.CharField(max_length=40, blank=True, default="")
     payer_sealed = models.TextField(blank=True, default="")
     source = models.CharField(max_length=10, choices=Source)
+    #: The answer that listed it. Null: it came with a statement.
+    listed_in = models.ForeignKey(Exchange, models.PROTECT, null=True, default=None, related_name="+")
     #: The provider's time; `seen_at` is ours.
     arrived_at = models.DateTimeField()
     seen_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -80,9 +85,6 @@ class Arrival(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(name="arrival_amount_positive", condition=Q(amount__gt=0)),
-            models.CheckConstraint(
-                name="arrival_amount_whole_shillings", condition=Q(amount=F("amount") - F("amount") % 1)
-            ),
             models.CheckConstraint(name="arrival_state_known", condition=Q(state__in=ArrivalState.values)),
             models.CheckConstraint(name="arrival_source_known", condition=Q(source__in=Source.values)),
             models.CheckConstraint(
@@ -102,3 +104,31 @@ class Arrival(models.Model):
 
     def __str__(self) -> str:
         return self.receipt
+
+
+class Pull(models.Model):
+    """One question for the provider's list of a stretch of time. Complete: the list was read to its end.
+
+    A complete one is the only proof that something did not come.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    began_at = models.DateTimeField(db_default=Now(), editable=False)
+    complete = models.BooleanField(default=False)
+    rows = models.PositiveIntegerField(default=0)
+    #: The newest answer: of a complete pull the one that said that there is no more.
+    exchange = models.ForeignKey(Exchange, models.PROTECT, null=True, default=None, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="pull_span", condition=Q(starts_at__lte=F("ends_at"))),
+            models.CheckConstraint(
+                name="pull_complete_has_answer", condition=Q(complete=False) | Q(exchange__isnull=False)
+            ),
+        ]
+        indexes = [models.Index(fields=["-ends_at"], name="pull_complete", condition=Q(complete=True))]
+
+    def __str__(self) -> str:
+        return f"{self.starts_at:%F %T} - {self.ends_at:%F %T}"
