@@ -41,6 +41,14 @@ _SETTLE_TRIES = 3
 _ENDED_UNPAID = frozenset({State.FAILED, State.CANCELLED})
 
 
+class _CustomerFirst(Exception):
+    """Seen under the payment's lock: this end puts its person on hold, and customers are locked before payments."""
+
+    def __init__(self, user_id: uuid.UUID) -> None:
+        super().__init__(f"{user_id} must be locked first")
+        self.user_id = user_id
+
+
 def payment_settle(
     *,
     payment_id: uuid.UUID,
@@ -68,10 +76,17 @@ def payment_settle(
     if request is not None:
         who = request.checker_id or request.maker_id
         changes |= {"evidence_request": request, "decided_by_id": who, "decision": decision[:300]}
+    customer: uuid.UUID | None = None
     for attempt in range(1, _SETTLE_TRIES + 1):
         last_try = attempt == _SETTLE_TRIES
         try:
-            return _settle_once(payment_id=payment_id, paid=paid, last_try=last_try, changes=changes)
+            return _settle_once(
+                payment_id=payment_id, paid=paid, last_try=last_try, changes=changes, customer=customer
+            )
+        except _CustomerFirst as first:
+            if last_try:
+                raise
+            customer = first.user_id
         except Overdraft:
             if last_try:
                 raise
@@ -83,9 +98,15 @@ def payment_settle(
 
 
 @transaction.atomic
-def _settle_once(*, payment_id: uuid.UUID, paid: bool, last_try: bool, changes: dict[str, Any]) -> bool:
+def _settle_once(
+    *, payment_id: uuid.UUID, paid: bool, last_try: bool, changes: dict[str, Any], customer: uuid.UUID | None
+) -> bool:
+    if customer is not None:
+        person_lock(customer)
     payment = payment_lock(payment_id)
     incident = paid and payment.direction == Direction.OUT and payment.state in _ENDED_UNPAID
+    if incident and customer is None:
+        raise _CustomerFirst(payment.user_id)
     if not paid and payment.state == State.CREATED:
         return False
     charge = payment_charge(payment) if paid else None

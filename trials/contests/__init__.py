@@ -1,6 +1,6 @@
 """The races: who runs against whom, and what must hold afterwards. `trials.races` runs them."""
 
-from trials.contests.crossing import CrossingActs, CrossingPosts
+from trials.contests.crossing import CrossingActs, CrossingPosts, ReversalIncident
 from trials.contests.money_in import CallbackCopies, ExpiryOrSuccess, OnePush, ReceiptOnce
 from trials.contests.money_out import HoldTwice, PayoutClaims
 from trials.contests.orders import LastGram, OneQuote, TwoSales
@@ -20,5 +20,6 @@ RACES: dict[str, Race] = {
         HoldTwice(),
         CrossingActs(),
         CrossingPosts(),
+        ReversalIncident(),
     )
 }

@@ -4,16 +4,22 @@ import uuid
 from dataclasses import dataclass
 from decimal import Decimal
 
+from accounts.models import User
+from accounts.roles import Role
+from accounts.services import staff_create
+from controls.models import Request
+from goldwallet.test.two import approve, asked
 from ledger import chart
 from ledger import services as ledger
 from ledger.models import Account
+from ledger.selectors import balance
 from ledger.services import Transfer
-from payments.models import Kind
-from trading.models import Order, Side
-from trading.services import buy_confirm, order_expire, sell_confirm
+from payments.models import Kind, Payment, State
+from trading.models import Order, Side, Status
+from trading.services import buy_confirm, order_expire, refund_ask, sell_confirm
 from trials.contests.money_in import Collect
 from trials.contests.money_out import Payout, payouts
-from trials.contests.rows import GRAMS, buys, evidence_for, gold, late, owners_of_gold, quotes, settle
+from trials.contests.rows import GRAMS, buys, evidence_for, gold, late, owners_of_gold, people, quotes, settle
 from trials.races import Race, expect
 
 
@@ -75,6 +81,61 @@ class CrossingActs(Race):
         # One tenth owned before, two paid, one sold; one bought and not paid.
         expect(gold(item.seller) == [2 * GRAMS, GRAMS, GRAMS], f"the gold is {gold(item.seller)}")
         return "all done"
+
+
+@dataclass(frozen=True)
+class TakenBack:
+    order: Order
+    refund_id: uuid.UUID
+    evidence: uuid.UUID
+    request: Request
+    checker: User
+
+
+class ReversalIncident(Race):
+    """L06, O07, P19: late money was to go back and the payout failed. Now the provider says that it was paid all the
+    same, and at that moment two people record that it took the money itself back. Customer, both payments, the order.
+    """
+
+    name, processes, spread = "reversal-incident", 2, 0.03
+
+    def prepare(self, rounds: int) -> list[TakenBack]:
+        maker, checker = (self._staff(name) for name in ("tina", "tom"))
+        orders = buys(people(rounds))
+        late(orders, honoured=False)
+        found = []
+        for order in orders:
+            settle(order.payment_id, evidence_for(order.payment_id, Kind.COLLECT_REPORT))
+            refund = refund_ask(user_id=order.user_id, order_id=order.pk).refund
+            assert refund is not None
+            Payment.objects.filter(pk=refund.pk).update(state=State.PENDING)
+            evidence = evidence_for(refund.pk, Kind.PAY_OUT_ASK)
+            settle(refund.pk, evidence, paid=False)
+            payload = {"payment": str(order.payment_id), "receipt": uuid.uuid4().hex[:10]}
+            request = asked("payment_reversed", payload, by=maker)
+            found.append(TakenBack(order, refund.pk, evidence, request, checker))
+        return found
+
+    def _staff(self, name: str) -> User:
+        found = User.objects.filter(username=name).first()
+        return found or staff_create(email=f"{name}@example.com", password="!", roles=[Role.TREASURY])
+
+    def act(self, number: int, item: TakenBack) -> str:
+        if number == 0:
+            return "done" if settle(item.refund_id, item.evidence) else "not done"
+        approve(item.request, item.checker)
+        return "done"
+
+    def judge(self, item: TakenBack, words: list[str]) -> str:
+        expect(words == ["done", "done"], f"answers {words}")
+        user, amount = item.order.user_id, item.order.total_kes
+        status = Order.objects.values_list("status", flat=True).get(pk=item.order.pk)
+        expect(status == Status.REVERSED, f"the order is {status}")
+        stands = [balance(chart.user_cash(user)), balance(chart.user_receivable(user))]
+        expect(
+            stands == [0, -amount], f"cash and what is owed stand at {stands}; KES {amount} went out too much"
+        )
+        return "owed once"
 
 
 class CrossingPosts(Race):

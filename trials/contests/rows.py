@@ -120,9 +120,10 @@ def settle(payment_id: uuid.UUID, evidence: uuid.UUID, *, paid: bool = True, rec
     )
 
 
-def late(orders: Sequence[Order]) -> None:
-    """Their reservation has run out; the price still holds."""
-    Order.objects.filter(pk__in=[order.pk for order in orders]).update(expires_at=after(-1))
+def late(orders: Sequence[Order], *, honoured: bool = True) -> None:
+    """Their reservation has run out; the price still holds, or not any more."""
+    found = Order.objects.filter(pk__in=[order.pk for order in orders])
+    found.update(expires_at=after(-1), honour_until=after(600 if honoured else -1))
 
 
 def postings(order: Order) -> list[str]:

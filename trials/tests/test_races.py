@@ -91,6 +91,11 @@ def test_locks_that_cross_in_everything_one_person_can_do_never_deadlock() -> No
     nothing_wrong("crossing-acts")
 
 
+@pytest.mark.fault("L06", "O07", "P19")
+def test_a_reversal_against_a_payout_that_was_paid_after_all() -> None:
+    nothing_wrong("reversal-incident")
+
+
 @pytest.mark.fault("L05", "L06")
 def test_posts_that_cross_lose_nothing_and_never_deadlock() -> None:
     nothing_wrong("crossing-posts")
