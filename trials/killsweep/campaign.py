@@ -26,7 +26,9 @@ type Choose = Callable[[Scenario, list[Boundary]], list[Kill]]
 def run(options: argparse.Namespace) -> int:
     """Carry out what the command line asks for; 1 when something was found."""
     began = time.monotonic()
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # and take the simulator along
+    signal.signal(
+        signal.SIGTERM, lambda number, frame: sys.exit(128 + number)
+    )  # and take the simulator along
     choose = _choose(options)
     with (
         _folder(keep=options.keep) as folder,

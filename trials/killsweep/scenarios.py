@@ -108,6 +108,18 @@ def _refunded(house: House) -> None:
     _paid_out(house)
 
 
+def _choose_refund_in_vain(house: House) -> None:
+    """The money is asked back, and the phone is not on M-Pesa any more."""
+    house.simulator.set_phone(house.user.phone, registered=False)
+    house.refund()
+
+
+def _refund_not_paid(house: House) -> None:
+    _late_and_kept(house)
+    _choose_refund_in_vain(house)
+    _paid_out(house)
+
+
 def _choose_rebuy(house: House) -> None:
     house.rebuy_quote()
     house.rebuy()
@@ -149,6 +161,10 @@ _CHOICES = (
     Scenario(
         "refund", Side.BUY, _refunded, ("refunded/succeeded/succeeded",),
         answer="accept", answers_at=LAPSED, choose=House.refund,
+    ),
+    Scenario(
+        "refund not paid", Side.BUY, _refund_not_paid, ("paid_late/succeeded/failed",),
+        answer="accept", answers_at=LAPSED, choose=_choose_refund_in_vain,
     ),
     Scenario(
         "rebuy", Side.BUY, _rebought, ("completed/succeeded rebought/succeeded",),
