@@ -60,8 +60,11 @@ class Hints:
     #: What a result claimed as the reason, and what the answer that settles says.
     failure_code: str = ""
     status_code: str = ""
-    #: Why the claims cannot be right, as a sentence for staff. Empty: they fit what we asked for.
+    #: Why what somebody posted cannot be right, as a sentence for staff. Empty: it fits what we asked for.
+    oddity: str = ""
+    #: The same of the answers to our questions, which come to addresses that only the provider was told.
     contradiction: str = ""
+    status_receipt: str = ""
     #: The answer to a question about a payout that settles it, and what it says. PAID is never replaced by FAILED.
     status: Callback | None = None
     status_fate: Fate = Fate.UNKNOWN
@@ -109,7 +112,10 @@ def _take(hints: Hints, payment: Payment, callback: Callback) -> None:
 
 
 def _take_result(hints: Hints, payment: Payment, claim: Claim) -> None:
-    if not _fits(hints, payment, claim):
+    if not claim.readable:
+        return
+    if difference := _difference(payment, claim):
+        hints.oddity = difference
         return
     # The newest: an id that somebody made up must not stand in the way of the right one.
     hints.request_id = claim.request_id or hints.request_id
@@ -122,7 +128,12 @@ def _take_result(hints: Hints, payment: Payment, claim: Claim) -> None:
 
 def _take_status(hints: Hints, payment: Payment, callback: Callback, claim: Claim, fate: Fate) -> None:
     """An answer to a question of ours. It ends a payout, so it must name the payout or the question."""
-    if not _fits(hints, payment, claim) or fate not in {Fate.PAID, Fate.FAILED}:
+    if not claim.readable:
+        return
+    if difference := _difference(payment, claim):
+        hints.contradiction = difference
+        return
+    if fate not in {Fate.PAID, Fate.FAILED}:
         return
     # Whose ConversationID an answer carries is known from one source only (daraja.md 5.1): one of the two ids will do.
     asked = callback.exchange.request_id if callback.exchange else ""
@@ -134,25 +145,17 @@ def _take_status(hints: Hints, payment: Payment, callback: Callback, claim: Clai
     if hints.status_fate != Fate.PAID:
         hints.status, hints.status_fate = callback, fate
     if fate == Fate.PAID:
-        _take_receipt(hints, claim)
+        if _differs(claim.receipt, hints.status_receipt):
+            hints.contradiction = "Two answers about this payout name different receipts."
+        hints.status_receipt = hints.status_receipt or claim.receipt
     else:
         hints.status_code = claim.transaction_status
 
 
 def _take_receipt(hints: Hints, claim: Claim) -> None:
-    if hints.receipt and claim.receipt and claim.receipt != hints.receipt:
-        hints.contradiction = "Two callbacks name different receipts."
+    if _differs(claim.receipt, hints.receipt):
+        hints.oddity = "Two callbacks name different receipts."
     hints.receipt = hints.receipt or claim.receipt
-
-
-def _fits(hints: Hints, payment: Payment, claim: Claim) -> bool:
-    """Whether the claim can be about this payment; what differs is noted for staff."""
-    if not claim.readable:
-        return False
-    difference = _difference(payment, claim)
-    if difference:
-        hints.contradiction = difference
-    return not difference
 
 
 def _difference(payment: Payment, claim: Claim) -> str:
@@ -197,10 +200,12 @@ def handled(hints: Hints) -> None:
 
 def take_in_late(payment: Payment, hints: Hints) -> None:
     """Callbacks for a payment that has ended: a missing receipt is filled in, a contradiction goes to staff."""
-    if payment.state == State.SUCCEEDED and not payment.receipt and hints.receipt and not hints.contradiction:
-        payment_receipt_add(payment_id=payment.pk, receipt=hints.receipt)
-    elif hints.contradiction:
-        payment_flag(payment, hints.contradiction)
+    strange = hints.contradiction or hints.oddity
+    receipt = hints.status_receipt or hints.receipt
+    if payment.state == State.SUCCEEDED and not payment.receipt and receipt and not strange:
+        payment_receipt_add(payment_id=payment.pk, receipt=receipt)
+    elif strange:
+        payment_flag(payment, strange)
     elif payment.state in {State.FAILED, State.CANCELLED} and hints.claims_paid:
         payment_flag(payment, "M-Pesa says paid, but this payment had ended unpaid.")
     handled(hints)

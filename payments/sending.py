@@ -182,11 +182,12 @@ def _record(payment: Payment, exchange: Exchange, answer: Answer) -> None:
 
 def _ask(payment: Payment) -> None:
     hints = inbox.read(payment)
-    if payment.state == State.SENDING and not hints.request_id:
+    if payment.state == State.SENDING:
         # In somebody's hands, unless that worker is dead: then nobody knows whether the provider heard of it.
         dead = Payment.objects.filter(pk=payment.pk, state=State.SENDING, due_at__lte=Now())
         dead.update(state=State.UNKNOWN, due_at=after(_ASK_UNKNOWN_SECONDS[0]), tries=0)
-        return
+        if not hints.request_id:
+            return
     if payment.direction == Direction.IN:
         _ask_collect(payment, hints)
     else:
@@ -197,8 +198,8 @@ def _ask_collect(payment: Payment, hints: inbox.Hints) -> None:
     request_id = payment.request_id or hints.request_id
     if not request_id:
         # The prompt may be out there and we hold no id to ask by. Only a callback can tell.
-        if hints.contradiction:
-            payment_flag(payment, hints.contradiction)
+        if hints.oddity:
+            payment_flag(payment, hints.oddity)
         _ask_later(payment)
         return
     exchange = Exchange.objects.create(payment=payment, kind=Kind.COLLECT_REPORT, request_id=request_id)
@@ -209,11 +210,11 @@ def _ask_collect(payment: Payment, hints: inbox.Hints) -> None:
     exchange.save()
     if report.fate in {Fate.PAID, Fate.FAILED} and not payment.request_id:
         payment_request_known(payment_id=payment.pk, request_id=request_id)
-    if report.fate == Fate.PAID and not hints.contradiction:
+    if report.fate == Fate.PAID and not hints.oddity:
         payment_settle(payment_id=payment.pk, paid=True, receipt=hints.receipt, exchange=exchange)
         inbox.handled(hints)
     elif report.fate == Fate.PAID:
-        _contradicted(payment, hints, hints.contradiction)
+        _contradicted(payment, hints, hints.oddity)
     elif report.fate == Fate.FAILED and hints.success:
         _contradicted(payment, hints, "The callback says paid, the query says not paid.")
     elif report.fate == Fate.FAILED:
@@ -234,12 +235,10 @@ def _asked_often(payment: Payment, hints: inbox.Hints) -> bool:
 
 def _ask_payout(payment: Payment, hints: inbox.Hints) -> None:
     if hints.status_fate == Fate.PAID and not hints.contradiction:
-        payment_settle(payment_id=payment.pk, paid=True, receipt=hints.receipt, callback=hints.status)
-        if hints.failure_code:
-            payment_flag(payment, f"A result said not paid ({hints.failure_code}), the status says paid.")
-        inbox.handled(hints)
+        _paid_out(payment, hints)
         return
-    if hints.status_fate == Fate.FAILED and not hints.success and not hints.contradiction:
+    strange = hints.contradiction or hints.oddity
+    if hints.status_fate == Fate.FAILED and not hints.success and not strange:
         code = hints.failure_code or hints.status_code
         payment_settle(payment_id=payment.pk, paid=False, code=code, callback=hints.status)
         inbox.handled(hints)
@@ -257,6 +256,19 @@ def _ask_payout(payment: Payment, hints: inbox.Hints) -> None:
     _staff_after_many(payment)
 
 
+def _paid_out(payment: Payment, hints: inbox.Hints) -> None:
+    """The provider's own answer says paid. What else was posted about it was at best a hint; staff hear of it."""
+    receipt = hints.status_receipt or hints.receipt
+    payment_settle(payment_id=payment.pk, paid=True, receipt=receipt, callback=hints.status)
+    if hints.failure_code:
+        payment_flag(payment, f"A result said not paid ({hints.failure_code}), the status says paid.")
+    elif hints.oddity or hints.receipt not in {"", receipt}:
+        payment_flag(
+            payment, hints.oddity or f"A result named the receipt {hints.receipt}, the status {receipt}."
+        )
+    inbox.handled(hints)
+
+
 def _ask_status(payment: Payment) -> None:
     token = new_token()
     exchange = Exchange.objects.create(payment=payment, kind=Kind.PAY_OUT_ASK, token=token)
@@ -270,8 +282,8 @@ def _ask_status(payment: Payment) -> None:
 
 def _tell_staff(payment: Payment, hints: inbox.Hints) -> None:
     """What about an open payout a person should know at once."""
-    if hints.contradiction:
-        payment_flag(payment, hints.contradiction)
+    if strange := hints.contradiction or hints.oddity:
+        payment_flag(payment, strange)
     elif hints.status_fate == Fate.FAILED:
         payment_flag(payment, "The result says paid, the status says not paid.")
     elif hints.failure_code and hints.only_answers:
@@ -305,7 +317,8 @@ def _after_the_end(payment: Payment) -> None:
 def _paid_after_all(payment: Payment, hints: inbox.Hints) -> None:
     """A payout whose hold was released is said to be paid. Nobody else is paid until that is clear (faults.md O07)."""
     if hints.status_fate == Fate.PAID and not hints.contradiction:
-        payment_settle(payment_id=payment.pk, paid=True, receipt=hints.receipt, callback=hints.status)
+        receipt = hints.status_receipt or hints.receipt
+        payment_settle(payment_id=payment.pk, paid=True, receipt=receipt, callback=hints.status)
     elif hints.status_fate == Fate.PAID:
         note = f"M-Pesa says paid about payout {payment.reference}, which had ended unpaid, and contradicts itself."
         switch_pause(name=SwitchName.PAYOUTS, cause=Cause.INCIDENT, note=note)
