@@ -9,6 +9,7 @@ CAMPAIGNS = {
     "races": "trials.races",
     "crash": "trials.crash",
     "killsweep": "trials.killsweep.command",
+    "soak": "trials.soak.command",
 }
 
 

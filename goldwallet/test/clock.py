@@ -12,7 +12,8 @@ LANGUAGE sql STABLE PARALLEL SAFE AS $$ SELECT {} $$
 """
 
 
-def _set(shift: dt.timedelta) -> None:
+def clock_shift(shift: dt.timedelta) -> None:
+    """Set the house's clock so far ahead, until it is set again."""
     body = f"clock_timestamp() + interval '{shift.total_seconds()} seconds'" if shift else "clock_timestamp()"
     with connection.cursor() as cursor:
         cursor.execute(_FUNCTION.format(body))
@@ -21,8 +22,8 @@ def _set(shift: dt.timedelta) -> None:
 @contextmanager
 def shift_clock(**by: float) -> Iterator[None]:
     """`with shift_clock(minutes=4):` the house lives four minutes later. Give the arguments of a timedelta."""
-    _set(dt.timedelta(**by))
+    clock_shift(dt.timedelta(**by))
     try:
         yield
     finally:
-        _set(dt.timedelta())
+        clock_shift(dt.timedelta())

@@ -1,0 +1,136 @@
+"""What the staff of a soaked house do, and what they look at: the provider's own books, as on a statement."""
+
+import json
+import random
+import uuid
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from accounts.models import User
+from controls.models import Cause, Switch
+from controls.services import switch_pause
+from goldwallet.test.books import COLLECTIONS, PAYOUTS
+from goldwallet.test.two import agreed
+from ledger import chart
+from ledger.selectors import balance
+from ledger.services import Transfer, post
+from payments.models import Direction, Payment, State
+from payments.tests.scripted import b2c, stk
+from pools.services import Share, allocations_create, allocations_settle
+from trading.models import Order, Status
+from trials.soak.place import Place
+
+_ENDED = (State.SUCCEEDED, State.FAILED, State.CANCELLED, State.REVERSED)
+
+
+def owned(person: User) -> Decimal:
+    return balance(chart.user_gold(person.pk))
+
+
+def gold_give(place: Place, person: User, grams: Decimal) -> None:
+    """Grams that cost nothing, as an adjustment books them: the provider's books know nothing of them."""
+    order_id = uuid.uuid4()
+    allocations_create(user_id=person.pk, order_id=order_id, shares=[Share(place.world.pool.pk, grams)])
+    allocations_settle(order_id=order_id)
+    transfer = Transfer(chart.pool_available(place.world.pool.pk), chart.user_gold(person.pk), grams)
+    post(key=f"soak:{order_id}", kind="adjustment", transfers=[transfer])
+
+
+def two(place: Place, kind: str, payload: dict[str, Any], **rest: Any) -> None:
+    maker, checker = place.treasurers
+    agreed(kind, payload, maker=maker, checker=checker, **rest)
+
+
+# --- the truth ------------------------------------------------------------------------------------
+
+
+def receipt_of(place: Place, payment: Payment) -> str:
+    """The receipt under which the provider really moved the money of a payment; empty when it did not."""
+    if payment.direction == Direction.OUT:
+        rows = place.simulator.payouts()
+        found = [row for row in rows if row["OriginatorConversationID"] == str(payment.pk)]
+        return str(found[0]["receipt"] or "") if found else ""
+    for row in place.simulator.books()["transactions"]:
+        if row["receipt"] and payment.reference in row["memo"] and "revers" not in row["kind"]:
+            return str(row["receipt"])
+    return ""
+
+
+def resolve(place: Place, payment: Payment) -> None:
+    """Two people look at the statement and say what it says."""
+    receipt = receipt_of(place, payment)
+    payload = {"payment": str(payment.pk), "paid": bool(receipt)} | ({"receipt": receipt} if receipt else {})
+    two(place, "payment_resolve", payload, subject=f"payment:{payment.pk}:{uuid.uuid4()}")
+
+
+def release(place: Place, payment: Payment) -> None:
+    two(place, "payout_release", {"payment": str(payment.pk)}, subject=f"payment:{payment.pk}:{uuid.uuid4()}")
+
+
+def taken_back(place: Place, payment: Payment) -> None:
+    """A customer complains at M-Pesa, which takes the payment back; two people book it."""
+    receipt = receipt_of(place, payment)
+    answer = place.simulator.http.post("/control/reverse", json={"receipt": receipt})
+    if answer.status_code != 200:
+        return
+    payload = {"payment": str(payment.pk), "receipt": answer.json()["receipt"]}
+    two(place, "payment_reversed", payload, subject=f"payment:{payment.pk}:{uuid.uuid4()}")
+
+
+def switch(place: Place, name: str, *, go_on: bool) -> None:
+    if go_on:
+        two(place, "switch_resume", {"name": name}, subject=f"switch:{name}:{uuid.uuid4()}")
+    else:
+        switch_pause(name=name, cause=Cause.STAFF, note="A look around.", by=place.treasurers[0])
+
+
+def let_everything_go_on(place: Place) -> None:
+    for row in Switch.objects.filter(paused=True):
+        switch(place, row.name, go_on=True)
+
+
+def forged(payment: Payment, chance: random.Random) -> tuple[str, str]:
+    """A perfect success about a payment, with an invented receipt: the kind of address and the body."""
+    receipt = "UK" + "".join(chance.choice("ABCDEFGHJKLMNPQRSTUVWXYZ23456789") for _ in range(8))
+    if payment.direction == Direction.IN:
+        return "collect", json.dumps(stk(payment, receipt=receipt))
+    return "payout", json.dumps(b2c(payment, receipt=receipt))
+
+
+# --- at rest --------------------------------------------------------------------------------------
+
+
+def resolve_everything(place: Place, people: Sequence[User]) -> None:
+    """What still stands before staff when the faults are over: two people decide it by the statement."""
+    for payment in Payment.objects.filter(user__in=people).exclude(state__in=_ENDED):
+        if payment.state == State.AWAITING_APPROVAL:
+            release(place, payment)
+        elif payment.state in {State.UNKNOWN, State.PENDING}:
+            resolve(place, payment)
+    for payment in Payment.objects.filter(
+        user__in=people, direction=Direction.IN, state__in=[State.FAILED, State.CANCELLED]
+    ):
+        # The provider said unpaid and took the money all the same: late money, found by the statement.
+        if receipt_of(place, payment):
+            resolve(place, payment)
+
+
+def unrest(place: Place, people: Sequence[User]) -> list[str]:
+    """I8 and I6: what has not ended, and where our books and the provider's differ."""
+    found = [
+        f"I8: payment {payment.reference} is {payment.state} ({payment.note})"
+        for payment in Payment.objects.filter(user__in=people).exclude(state__in=_ENDED)
+    ]
+    found += [
+        f"I8: order {order.reference} is pending"
+        for order in Order.objects.filter(user__in=people, status=Status.PENDING)
+    ]
+    for name, code, accounts in (
+        ("collections", chart.mpesa_collections(), COLLECTIONS),
+        ("payouts", chart.mpesa_payouts(), PAYOUTS),
+    ):
+        ours, theirs = -balance(code), place.simulator.account(*accounts)
+        if ours != theirs:
+            found.append(f"I6: {name}: {ours} in our book, {theirs} at the provider")
+    return found
