@@ -211,7 +211,7 @@ def _act_on(found: Sequence[Violation]) -> None:
         switch_pause(name=name, cause=Cause.INVARIANT, note=note)
     day = clock.now().astimezone(clock.NAIROBI).date()
     for violation in found:
-        _mail(
+        staff_tell(
             f"watch:{violation.name}:{day}",
             "Gold Wallet: the books do not add up",
             f"{violation.says} This does not hold any more:\n\n"
@@ -228,7 +228,7 @@ def _tell_of_pause(switch: Switch) -> None:
     if not switch.paused or switch.cause in {Cause.STAFF, Cause.INVARIANT}:
         return
     label = SwitchName(switch.name).label
-    _mail(
+    staff_tell(
         f"paused:{switch.name}:{switch.changed_at.isoformat()}",
         f"Gold Wallet has paused {label.lower()}",
         f"{label}: paused by the house itself. {switch.get_cause_display()}.\n\n{switch.note}\n\n"
@@ -236,20 +236,20 @@ def _tell_of_pause(switch: Switch) -> None:
     )
 
 
-def _mail(occasion: str, subject: str, text: str) -> None:
-    """To treasury and administrators, once an occasion."""
+def staff_tell(occasion: str, subject: str, text: str, *, page: str = "desk_steering") -> None:
+    """Mail treasury and administrators, once an occasion. `page` is the name of the page that the mail leads to."""
     roles = [Role.TREASURY, Role.ADMINISTRATOR]
     staff = User.objects.filter(is_active=True, groups__name__in=roles).distinct()
     keys = {f"{occasion}:{person.pk}": person for person in staff}
     known = messages_known(keys)
-    page = settings.BASE_URL + reverse("desk_steering")
+    address = settings.BASE_URL + reverse(page)
     for key, person in keys.items():
         if key not in known:
             message_enqueue(
                 user_id=person.pk,
                 to=person.email,
                 subject=subject,
-                text=f"{text}\n\n{page}\n",
+                text=f"{text}\n\n{address}\n",
                 kind="alert",
                 key=key,
             )
