@@ -184,7 +184,7 @@ def test_a_violation_pauses_everything_and_tells_once(busy: World) -> None:
     for name in ("payouts", "buy", "sell"):
         row = switch(name)
         assert (row.paused, row.cause, row.changed_by) == (True, Cause.INVARIANT, None)
-        assert "suspense:mpesa stands at 190" in row.note
+        assert "KES 190 in suspense" in row.note
     with pytest.raises(Refused, match="paused"):
         buy(busy.bob, 1000)
     mails = [message for message in Message.objects.filter(kind="alert") if message.to in known]
