@@ -90,7 +90,6 @@ class How(models.TextChoices):
     MATCH = "match", "Match: our records are brought in line, no money moves"
     SUSPENSE = "suspense", "Post to suspense"
     WRITE_OFF = "write_off", "Write off"
-    REFUND = "refund", "Send back to the payer"
 
 
 @pghistory.track(
@@ -108,6 +107,9 @@ class Break(models.Model):
     #: The size of the difference, above zero: KES, or grams.
     kes = models.DecimalField(max_digits=20, decimal_places=2, null=True, default=None)
     grams = models.DecimalField(max_digits=18, decimal_places=6, null=True, default=None)
+    #: Both sides in KES or grams, as they change what M-Pesa (the vault) holds: money out is below zero.
+    theirs = models.DecimalField(max_digits=20, decimal_places=6, null=True, default=None)
+    ours = models.DecimalField(max_digits=20, decimal_places=6, null=True, default=None)
     #: What differs, and the cause that the run proposes, as sentences.
     sentence = models.CharField(max_length=300)
     cause = models.CharField(max_length=300)

@@ -1,0 +1,129 @@
+"""What M-Pesa says stands on our accounts against our floats.
+
+A balance is of a moment. What was on its way then, or is booked since for a time before, may stand on either side;
+its sum is the tolerance, and when nothing moved it is nothing. What other differences explain is not said twice.
+"""
+
+from collections import defaultdict
+from decimal import Decimal
+from typing import Any
+
+from goldwallet.money import show_kes
+from goldwallet.wording import exact_time
+from oversight.models import BreakKind, How
+from oversight.reconciliation.found import ZERO, Compared, Found, Row, Side, Span, rows
+from payments.models import Float
+from payments.statements import shortcode_of
+
+#: Postings of a resolved difference say what was so already, so they count whenever they were made.
+RESOLVED = "break_resolved"
+
+_NEWEST = """
+SELECT r.exchange_id, max(r.read_at) AS read_at, sum(r.current) AS kes
+FROM payments_balancereading r
+WHERE r.shortcode = %(shortcode)s AND r.name ~* '(utility|charges paid)' AND r.exchange_id = (
+    SELECT exchange_id FROM payments_balancereading WHERE shortcode = %(shortcode)s AND name ~* 'utility'
+    ORDER BY read_at DESC, id DESC LIMIT 1)
+GROUP BY r.exchange_id
+"""
+
+#: The float as it stood at the reading, and all that may stand on either side of it.
+_BOOK = """
+WITH later AS (
+    SELECT t.kind, t.key, e.amount, t.created_at
+    FROM ledger_entry e JOIN ledger_transaction t ON t.id = e.transaction_id
+    JOIN ledger_account a ON a.id = e.account_id
+    WHERE a.code = %(code)s AND t.created_at > %(read)s - interval '1 minute' AND t.kind <> %(resolved)s
+), unsure AS (
+    SELECT sum(abs(later.amount)) AS kes FROM later
+    LEFT JOIN payments_payment p
+           ON later.key LIKE 'payment:%%' AND p.id::text = split_part(later.key, ':', 2)
+    WHERE p.id IS NULL OR later.kind LIKE '%%reversed' OR p.created_at <= %(read)s + interval '1 minute'
+), open AS (
+    SELECT sum(amount + 200) AS kes FROM payments_payment
+    WHERE direction = %(direction)s AND state IN ('sending', 'pending', 'unknown')
+      AND created_at <= %(read)s + interval '1 minute'
+)
+SELECT -coalesce((SELECT balance FROM ledger_account WHERE code = %(code)s), 0)
+       + coalesce((SELECT sum(amount) FROM later WHERE created_at > %(read)s), 0) AS kes,
+       coalesce((SELECT kes FROM unsure), 0) + coalesce((SELECT kes FROM open), 0) AS unsure
+"""
+
+
+def floats(span: Span, so_far: list[Found]) -> Compared:
+    """Utility and Charges Paid of each shortcode against the floats that are kept there."""
+    by_shortcode: dict[str, list[Float]] = defaultdict(list)
+    for account in Float:
+        by_shortcode[shortcode_of(account)].append(account)
+    found, checked, notes = [], [], []
+    theirs = ours = ZERO
+    for shortcode, accounts in by_shortcode.items():
+        newest = rows(_NEWEST, {"shortcode": shortcode})
+        label = " and ".join(account.label for account in accounts)
+        if not newest:
+            notes.append(f"{label}: M-Pesa has not told a balance yet.")
+            continue
+        reading = newest[0]
+        books = [_book(account, reading) for account in accounts]
+        book = sum((row.kes for row in books), ZERO)
+        unsure = sum((row.unsure for row in books), ZERO)
+        explained = _explained(accounts, reading, so_far)
+        theirs, ours = theirs + reading.kes, ours + book
+        checked.append(f"float:{shortcode}")
+        notes.append(_note(label, reading, unsure, explained))
+        if abs(reading.kes - book - explained) > unsure:
+            found.append(_differs(shortcode, label, reading, book=book + explained, unsure=unsure))
+    side_count = len(checked)
+    return Compared(
+        found=found,
+        theirs=Side(side_count, theirs),
+        ours=Side(side_count, ours),
+        checked=tuple(checked),
+        note=" ".join(notes),
+    )
+
+
+def _book(account: Float, reading: Row) -> Row:
+    parameters: dict[str, Any] = {
+        "code": f"mpesa:{account}",
+        "read": reading.read_at,
+        "direction": "in" if account == Float.COLLECTIONS else "out",
+        "resolved": RESOLVED,
+    }
+    return rows(_BOOK, parameters)[0]
+
+
+def _explained(accounts: list[Float], reading: Row, so_far: list[Found]) -> Decimal:
+    """What the differences of this run that happened before the reading come to."""
+    return sum(
+        (
+            found.effect
+            for found in so_far
+            if found.account in accounts and found.at is not None and found.at <= reading.read_at
+        ),
+        ZERO,
+    )
+
+
+def _note(label: str, reading: Row, unsure: Decimal, explained: Decimal) -> str:
+    said = f"{label}: {show_kes(reading.kes)} on {exact_time(reading.read_at)}."
+    if unsure:
+        said += f" {show_kes(unsure)} was on its way then, so so much may differ."
+    if explained:
+        said += f" Differences above explain {show_kes(explained)}."
+    return said
+
+
+def _differs(shortcode: str, label: str, reading: Row, *, book: Decimal, unsure: Decimal) -> Found:
+    tolerance = f" {show_kes(unsure)} was on its way." if unsure else ""
+    return Found(
+        key=f"float:{shortcode}",
+        kind=BreakKind.FLOAT_DIFFERS,
+        about=shortcode,
+        theirs=reading.kes,
+        ours=book,
+        sentence=f"M-Pesa had {show_kes(reading.kes)} for {label.lower()} on {exact_time(reading.read_at)}. "
+        f"By our book and the known differences it is {show_kes(book)}.{tolerance}",
+        cause="Money moved that no statement here shows yet. Upload the statement of these days first.",
+        proposal=How.WRITE_OFF,
+    )

@@ -1,0 +1,348 @@
+"""What two people may do about a difference, and how it is done.
+
+Amounts come from the line and the payment as they are stored, never from a form. No customer's account is touched:
+what a customer owns or owes is changed by the requests that are made for it (an adjustment, a payment taken back).
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from controls.effects import Change, Description
+from controls.models import Request
+from goldwallet.clock import Now
+from goldwallet.errors import Conflict, Refused
+from goldwallet.money import SHILLING, show_kes
+from goldwallet.states import move
+from ledger import chart
+from ledger import services as ledger
+from ledger.chart import Code
+from ledger.services import Transfer
+from oversight.models import BREAK_MOVES, Break, BreakKind, BreakState, How
+from oversight.reconciliation.floats import RESOLVED
+from payments.models import (
+    ARRIVAL_MOVES,
+    Arrival,
+    ArrivalState,
+    Float,
+    Payment,
+    Source,
+    State,
+    StatementLine,
+)
+from payments.statements import payer_of, shortcode_of
+
+#: Once two people have dealt with one of these, the same line or payment is not a difference again.
+CLOSES = frozenset(
+    {
+        BreakKind.LINE_IN_UNKNOWN,
+        BreakKind.LINE_OUT_UNKNOWN,
+        BreakKind.PAYMENT_MISSING,
+        BreakKind.AMOUNT_DIFFERS,
+        BreakKind.LINE_TWICE,
+        BreakKind.CHARGE_DIFFERS,
+        BreakKind.REVERSED,
+        BreakKind.RECEIPT_DIFFERS,
+    }
+)
+
+_WORDS = {
+    How.MATCH: "Our records are brought in line. No money moves.",
+    How.SUSPENSE: "It is kept as nobody's money yet. Give it to a customer or send it back from there.",
+    How.WRITE_OFF: "The house bears it, or keeps it.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A way to resolve a difference: the word, its name on the button, and what it does."""
+
+    how: How
+    label: str
+    means: str
+
+
+def choices(found: Break) -> list[Choice]:
+    """What two people may do about this difference now. Empty: see `advice`."""
+    ways = {
+        BreakKind.LINE_IN_UNKNOWN: _in_unknown,
+        BreakKind.LINE_OUT_UNKNOWN: _out_unknown,
+        BreakKind.REVERSED: _reversed,
+        BreakKind.PAYMENT_MISSING: lambda _: [_off("Write it off")],
+        BreakKind.AMOUNT_DIFFERS: lambda _: [_off("Write the difference off")],
+        BreakKind.RECEIPT_DIFFERS: lambda _: [
+            Choice(How.MATCH, "Take over M-Pesa's receipt", "The payment gets the receipt of the line.")
+        ],
+        BreakKind.CHARGE_DIFFERS: lambda _: [
+            Choice(How.WRITE_OFF, "Book what M-Pesa charged", "The difference goes to M-Pesa's charges.")
+        ],
+        BreakKind.LINE_TWICE: lambda _: [
+            Choice(
+                How.MATCH, "The same line, said twice", "The line stays where it is and counts for nothing."
+            ),
+            _off("The money moved twice: write it off"),
+        ],
+        BreakKind.FLOAT_DIFFERS: _float_differs,
+    }
+    return ways[BreakKind(found.kind)](found) if found.kind in ways else []
+
+
+def _off(label: str) -> Choice:
+    return Choice(How.WRITE_OFF, label, _WORDS[How.WRITE_OFF])
+
+
+def _moved_by_us(found: Break) -> Choice:
+    return Choice(
+        How.MATCH,
+        "Our book has it already",
+        "For money that staff moved between our own accounts and booked as a move of the float.",
+    )
+
+
+def _line(found: Break) -> StatementLine:
+    if found.line is None:
+        raise Refused("This difference has no line of a statement.", code="no_line")
+    return found.line
+
+
+def _in_unknown(found: Break) -> list[Choice]:
+    line = _line(found)
+    keep = Choice(How.SUSPENSE, "Post to suspense", _WORDS[How.SUSPENSE])
+    if line.account == Float.COLLECTIONS and line.kind == "collection":
+        # A customer's money is never the house's.
+        return [keep]
+    ways = [_moved_by_us(found), _off("Keep it as the house's")]
+    return [keep, *ways] if line.account == Float.COLLECTIONS else ways
+
+
+def _out_unknown(found: Break) -> list[Choice]:
+    line = _line(found)
+    lost = _off("Write the loss off")
+    return [lost] if line.kind == "payout" else [_moved_by_us(found), lost]
+
+
+def _reversed(found: Break) -> list[Choice]:
+    if found.arrival is None:
+        return []
+    if found.arrival.state == ArrivalState.SUSPENSE:
+        return [
+            Choice(How.SUSPENSE, "Take it out of suspense", "The money has gone back to whoever paid it.")
+        ]
+    return [
+        Choice(
+            How.WRITE_OFF,
+            "Write it off",
+            "The house bears it. Ask for an adjustment to take it from the customer who got it.",
+        )
+    ]
+
+
+def _float_differs(found: Break) -> list[Choice]:
+    return [_off("Write the difference off")] if _float_code(found) is not None else []
+
+
+_ADVICE = {
+    BreakKind.STATE_DIFFERS: "Resolve the payment on its own page, as paid, with this line's receipt. "
+    "The difference goes away with the next comparison.",
+    BreakKind.REVERSED: "Take the payment back on its own page, with this line's receipt. "
+    "The difference goes away with the next comparison.",
+    BreakKind.POSTING_DIFFERS: "Find out who changed what. Reverse the wrong transaction from its page in the ledger, "
+    "or ask for an adjustment.",
+    BreakKind.POOL_DIFFERS: "Count the bars of this pool. Then correct bars from the pool's page, by two people.",
+    BreakKind.HOLDING_DIFFERS: "Look at the account's history. Then ask for an adjustment in grams.",
+    BreakKind.HOLD_DIFFERS: "Look at the account's history and at the open orders, payouts and arrivals.",
+    BreakKind.BOOK_BROKEN: "Nothing on this page repairs the ledger. Keep payouts paused, and restore or correct it "
+    "with the people who run the database.",
+    BreakKind.FLOAT_DIFFERS: "Upload the statement of these days first: it usually explains the difference.",
+    BreakKind.PAYMENT_MISSING: "If a customer's payment never came, ask to take the payment back on its own page. Only "
+    "write it off when the house bears it.",
+    BreakKind.LINE_OUT_UNKNOWN: "If you do not know this payout, somebody else may be paying from our account. Call "
+    "M-Pesa and change the credential before anything else.",
+}
+
+
+def advice(found: Break) -> str:
+    """What to do first, as a sentence; empty when the choices say it all."""
+    if found.kind == BreakKind.REVERSED and found.arrival_id is not None:
+        return ""
+    return _ADVICE.get(BreakKind(found.kind), "")
+
+
+# --- the request ----------------------------------------------------------------------------------
+
+
+def _found(payload: dict[str, Any], *, lock: bool = False) -> tuple[Break, How]:
+    """The open difference of a payload and the way that fits it. Raises Refused."""
+    try:
+        key = uuid.UUID(str(payload.get("break", "")))
+    except ValueError:
+        raise Refused("There is no such difference.", code="no_break", status=404) from None
+    rows = Break.objects.select_related("payment", "arrival", "line")
+    found = (rows.select_for_update(of=("self",)) if lock else rows).filter(pk=key).first()
+    if found is None:
+        raise Refused("There is no such difference.", code="no_break", status=404)
+    if found.state != BreakState.OPEN:
+        raise Conflict("This difference is not open any more.", code="not_open")
+    how = next((choice.how for choice in choices(found) if choice.how == payload.get("how")), None)
+    if how is None:
+        raise Refused("This difference cannot be resolved in this way.", code="how")
+    return found, how
+
+
+def resolve_describe(payload: dict[str, Any]) -> Description:
+    """payload: `break`, `how`."""
+    found, how = _found(payload)
+    label = next(choice.label for choice in choices(found) if choice.how == how)
+    changes = [Change("Difference", "Open", "Resolved")]
+    if how == How.MATCH and found.kind == BreakKind.RECEIPT_DIFFERS and found.payment is not None:
+        changes.append(Change("M-Pesa receipt", found.payment.receipt or "none", _line(found).receipt))
+    leaving = max(-_effect(found), Decimal(0)) if how == How.WRITE_OFF else Decimal(0)
+    return Description(f"{label}: {found.sentence}"[:300], tuple(changes), leaving_kes=leaving)
+
+
+def resolve_execute(request: Request) -> str:
+    """Lock order: the request, the difference, then payment or arrival, then the ledger."""
+    found, how = _found(request.payload, lock=True)
+    if found.payment is not None and found.payment.user_id in {request.maker_id, request.checker_id}:
+        raise Refused("This is about your own payment. Somebody else must decide it.", code="own", status=403)
+    resolved = move(
+        found, BreakState.RESOLVED, moves=BREAK_MOVES, how=how, request_id=request.pk, closed_at=Now()
+    )
+    if not resolved:
+        raise Conflict("This difference is not open any more.", code="not_open")
+    with ledger.overdraft_refused("The money has moved on meanwhile. Run the comparison again."):
+        transfers, sentence = _ACTS[how](found)
+        if transfers:
+            ledger.post(
+                key=f"request:{request.pk}",
+                kind=RESOLVED,
+                transfers=transfers,
+                actor=str(request.checker_id or request.maker_id),
+                memo=found.sentence[:200],
+            )
+    return sentence
+
+
+type Done = tuple[Sequence[Transfer], str]
+
+
+def _match(found: Break) -> Done:
+    if found.kind != BreakKind.RECEIPT_DIFFERS or found.payment is None:
+        return [], "It is noted that our book has it already."
+    receipt = _line(found).receipt
+    try:
+        with transaction.atomic():
+            changed = Payment.objects.filter(
+                pk=found.payment.pk,
+                state__in=[State.SUCCEEDED, State.REVERSED],
+                receipt=found.payment.receipt,
+            ).update(receipt=receipt, receipt_seen_at=Now())
+    except IntegrityError:
+        raise Conflict("This receipt belongs to another payment already.", code="receipt_used") from None
+    if not changed:
+        raise Conflict("The payment has changed meanwhile. Run the comparison again.", code="moved")
+    return [], f"Payment {found.payment.reference} has the receipt {receipt} now."
+
+
+def _suspense(found: Break) -> Done:
+    return _suspense_leave(found) if found.kind == BreakKind.REVERSED else _suspense_enter(found)
+
+
+def _suspense_enter(found: Break) -> Done:
+    """An arrival from the line, for `suspense_assign` and `suspense_return`."""
+    line = _line(found)
+    if line.paid_in % SHILLING:
+        raise Refused(
+            "M-Pesa moves whole shillings, and this line has cents. Ask M-Pesa what it is.", code="cents"
+        )
+    arrival = Arrival(
+        receipt=line.receipt,
+        amount=line.paid_in,
+        reference=line.reference,
+        source=Source.STATEMENT,
+        arrived_at=line.completed_at,
+        state=ArrivalState.SUSPENSE,
+        due_at=None,
+        note="From a statement, by two people.",
+    )
+    arrival.payer = payer_of(line.details)
+    try:
+        with transaction.atomic():
+            arrival.save(force_insert=True)
+    except IntegrityError:
+        raise Conflict(
+            "M-Pesa's own list has brought this money meanwhile. Run the comparison again.", code="arrived"
+        ) from None
+    Break.objects.filter(pk=found.pk).update(arrival=arrival)
+    transfers = [Transfer(chart.mpesa_collections(), chart.suspense_mpesa(), line.paid_in)]
+    return transfers, f"{show_kes(line.paid_in)} ({line.receipt}) is in suspense."
+
+
+def _suspense_leave(found: Break) -> Done:
+    arrival, line = found.arrival, _line(found)
+    if arrival is None or line.withdrawn != arrival.amount:
+        raise Refused(
+            "The line's amount is not what stands in suspense. Ask M-Pesa what it is.", code="amount"
+        )
+    if arrival.state != ArrivalState.SUSPENSE or not move(
+        arrival, ArrivalState.REVERSED, moves=ARRIVAL_MOVES, decided_at=Now()
+    ):
+        raise Conflict("This money is not in suspense any more.", code="moved")
+    transfers = [Transfer(chart.suspense_mpesa(), chart.mpesa_collections(), arrival.amount)]
+    return transfers, f"{show_kes(arrival.amount)} ({arrival.receipt}) has left suspense."
+
+
+def _write_off(found: Break) -> Done:
+    """Bring the float to what M-Pesa has, against the house."""
+    effect, float_code = _effect(found), _float_code(found)
+    if float_code is None or not effect:
+        raise Refused("There is nothing to write off here.", code="nothing")
+    house = chart.house_adjustments()
+    if found.kind == BreakKind.CHARGE_DIFFERS:
+        house = chart.house_charges()
+        _charge_set(found)
+    if found.kind == BreakKind.REVERSED and found.arrival is not None:
+        move(found.arrival, ArrivalState.REVERSED, moves=ARRIVAL_MOVES, decided_at=Now())
+    # More at M-Pesa than in the book: value comes out of the outside account, into the house. Less: the way back.
+    transfer = Transfer(float_code, house, effect) if effect > 0 else Transfer(house, float_code, -effect)
+    return [transfer], f"{show_kes(abs(effect))} is written off."
+
+
+def _charge_set(found: Break) -> None:
+    """The payment carries what M-Pesa really took."""
+    if found.payment is None or found.theirs is None or found.ours is None:
+        return
+    changed = Payment.objects.filter(pk=found.payment.pk, charge=-found.ours or None)
+    if not found.ours:
+        changed = Payment.objects.filter(pk=found.payment.pk, charge=None) | Payment.objects.filter(
+            pk=found.payment.pk, charge=0
+        )
+    if not changed.update(charge=-found.theirs):
+        raise Conflict("The payment's charge has changed meanwhile. Run the comparison again.", code="moved")
+
+
+def _effect(found: Break) -> Decimal:
+    """KES that M-Pesa has more than our book, to the cent."""
+    return ((found.theirs or Decimal(0)) - (found.ours or Decimal(0))).quantize(Decimal("0.01"))
+
+
+def _float_code(found: Break) -> Code | None:
+    """The float that the difference is part of; None when it is of two at once, or of none."""
+    codes = {Float.COLLECTIONS: chart.mpesa_collections(), Float.PAYOUTS: chart.mpesa_payouts()}
+    if found.line is not None:
+        return codes[Float(found.line.account)]
+    if found.kind == BreakKind.FLOAT_DIFFERS:
+        named = [account for account in Float if shortcode_of(account) == found.about]
+        return codes[named[0]] if len(named) == 1 else None
+    if found.arrival is not None:
+        return codes[Float.COLLECTIONS]
+    if found.payment is not None:
+        return codes[Float.COLLECTIONS if found.payment.direction == "in" else Float.PAYOUTS]
+    return None
+
+
+_ACTS = {How.MATCH: _match, How.SUSPENSE: _suspense, How.WRITE_OFF: _write_off}

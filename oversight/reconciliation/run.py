@@ -1,0 +1,153 @@
+"""One run of the comparison, step by step. What was found is written when all are done; how far it is, at once."""
+
+import datetime as dt
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from django.db import IntegrityError, transaction
+from django.db.models import Min
+
+from goldwallet.clock import NAIROBI, Now, now
+from goldwallet.errors import Conflict, Refused
+from oversight.models import Run, RunState
+from oversight.reconciliation import book, charges, floats, lines
+from oversight.reconciliation.breaks import breaks_act, breaks_keep
+from oversight.reconciliation.found import Compared, Found, Span
+from payments.models import StatementFile
+
+log = structlog.get_logger(__name__)
+
+#: A run that has not ended after this was killed with its process.
+_DEAD_AFTER = dt.timedelta(hours=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`sides`: whose figures stand left and right."""
+
+    name: str
+    compare: Callable[[Span, list[Found]], Compared]
+    sides: tuple[str, str]
+
+
+_MPESA = ("M-Pesa's lines", "Our payments")
+#: In this order: later steps read what earlier ones have found.
+STEPS = (
+    Step("Money in", lines.money_in, _MPESA),
+    Step("Money out", lines.money_out, _MPESA),
+    Step("Payments that M-Pesa does not show", lines.missing, _MPESA),
+    Step("Receipts on two lines", lines.twice, ("Lines", "Receipts")),
+    Step("Payments taken back", charges.reversals, ("M-Pesa's lines", "Taken back here too")),
+    Step("Charges", charges.charges, ("M-Pesa's lines", "Booked with these payments")),
+    Step("Payments and the ledger", book.postings, ("Payments", "Postings")),
+    Step("Pools and bars", book.pools, ("Bars", "Free, promised and sold")),
+    Step("People's gold", book.holdings, ("Allocations", "Accounts")),
+    Step("Holds", book.holds, ("Open orders", "Held")),
+    Step("The whole book", book.whole_book, ("Out", "In")),
+    Step("Floats", floats.floats, ("M-Pesa's balances", "Our floats")),
+)
+
+
+def run_begin(
+    *, by: Any = None, starts_at: dt.datetime | None = None, ends_at: dt.datetime | None = None
+) -> Run:
+    """Make the run that `run_do` works on. Raises Conflict while another one runs.
+
+    Without a span: from yesterday's first moment, or that of the oldest statement that no run has seen, until now.
+    """
+    current = now()
+    start, end = starts_at or _start(current), ends_at or current
+    if start > end:
+        raise Refused("The period ends before it starts.", code="span")
+    dead = Run.objects.filter(state=RunState.RUNNING, started_at__lt=current - _DEAD_AFTER)
+    dead.update(state=RunState.FAILED, finished_at=Now(), error="It was stopped before it had finished.")
+    try:
+        with transaction.atomic():
+            return Run.objects.create(started_by=by, starts_at=start, ends_at=end, steps_total=len(STEPS))
+    except IntegrityError as error:
+        raise Conflict("A comparison is running already. Wait for it to finish.", code="running") from error
+
+
+def _start(current: dt.datetime) -> dt.datetime:
+    midnight = current.astimezone(NAIROBI).replace(hour=0, minute=0, second=0, microsecond=0)
+    yesterday = midnight - dt.timedelta(days=1)
+    last = Run.objects.filter(state=RunState.DONE).order_by("-started_at").first()
+    fresh = (
+        StatementFile.objects.filter(uploaded_at__gt=last.started_at) if last else StatementFile.objects.all()
+    )
+    oldest: dt.datetime | None = fresh.aggregate(oldest=Min("starts_at"))["oldest"]
+    return min(yesterday, oldest or yesterday)
+
+
+def run_do(run_id: uuid.UUID) -> Run:
+    """Compare everything. Outside a transaction each step's progress is seen by others at once.
+
+    An error stops the run, with what was open staying open; it is logged and raised again.
+    """
+    run = Run.objects.get(pk=run_id, state=RunState.RUNNING)
+    try:
+        _compare(run)
+    except Exception as error:
+        changed = {
+            "state": RunState.FAILED,
+            "finished_at": Now(),
+            "error": f"{type(error).__name__}: {error}"[:300],
+        }
+        Run.objects.filter(pk=run.pk).update(**changed)
+        log.exception("the reconciliation stopped", run=str(run.pk), step=run.step)
+        raise
+    finally:
+        lines.unpair()
+    run.refresh_from_db()
+    return run
+
+
+def _compare(run: Run) -> None:
+    span = Span(start=run.starts_at, end=run.ends_at, now=now())
+    _progress(run, "Pairing M-Pesa's lines with payments", 0)
+    lines.pair(span)
+    found: list[Found] = []
+    checked: list[str] = []
+    for number, step in enumerate(STEPS):
+        _progress(run, step.name, number)
+        began = time.perf_counter()
+        compared = step.compare(span, found)
+        found.extend(compared.found)
+        checked.extend(compared.checked)
+        run.report.append(_told(step, compared, time.perf_counter() - began))
+    _progress(run, "Writing down", len(STEPS))
+    with transaction.atomic():
+        kept = breaks_keep(run=run, found=found, checked=checked)
+        breaks_act(run=run, kept=kept)
+        Run.objects.filter(pk=run.pk).update(
+            state=RunState.DONE, finished_at=Now(), found=len(found), step="", report=run.report
+        )
+    log.info("reconciled", run=str(run.pk), found=len(found), new=kept.new, gone=kept.gone)
+
+
+def _progress(run: Run, step: str, done: int) -> None:
+    run.step = step
+    Run.objects.filter(pk=run.pk).update(step=step[:80], steps_done=done, report=run.report)
+
+
+def _told(step: Step, compared: Compared, seconds: float) -> dict[str, Any]:
+    theirs, ours = step.sides
+    return {
+        "name": step.name,
+        "theirs": {"name": theirs, **compared.theirs.as_json(compared.unit)},
+        "ours": {"name": ours, **compared.ours.as_json(compared.unit)},
+        "differences": len(compared.found),
+        "seconds": f"{seconds:.2f}",
+        "note": compared.note,
+    }
+
+
+def reconcile(
+    *, by: Any = None, starts_at: dt.datetime | None = None, ends_at: dt.datetime | None = None
+) -> Run:
+    """A run from beginning to end."""
+    return run_do(run_begin(by=by, starts_at=starts_at, ends_at=ends_at).pk)

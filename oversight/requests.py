@@ -1,0 +1,6 @@
+"""Requests of the operator's view that two people decide (`controls.kinds`)."""
+
+from oversight.reconciliation.resolving import resolve_describe as break_resolve_describe
+from oversight.reconciliation.resolving import resolve_execute as break_resolve_execute
+
+__all__ = ["break_resolve_describe", "break_resolve_execute"]
