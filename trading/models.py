@@ -182,7 +182,9 @@ class Order(Terms):
         """Why late money could not be sent back, as the customer reads it. Empty when nothing went wrong."""
         if self.refund is None or self.refund_open:
             return ""
-        return _why_unpaid(self.refund.failure_code, self.refund)
+        why = _why_unpaid(self.refund.failure_code, self.refund)
+        # What follows the reason is advice for a sale: another number, another amount. Here there is none.
+        return why if self.refund.failure_code == "refused" else why.split(". ")[0].rstrip(".") + "."
 
 
 def _why_unpaid(code: str, payment: Payment) -> str:

@@ -86,7 +86,7 @@ def _late(order: Order, payment: Payment) -> Step:
 def _afterwards(order: Order, *, paused: bool) -> list[Step]:
     """What became of late money, or of a payment that M-Pesa took back."""
     if order.status == Status.REBOUGHT:
-        return [Step("Bought anew", "You bought gold with it, at a new price.", order.finished_at, "done")]
+        return [Step("Bought again", "You bought gold with it, at a new price.", order.finished_at, "done")]
     steps = [] if order.refund is None else [_refund(order, order.refund, paused=paused)]
     if order.status == Status.REVERSED:
         sentence = f"M-Pesa took {show_kes(order.payment.amount)} back from us, so this order is undone."

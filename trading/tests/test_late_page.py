@@ -47,7 +47,7 @@ def test_both_choices_as_forms_that_need_no_script(world: World) -> None:
     response = page(browser(world.bob), order)
     said = text(response)
     assert attribute(response, "data-order-status") == "paid_late"
-    assert "What shall we do with your KES 1,000?" in said
+    assert "What shall we do with your KES 1,000" in said
     assert "KES 1,000 go back to 0722 000 002 by M-Pesa." in said
     assert "you get about 0.060606 g" in said
     assert said.index(BUY) < said.index(BACK)
