@@ -44,6 +44,14 @@ def test_forms_that_post_carry_the_token(path):
         assert "{% csrf_token %}" in form or "{{ slot" in form
 
 
+@pytest.mark.parametrize("path", PAGES, ids=name)
+def test_forms_with_a_file_send_it(path):
+    """Without this attribute the browser sends the file's name and keeps the file, and nobody notices."""
+    for form in re.findall(r"<form\b.*?</form>", path.read_text(), flags=re.DOTALL):
+        if "components/request_fields.html" in form or 'type="file"' in form:
+            assert 'enctype="multipart/form-data"' in form[: form.index(">")]
+
+
 def test_the_page_for_our_own_faults_needs_nothing():
     page = render_to_string("500.html")
     assert "do not pay again" in page
