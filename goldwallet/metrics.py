@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 
 from goldwallet import counters
 from goldwallet.counters import Counter
+from oversight.watch import last_look
 from pools.selectors import pools_open_with_available
 
 
@@ -142,6 +143,30 @@ GAUGES = (
         ("asset",),
         "SELECT asset, sum(balance) FROM ledger_account GROUP BY asset",
     ),
+    Gauge(
+        "goldwallet_paused",
+        "1 while buying, selling or payouts are paused, with the cause",
+        ("switch", "cause"),
+        "SELECT name, cause, paused::int FROM controls_switch",
+    ),
+    Gauge(
+        "goldwallet_requests_waiting",
+        "Requests that wait for a second person",
+        (),
+        "SELECT count(*) FROM controls_request WHERE state = 'waiting' AND expires_at > wallet_now()",
+    ),
+    Gauge(
+        "goldwallet_suspense_arrivals",
+        "Money that came and is nobody's yet",
+        (),
+        "SELECT count(*) FROM payments_arrival WHERE state = 'suspense'",
+    ),
+    Gauge(
+        "goldwallet_breaks_open",
+        "Differences of the reconciliation that nobody has resolved",
+        (),
+        "SELECT count(*) FROM oversight_break WHERE state = 'open'",
+    ),
 )
 
 
@@ -159,6 +184,11 @@ class Database(Collector):
         for pool in pools_open_with_available():
             available.add_metric([str(pool.pool_id)], float(pool.available))
         yield available
+        yield GaugeMetricFamily(
+            "goldwallet_watch_violations",
+            "What must hold and did not when the house was looked at last",
+            value=len(last_look().wrong),
+        )
         yield CounterMetricFamily(
             "goldwallet_pool_shortages",
             "Buys that were refused because there was not enough gold",

@@ -7,10 +7,13 @@ from django.db import OperationalError, connection
 from prometheus_client.parser import text_string_to_metric_families
 
 from accounts.models import User
+from controls.models import Cause
+from controls.services import switch_pause
 from goldwallet import health
 from goldwallet.counters import Counter, count
 from ledger import chart
 from ledger.services import Transfer, post
+from oversight import watch
 from payments.models import Callback, Payment
 
 READY = {"ready": True, "checks": {"database": "ok", "migrations": "ok", "schema": "ok", "queue": "ok"}}
@@ -202,3 +205,16 @@ class TestMetrics:
             count(Counter.GOLD_SHORTAGES)
             raise Refusal
         assert numbers(client)["goldwallet_pool_shortages_total",] == before + 1
+
+    def test_what_is_paused_and_what_the_house_saw(self, client, world):
+        switch_pause(name="payouts", cause=Cause.VOLUME, note="Payouts of KES 9,000,000 in an hour.")
+        watch.house_watch()
+        found = numbers(client)
+        assert found["goldwallet_paused", ("cause", "volume"), ("switch", "payouts")] == 1
+        assert found["goldwallet_requests_waiting",] == found["goldwallet_watch_violations",] == 0
+        with connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            cursor.execute("ALTER TABLE pools_bar DISABLE TRIGGER USER")
+            cursor.execute("UPDATE pools_bar SET status = 'withdrawn'")
+        watch.house_watch()
+        assert numbers(client)["goldwallet_watch_violations",] == 1
