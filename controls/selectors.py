@@ -2,6 +2,8 @@
 
 import threading
 import time
+import uuid
+from collections.abc import Iterable
 from decimal import Decimal
 
 from django.db.models import QuerySet
@@ -94,3 +96,17 @@ def requests_waiting() -> QuerySet[Request]:
 def request_about(subject: str) -> Request | None:
     """The open request about a thing, if there is one."""
     return requests_waiting().filter(subject=subject).first()
+
+
+def request_makers(ids: Iterable[str]) -> dict[str, str]:
+    """Who asked, as an e-mail address, by the request's id. What is no request's id is left out."""
+    known = {text for text in ids if _is_uuid(text)}
+    found = Request.objects.filter(pk__in=known).values_list("pk", "maker__email") if known else ()
+    return {str(pk): email for pk, email in found}
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(uuid.UUID(text)) == text
+    except ValueError:
+        return False

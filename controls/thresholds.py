@@ -55,7 +55,7 @@ _ALL = [
     _kes("unverified_day_kes", "Buys and sales of an unverified person in one day", 20_000),
     _kes("verified_day_kes", "Buys and sales of a verified person in one day", 1_000_000),
     _count("price_max_age_hours", "Oldest price that people trade at", 24, least=1, most=168, unit="hours"),
-    _count("price_jump_percent", "A larger price move asks twice", 20, least=1, most=100, unit="%"),
+    _count("price_jump_percent", "A larger price move takes two people", 20, least=1, most=100, unit="%"),
     _count("prompts_unpaid_per_phone_hour", "Unpaid prompts to a phone in an hour", 10, least=1, most=1000),
     _count("prompts_unpaid_per_person_hour", "Unpaid prompts of a person in an hour", 15, least=1, most=1000),
     _count("quote_open_max", "Open quotes of one person at a time", 20, least=1, most=1000),

@@ -4,7 +4,6 @@ import datetime as dt
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, cast
-from uuid import uuid4
 
 from django import forms
 
@@ -12,7 +11,6 @@ from goldwallet import money
 from goldwallet.clock import NAIROBI
 from goldwallet.errors import Refused
 from pools.models import PoolStatus
-from pools.services import NewBar
 from pools.services.bars import MOST_BARS_AT_ONCE
 
 
@@ -112,14 +110,19 @@ class BarForm(forms.Form):
         return _decimal(_parts_per_thousand, self.cleaned_data["fineness"])
 
 
+def _plain(value: Any) -> str:
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)
+
+
 class _BaseBars(forms.BaseFormSet):  # type: ignore[type-arg]
     default_error_messages = {
         "missing_management_form": "Something of this form got lost. Open the page again."
     }
 
-    def bars(self) -> list[NewBar]:
-        """The bars that were filled in."""
-        return [NewBar(**form.cleaned_data) for form in self.forms if form.has_changed()]
+    def bars(self) -> list[dict[str, str]]:
+        """The bars that were filled in, as a request keeps them (`pools.requests.bars_add_describe`)."""
+        filled = [form.cleaned_data for form in self.forms if form.has_changed()]
+        return [{name: _plain(value) for name, value in bar.items()} for bar in filled]
 
 
 def bar_forms(data: Any = None, *, rows: int = 1) -> _BaseBars:
@@ -128,24 +131,6 @@ def bar_forms(data: Any = None, *, rows: int = 1) -> _BaseBars:
         BarForm, formset=_BaseBars, extra=rows, max_num=MOST_BARS_AT_ONCE, absolute_max=MOST_BARS_AT_ONCE
     )
     return cast(_BaseBars, made(data, prefix="bars"))
-
-
-class MoveForm(forms.Form):
-    """Bars come or go once: `key` is made with the page, so a form that is sent twice acts once."""
-
-    key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
-    note = forms.CharField(
-        required=False,
-        max_length=200,
-        help_text="For the record: the delivery, the receipt, the reason.",
-        widget=forms.TextInput(attrs={"autocomplete": "off"}),
-    )
-
-    def clean(self) -> dict[str, Any]:
-        data = super().clean() or self.cleaned_data
-        if "key" in self.errors:
-            self.add_error(None, "Something of this form got lost. Open the page again.")
-        return data
 
 
 class PriceForm(forms.Form):
@@ -165,10 +150,8 @@ class PriceForm(forms.Form):
         error_messages={"required": "Say in a few words why, for the record."},
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
-    confirm = forms.BooleanField(required=False, label="I have checked both prices, and I mean them.")
-
-    # The box appears when there is something to confirm.
-    asks_to_confirm = False
+    # A move beyond the band: the form then asks a second person.
+    takes_two = False
 
     def clean_buy(self) -> Decimal:
         return _decimal(money.parse_price, self.cleaned_data["buy"])

@@ -12,6 +12,7 @@ from django.db import connection
 from django.db.models import F, QuerySet
 
 from accounts.models import User
+from controls.selectors import request_makers
 from goldwallet.clock import Now, now
 from goldwallet.money import show_grams
 from pools.models import (
@@ -197,15 +198,21 @@ class Change(NamedTuple):
 
 def pool_history(pool_id: UUID, *, limit: int = 50) -> list[Change]:
     """Who changed the pool and moved its bars, newest first."""
-    moves = Movement.objects.filter(bar__pool=pool_id).select_related("bar", "created_by").order_by("-id")
-    changes = _pool_changes(pool_id) + [_moved(movement) for movement in moves[:limit]]
+    moves = list(
+        Movement.objects.filter(bar__pool=pool_id).select_related("bar", "created_by").order_by("-id")[:limit]
+    )
+    asked = request_makers(movement.key.removeprefix("request:") for movement in moves)
+    changes = _pool_changes(pool_id) + [_moved(movement, asked) for movement in moves]
     return sorted(changes, key=lambda change: change.when, reverse=True)[:limit]
 
 
-def _moved(movement: Movement) -> Change:
+def _moved(movement: Movement, asked: dict[str, str]) -> Change:
+    """`asked`: who asked for the movements that two people agreed, by the request's id."""
     way = "came into" if movement.kind == MovementKind.ARRIVAL else "left"
     what = f"Bar {movement.bar.serial} {way} the vault: {show_grams(movement.grams)}. {movement.note}"
-    return Change(movement.created_at, movement.created_by.email, what.strip())
+    maker = asked.get(movement.key.removeprefix("request:"))
+    said = f"{what} Asked by {maker}." if maker else what
+    return Change(movement.created_at, movement.created_by.email, said.strip())
 
 
 _SHOWN = {"name": "Name", "priority": "Order of sale", "status": "State", "note": "Note"}

@@ -43,7 +43,7 @@ def bar_add(*, pool_id: UUID, bars: Sequence[NewBar], key: str, by: User, note: 
     """
     if not 1 <= len(bars) <= MOST_BARS_AT_ONCE:
         raise Refused(f"Add 1 to {MOST_BARS_AT_ONCE} bars at a time.", code="bars")
-    checked = [_checked(bar) for bar in bars]
+    checked = [bar_checked(bar) for bar in bars]
     serials = [bar.serial for bar in checked]
     if len(set(serials)) < len(serials):
         raise Refused("A serial number stands here twice.", code="serial_twice")
@@ -180,7 +180,8 @@ def _row(pool: Pool, bar: NewBar, by: User) -> Bar:
     )
 
 
-def _checked(bar: NewBar) -> NewBar:
+def bar_checked(bar: NewBar) -> NewBar:
+    """The bar with its serial number as it is kept. Raises Refused for what is no bar."""
     serial = "".join(bar.serial.split()).upper()
     if not _SERIAL.fullmatch(serial):
         raise Refused(

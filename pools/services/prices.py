@@ -15,6 +15,7 @@ from pools.selectors import price_at
 from pools.services.acting import acting
 
 FARTHEST = dt.timedelta(days=31)
+_DAY = dt.timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +38,9 @@ def price_set(
 ) -> Price:
     """Set the two prices in KES per gram, now or from a moment in the future on. Raises Refused.
 
-    A move of more than `price_jump_percent` against the pair in force at that moment needs `confirmed`: ten
-    times the price, or the price of an ounce, is typed more often than it is meant.
+    A move of more than `price_jump_percent`, against the pair in force at that moment or a day before it, is for two
+    people (`pools.requests.price_set_execute`), who say `confirmed`: ten times the price, or the price of an ounce, is
+    typed more often than it is meant, and small steps in a row are one large move (faults.md Q05, Q11).
     """
     _check_pair(buy, sell)
     if len(reason) > 200:
@@ -51,6 +53,7 @@ def price_set(
     effective_from = effective_from or moment
     if not confirmed:
         _check_jump(buy, sell, before=price_at(effective_from))
+        _check_jump(buy, sell, before=price_at(effective_from - _DAY), within=" within a day")
     price = Price(
         buy=buy, sell=sell, effective_from=effective_from, reason=" ".join(reason.split()), created_by=by
     )
@@ -98,7 +101,7 @@ def _check_pair(buy: Decimal, sell: Decimal) -> None:
         )
 
 
-def _check_jump(buy: Decimal, sell: Decimal, *, before: Price | None) -> None:
+def _check_jump(buy: Decimal, sell: Decimal, *, before: Price | None, within: str = "") -> None:
     if before is None:
         return
     band = threshold("price_jump_percent")
@@ -107,7 +110,7 @@ def _check_jump(buy: Decimal, sell: Decimal, *, before: Price | None) -> None:
             move = (abs(new - old) * 100 / old).quantize(Decimal("0.1"))
             way = "up" if new > old else "down"
             raise Refused(
-                f"The {name} price would go {way} by {move}%, from {show_kes(old)} to {show_kes(new)}. "
-                "Look again, then tick the box if you mean it.",
+                f"The {name} price would go {way} by {move}%{within}, from {show_kes(old)} to {show_kes(new)}. "
+                f"A move of more than {band.normalize():f}% takes a second person.",
                 code="price_jump",
             )

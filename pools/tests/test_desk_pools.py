@@ -5,10 +5,13 @@ from decimal import Decimal
 from uuid import uuid4
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
 from accounts.tests.people import customer, signed_in, staff
+from controls.models import Request
+from goldwallet.test.two import approve
 from ledger import chart
 from ledger.models import Entry
 from ledger.selectors import balance
@@ -17,6 +20,8 @@ from pools import services
 from pools.models import Bar, Movement, Pool
 
 pytestmark = pytest.mark.django_db
+
+WHY = "Delivered by courier, note 7."
 
 
 @pytest.fixture
@@ -40,7 +45,7 @@ def text(response) -> str:
 
 
 def bars(*rows: tuple[str, str, str], **more) -> dict[str, str]:
-    data = {"bars-TOTAL_FORMS": str(len(rows)), "bars-INITIAL_FORMS": "0", "key": uuid4().hex, "note": ""}
+    data = {"bars-TOTAL_FORMS": str(len(rows)), "bars-INITIAL_FORMS": "0", "reason": WHY}
     for number, (serial, gross, fineness) in enumerate(rows):
         data |= {
             f"bars-{number}-serial": serial,
@@ -153,18 +158,30 @@ class TestPools:
 
 
 class TestBars:
-    def test_several_bars_are_added_at_once(self, desk, keeper, pool):
-        url = reverse("desk_bars_add", args=[pool.pk])
+    def test_several_bars_are_asked_for_at_once(self, desk, keeper, pool):
+        url, home = reverse("desk_bars_add", args=[pool.pk]), reverse("desk_pool", args=[pool.pk])
         assert desk.get(url + "?rows=3").content.count(b"bars-2-serial") and desk.get(url + "?rows=x")
-        data = bars(("ab 1", "1000", "999.9"), ("", "", ""), ("AB-2", "10.5", "1000"), note="Courier 7")
-        assert desk.post(url, data).url == reverse("desk_pool", args=[pool.pk])
-        assert balance(chart.pool_available(pool.pk)) == Decimal("1010.4")
-        page = text(desk.get(reverse("desk_pool", args=[pool.pk])))
-        assert "2 bars added to Nairobi." in page
-        assert "Bar AB1 came into the vault: 999.900000 g. Courier 7" in page
-        assert "Vault arrival" in page and "+1,010.400 000 g" in page
+        data = bars(("ab 1", "1000", "999.9"), ("", "", ""), ("AB-2", "10.5", "1000"))
+        paper = SimpleUploadedFile("assay.pdf", b"%PDF-1.7 assay")
+        asked = desk.post(url, data | {"evidence": paper})
+        request = Request.objects.get()
+        assert asked.url == reverse("desk_approval", args=[request.pk])
+        assert request.attachment.name == "assay.pdf"
+        # Nothing is on sale before the second person, and the page says so.
+        assert not Bar.objects.exists() and balance(chart.pool_available(pool.pk)) == 0
+        page = desk.get(home)
+        assert "waits for a second person. Nothing of it is on sale" in text(page)
+        assert asked.url in page.content.decode() and "Add bars" not in text(page)
         # The same form once more: a double click, a resend.
-        assert desk.post(url, data).status_code == 302
+        again = desk.post(url, data)
+        assert again.status_code == 409 and "Bar AB1 stands in another request" in text(again)
+
+        checker = staff("treasury")
+        approve(request, checker)
+        assert balance(chart.pool_available(pool.pk)) == Decimal("1010.4")
+        page = text(desk.get(home))
+        assert f"Bar AB1 came into the vault: 999.900000 g. {WHY} Asked by {keeper.email}." in page
+        assert "Vault arrival" in page and "+1,010.400 000 g" in page and checker.email in page
         assert (Bar.objects.count(), Entry.objects.count()) == (2, 2)
 
     @pytest.mark.parametrize(
@@ -194,29 +211,34 @@ class TestBars:
     def test_nothing_filled_in_or_a_broken_form(self, desk, pool):
         url = reverse("desk_bars_add", args=[pool.pk])
         assert "Add 1 to 50 bars" in text(desk.post(url, bars(("", "", ""))))
-        for broken in ({"key": "x", "note": ""}, bars(("A1", "1", "1000"), key="x")):
-            response = desk.post(url, broken)
-            assert response.status_code == 400 and "Open the page again." in text(response)
-        assert not Bar.objects.exists()
+        broken = desk.post(url, {"reason": WHY})
+        assert broken.status_code == 400 and "Open the page again." in text(broken)
+        short = desk.post(url, bars(("A1", "1", "1000"), reason="7"))
+        assert short.status_code == 400 and "At least 10 letters" in text(short) and b"A1" in short.content
+        assert not Bar.objects.exists() and not Request.objects.exists()
 
-    def test_chosen_bars_leave_after_a_second_look_and_come_back(self, desk, keeper, pool):
+    def test_chosen_bars_leave_and_come_back_when_two_agree(self, desk, keeper, pool):
         new = [
             services.NewBar(serial=f"A{n}", gross_grams=Decimal(10), fineness=Decimal(1000)) for n in (1, 2)
         ]
         _, two = services.bar_add(pool_id=pool.pk, bars=new, key="a", by=keeper)
         url, home = reverse("desk_bars_withdraw", args=[pool.pk]), reverse("desk_pool", args=[pool.pk])
         assert "Leaves the vault 10.000 000 g" in text(desk.get(url, {"bar": [str(two.pk)]}))
+        assert desk.post(url, {"bar": [str(two.pk)], "reason": "no"}).status_code == 400
+        desk.post(url, {"bar": [str(two.pk)], "reason": "Melted into two new ones"})
         assert balance(chart.pool_available(pool.pk)) == 20
-        data = {"bar": [str(two.pk)], "key": uuid4().hex, "note": "Melted"}
-        assert desk.post(url, data).url == home
+        approve(Request.objects.get(), staff("vault"))
         page = text(desk.get(home))
-        assert "1 bar withdrawn from Nairobi." in page and "A2 left the vault" in page and "Melted" in page
+        assert "A2 left the vault" in page and "Melted into two" in page
         assert balance(chart.pool_available(pool.pk)) == 10
+
         back = reverse("desk_bar_restore", args=[pool.pk, two.pk])
-        assert desk.post(back, {"key": "no"}).url == home
+        assert back in desk.get(home).content.decode()
+        assert "Comes back 10.000 000 g" in text(desk.get(back))
+        assert desk.post(back, {"reason": ""}).status_code == 400
+        desk.post(back, {"reason": "The wrong one was withdrawn."})
         assert balance(chart.pool_available(pool.pk)) == 10
-        desk.post(back, {"key": uuid4().hex})
-        assert "Bar A2 is in the vault again." in text(desk.get(home))
+        approve(Request.objects.get(kind="bar_restore"), staff("vault"))
         assert balance(chart.pool_available(pool.pk)) == 20
 
     def test_grams_that_people_hold_stay(self, desk, keeper, pool):
@@ -229,11 +251,12 @@ class TestBars:
                 Transfer(chart.pool_available(pool.pk), chart.user_gold(customer().pk), Decimal("0.000001"))
             ],
         )
-        data = {"bar": [str(bar.pk)], "key": uuid4().hex, "note": ""}
-        response = desk.post(reverse("desk_bars_withdraw", args=[pool.pk]), data)
+        response = desk.post(
+            reverse("desk_bars_withdraw", args=[pool.pk]), {"bar": [str(bar.pk)], "reason": WHY}
+        )
         assert response.status_code == 400 and "People own or have reserved" in text(response)
         bar.refresh_from_db()
-        assert bar.status == "active" and Movement.objects.count() == 1
+        assert bar.status == "active" and Movement.objects.count() == 1 and not Request.objects.exists()
 
     def test_no_bar_or_a_strange_one_is_chosen(self, desk, keeper, pool):
         other = services.pool_create(name="Other", purity=Decimal("999.9"), by=keeper)
@@ -241,7 +264,7 @@ class TestBars:
         (bar,) = services.bar_add(pool_id=other.pk, bars=[new], key="a", by=keeper)
         url = reverse("desk_bars_withdraw", args=[pool.pk])
         for chosen in ([], ["x"], [str(uuid4())], [str(bar.pk)]):
-            data = {"bar": chosen, "key": uuid4().hex, "note": ""}
+            data = {"bar": chosen, "reason": WHY}
             assert desk.post(url, data).url == reverse("desk_pool", args=[pool.pk])
         assert desk.post(reverse("desk_bar_restore", args=[pool.pk, bar.pk]), data).status_code == 404
         assert balance(chart.pool_available(other.pk)) == 10

@@ -9,7 +9,10 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.tests.people import customer, signed_in, staff
+from controls.models import Request
 from goldwallet.clock import NAIROBI, now
+from goldwallet.errors import Refused
+from goldwallet.test.two import approve
 from pools import services
 from pools.models import Price
 from pools.selectors import current_price
@@ -67,16 +70,32 @@ def test_a_price_is_scheduled_in_nairobi_time_and_set_anew(desk):
     assert in_nairobi(Price.objects.latest("id").effective_from) == at
 
 
-def test_a_large_move_asks_and_is_then_done(desk):
+@pytest.mark.fault("Q11")
+def test_a_large_move_takes_a_second_person(desk, pricing):
     send(desk)
-    assert b'name="confirm"' not in desk.get(reverse("desk_prices")).content
-    asked = send(desk, buy="130000", sell="128000")
-    assert asked.status_code == 400
-    assert "would go up by 900.0%" in text(asked)
-    assert b'name="confirm"' in asked.content and b'value="130000"' in asked.content
-    assert Price.objects.count() == 1
-    assert send(desk, buy="130000", sell="128000", confirm="on").status_code == 302
+    typed = {"buy": "130000", "sell": "128000", "reason": "The shilling has fallen overnight."}
+    assert b'name="ask"' not in desk.get(reverse("desk_prices")).content
+    refused = send(desk, **typed)
+    assert refused.status_code == 400
+    assert "would go up by 900.0%" in text(refused) and "takes a second person" in text(refused)
+    assert b'name="ask"' in refused.content and b'value="130000"' in refused.content
+    assert "The shilling has fallen overnight." in refused.content.decode()
+    short = send(desk, **typed | {"reason": "Up"}, ask="1")
+    assert (
+        short.status_code == 400 and "At least 10 letters" in text(short) and b'name="ask"' in short.content
+    )
+
+    asked = send(desk, **typed, ask="1")
+    request = Request.objects.get()
+    assert asked.url == reverse("desk_approval", args=[request.pk])
+    assert "waits for a second person" in text(desk.get(reverse("desk_prices")))
+    assert send(desk, **typed, ask="1").status_code == 409  # a double click
+    assert (Price.objects.count(), current_price().buy) == (1, 13000)
+    with pytest.raises(Refused, match="yourself"):
+        approve(request, pricing)
+    approve(request, staff("treasury"))
     assert current_price().buy == 130000
+    assert "The shilling has fallen overnight." in text(desk.get(reverse("desk_prices")))
 
 
 @pytest.mark.parametrize(

@@ -100,8 +100,20 @@ def test_a_large_move_must_be_meant(keeper):
     assert Price.objects.count() == 2
     services.price_set(**pair("14400.01", "10000"), by=keeper, confirmed=True)
     threshold_set(name="price_jump_percent", value=Decimal(1), by=keeper)
-    with pytest.raises(Refused, match="tick the box"):
+    with pytest.raises(Refused, match="more than 1% takes a second person"):
         services.price_set(**pair("14600", "10000"), by=keeper)
+
+
+@pytest.mark.fault("Q05", "Q11")
+def test_many_small_steps_are_one_large_move(keeper):
+    """The price a day before counts as well: nobody walks the price away alone."""
+    old = services.PastPrice(**pair("10000", "9000"), effective_from=now() - dt.timedelta(hours=25))
+    services.price_history_load(prices=[old], by=keeper, reason="Before")
+    services.price_set(**pair("11900", "10700"), by=keeper)
+    with pytest.raises(Refused, match=r"buy price would go up by 30\.0% within a day, from KES 10,000"):
+        services.price_set(**pair("13000", "10800"), by=keeper)
+    services.price_set(**pair("12000", "10800"), by=keeper)
+    assert current_price().buy == 12000
 
 
 def test_a_scheduled_price_is_compared_with_the_one_before_it(keeper):
