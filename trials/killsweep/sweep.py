@@ -170,7 +170,8 @@ def _second_life(open_house: Callable[[Boundaries], House], scenario: Scenario, 
     stuck = recovery.waiting(house)
     if strange := [payment for payment in stuck if str(payment.pk) not in unheard]:
         found.append(f"before staff without need: {strange[0].note}")
-    found += checks.findings(house, checks.WAITING if stuck else scenario.ends)
+    # Sent again because nothing had left the house? Nobody could know that.
+    found += checks.findings(house, checks.WAITING if unheard else scenario.ends)
     for payment in stuck:
         recovery.resolve(house, payment)
         found += checks.findings(house, checks.RESOLVED)
