@@ -3,6 +3,7 @@
 import json
 import random
 import uuid
+from collections import Counter
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
@@ -78,16 +79,17 @@ def taken_back(place: Place, payment: Payment) -> None:
     two(place, "payment_reversed", payload, subject=f"payment:{payment.pk}:{uuid.uuid4()}")
 
 
-def switch(place: Place, name: str, *, go_on: bool) -> None:
-    if go_on:
-        two(place, "switch_resume", {"name": name}, subject=f"switch:{name}:{uuid.uuid4()}")
-    else:
-        switch_pause(name=name, cause=Cause.STAFF, note="A look around.", by=place.treasurers[0])
+def pause(place: Place, name: str) -> None:
+    switch_pause(name=name, cause=Cause.STAFF, note="A look around.", by=place.treasurers[0])
 
 
 def let_everything_go_on(place: Place) -> None:
     for row in Switch.objects.filter(paused=True):
-        switch(place, row.name, go_on=True)
+        two(place, "switch_resume", {"name": row.name}, subject=f"switch:{row.name}:{uuid.uuid4()}")
+
+
+def arrivals_seen() -> None:
+    """What the periodic jobs about money that came by itself do."""
 
 
 def forged(payment: Payment, chance: random.Random) -> tuple[str, str]:
@@ -96,6 +98,21 @@ def forged(payment: Payment, chance: random.Random) -> tuple[str, str]:
     if payment.direction == Direction.IN:
         return "collect", json.dumps(stk(payment, receipt=receipt))
     return "payout", json.dumps(b2c(payment, receipt=receipt))
+
+
+def paid_more(place: Place, people: Sequence[User]) -> list[str]:
+    """I7: what the provider paid for a payout is at most the payout."""
+    ours = {str(row.pk): row.amount for row in Payment.objects.filter(user__in=people, direction="out")}
+    paid: Counter[str] = Counter()
+    phones = {person.phone for person in people}
+    for row in place.simulator.payouts():
+        if row["phone"] in phones and row["state"] == "completed":
+            paid[row["OriginatorConversationID"]] += row["amount"]
+    return [
+        f"I7: {originator} was paid KES {amount}, we asked for {ours.get(originator)}"
+        for originator, amount in paid.items()
+        if amount > ours.get(originator, 0)
+    ]
 
 
 # --- at rest --------------------------------------------------------------------------------------
