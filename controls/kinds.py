@@ -83,12 +83,12 @@ KINDS: dict[str, Kind] = {
         "Payout above the threshold", "payments.requests.payout_release", makers=_TREASURY
     ),
     "suspense_assign": _kind(
-        "Money in suspense given to a customer", "payments.requests.suspense_assign", makers=_TREASURY
+        "Money in suspense given to a customer", "payments.requests_money.suspense_assign", makers=_TREASURY
     ),
     "suspense_return": _kind(
-        "Money in suspense sent back", "payments.requests.suspense_return", makers=_TREASURY
+        "Money in suspense sent back", "payments.requests_money.suspense_return", makers=_TREASURY
     ),
-    "float_move": _kind("Float opened or moved", "payments.requests.float_move", makers=_TREASURY),
+    "float_move": _kind("Float opened or moved", "payments.requests_money.float_move", makers=_TREASURY),
     "break_resolve": _kind(
         "Difference in the reconciliation resolved", "oversight.requests.break_resolve", makers=_TREASURY
     ),

@@ -268,10 +268,11 @@ DARAJA = {
     "collection_tariff": env.choice(
         "DARAJA_COLLECTION_TARIFF", "customer", of=("customer", "shared", "business")
     ),
-    # Empty: the list of money that came (Pull) is not asked for. Balances: whether ours are asked for by themselves.
+    # Empty: the list of money that came (Pull) is not asked for.
     "nominated_phone": env.text("DARAJA_NOMINATED_PHONE", "254700000000" if DEMO else ""),
-    "balances": env.flag("DARAJA_BALANCES", True),
 }
+# Whether our balances are asked for by the clock, and not at the desk alone.
+ASK_BALANCES = env.flag("DARAJA_BALANCES", True)
 
 # --- web ------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en-gb"

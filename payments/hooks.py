@@ -6,6 +6,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from goldwallet.knocks import Knocks, address_of
 from payments import inbox
+from payments.arrivals import notices
 from payments.rails import RAILS
 
 log = structlog.get_logger("payments.hooks")
@@ -22,8 +23,9 @@ def hook(request: HttpRequest, method: str, kind: str, token: str) -> HttpRespon
     address = address_of(request)
     if strangers.too_many(address):
         return _no_such_address()
-    known = request.method == "POST" and method in RAILS and kind in inbox.KINDS
-    if not known or not inbox.callback_store(
+    known = request.method == "POST" and method in RAILS and kind in (*inbox.KINDS, *notices.KINDS)
+    store = notices.notice_store if kind in notices.KINDS else inbox.callback_store
+    if not known or not store(
         method=method,
         kind=kind,
         token=token,
@@ -34,7 +36,8 @@ def hook(request: HttpRequest, method: str, kind: str, token: str) -> HttpRespon
         if count in _LOGGED:
             log.warning("callback to no address of ours", from_address=address, within_a_minute=count)
         return _no_such_address()
-    return JsonResponse({"ResultCode": 0, "ResultDesc": "Accepted"})
+    # A question whether money may come is answered with a text (daraja.md 5.4).
+    return JsonResponse({"ResultCode": "0" if kind == notices.CHECK else 0, "ResultDesc": "Accepted"})
 
 
 def _no_such_address() -> HttpResponse:

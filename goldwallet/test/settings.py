@@ -15,4 +15,5 @@ DATABASES["default"]["CONN_MAX_AGE"] = 0
 # Tests shift the clock, which is a function of the database, and take guards away to see what they were for.
 SCHEMA_GUARDED = False
 # Nothing is asked of the provider by the clock alone: tests ask for the list and the balances when they are about them.
-DARAJA = {**DARAJA, "nominated_phone": "", "balances": False}
+DARAJA = {**DARAJA, "nominated_phone": ""}
+ASK_BALANCES = False

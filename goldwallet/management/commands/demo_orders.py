@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.conf import settings
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from goldwallet.demo import data, orders
@@ -16,6 +17,7 @@ class Command(BaseCommand):
             raise CommandError("Demo orders are made in demo mode only.")
         data.authenticators_hand()
         data.float_open()
+        call_command("rail_register", stdout=self.stdout)
         try:
             orders.demo_orders_make()
         except TimeoutError as late:
