@@ -165,7 +165,7 @@ def test_without_single_use_a_quote_is_refused_by_the_table_and_without_that_it_
 ) -> None:
     """The negative control: first the conditional UPDATE is gone, then the unique key behind it."""
     world = world_create()
-    monkeypatch.setattr(quotes, "_CONSUME", without(quotes._CONSUME, "AND used_at IS NULL"))
+    monkeypatch.setitem(quotes._CONSUME, "buy", without(quotes._CONSUME["buy"], "AND used_at IS NULL"))
     results = confirm_together([quote(world.alice, Decimal(1000))] * 8)
     assert kinds(results) == {Order: 1, IntegrityError: 7}, errors(results)
     assert_books()
