@@ -24,9 +24,8 @@ from goldwallet.test.race import (
 from goldwallet.test.world import World, buy, paid, sell, world_create
 from ledger import chart
 from ledger.selectors import balance
-from payments import services as services_of_payments
 from payments.models import Direction, Payment, State
-from payments.services import payout_approve, payout_record, payout_refuse
+from payments.services import deciding, payout_approve, payout_record, payout_refuse
 from trading import services
 from trading.models import Order, Quote, Side, Status
 
@@ -180,7 +179,7 @@ def test_without_any_guard_a_payout_is_refused_and_goes_out(
 ) -> None:
     """The negative control: the gold is back with its owner, and the payout is on its way all the same."""
     rows_unlocked(monkeypatch)
-    moves_unguarded(monkeypatch, services_of_payments, meeting=Meeting(2, patience=5))
+    moves_unguarded(monkeypatch, deciding, meeting=Meeting(2, patience=5))
     results = decide_together(world, waiting, 2)
     assert results == ["approved", "refused"]
     assert free_and_locked(world) == (GRAM, 0)

@@ -34,9 +34,9 @@ from ledger import services as ledger
 from ledger.models import Transaction
 from ledger.selectors import balance
 from notifications.models import Message
-from payments import sending, services
+from payments import sending
 from payments.models import Callback, Exchange, Kind, Payment, State
-from payments.services import hook_url, payment_settle
+from payments.services import hook_url, making, payment_settle, settling
 from payments.tasks import look
 from pools.services import allocations
 from trading.models import Order, Status
@@ -178,9 +178,9 @@ def unguarded_settling(patch: pytest.MonkeyPatch, *, kept: str, meeting: Meeting
     if kept != "lock":
         rows_unlocked(patch)
     if kept == "moves":
-        moves_meet(patch, services, meeting=meeting)
+        moves_meet(patch, settling, meeting=meeting)
     else:
-        moves_unguarded(patch, services, buying, meeting=meeting)
+        moves_unguarded(patch, settling, making, buying, meeting=meeting)
         patch.setattr(buying, "_COMPLETE", without(buying._COMPLETE, "AND status = 'pending'"))
         patch.setattr(allocations, "_MOVE", without(allocations._MOVE, " AND state = ANY (%s)"))
         patch.setattr(allocations, "_allocations_move", _allocations_move_unguarded)
