@@ -34,6 +34,7 @@ _DESK = (
     ("Pools", "/desk/pools/", "cube", frozenset({"vault"})),
     ("Prices", "/desk/prices/", "tag", frozenset({"pricing"})),
     ("Ledger", "/desk/ledger/", "book-open", frozenset({"treasury"})),
+    ("Adjustments", "/desk/adjustments/", "pencil-square", frozenset({"treasury"})),
     ("Approvals", "/desk/approvals/", "check-badge", frozenset({"pricing", "vault", "treasury"})),
     ("Steering", "/desk/steering/", "adjustments-horizontal", frozenset({"treasury", "pricing"})),
     ("Roles", "/desk/roles/", "key", frozenset({"treasury"})),

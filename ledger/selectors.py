@@ -135,6 +135,36 @@ FROM ledger_account GROUP BY asset ORDER BY asset
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What a transaction of one of the asked kinds did to an account, or what its reversal did (`reversal`)."""
+
+    transaction_id: int
+    asset: str
+    at: dt.datetime
+    amount: Decimal
+    memo: str
+    reversal: bool
+
+
+_CORRECTIONS = """
+SELECT t.id, a.asset, t.created_at, sum(e.amount), t.memo, t.reverses_id IS NOT NULL
+FROM ledger_account a
+JOIN ledger_entry e ON e.account_id = a.id
+JOIN ledger_transaction t ON t.id = e.transaction_id
+LEFT JOIN ledger_transaction undone ON undone.id = t.reverses_id
+WHERE a.code = ANY (%s) AND coalesce(undone.kind, t.kind) = ANY (%s)
+GROUP BY t.id, a.asset ORDER BY t.id
+"""
+
+
+def corrections(codes: Iterable[Code | str], *, kinds: Iterable[str]) -> list[Correction]:
+    """What transactions of these kinds, and their reversals, did to the accounts of one owner, oldest first."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CORRECTIONS, [[str(code) for code in codes], list(kinds)])
+        return [Correction(*row) for row in cursor.fetchall()]
+
+
 def trial_balance() -> list[AssetTotal]:
     """Per asset: number of accounts, sum of balances above and below zero. Summed in the database."""
     with connection.cursor() as cursor:

@@ -69,6 +69,7 @@ _SUBJECTS = {
     "arrival": ("desk_arrival", (Role.TREASURY,), True),
     "break": ("desk_break", (Role.TREASURY,), True),
     "transaction": ("desk_transaction", (Role.TREASURY,), True),
+    "adjustment": ("desk_adjustments", (Role.TREASURY,), False),
     "order": ("desk_order", (Role.TREASURY, Role.PRICING, Role.VAULT), True),
     "pool": ("desk_pool", (Role.VAULT,), True),
     "price": ("desk_prices", (Role.PRICING,), False),

@@ -2,9 +2,10 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from operator import itemgetter
 
 from django.db import connection
 from django.db.models import QuerySet
@@ -16,13 +17,17 @@ from goldwallet.errors import Conflict, Refused
 from goldwallet.money import cents_down
 from goldwallet.paging import Page, page_of
 from ledger import chart
-from ledger.selectors import balances
+from ledger.selectors import Correction, balances, corrections
 from payments.selectors import UNPAID_PROMPTS
 from pools import selectors as pools
 from pools.models import Price
 from trading.models import Order, Side, Status
 
 ZERO = Decimal(0)
+#: Kinds of ledger transactions by which two people correct what somebody has (trading.services.adjusting).
+ADJUSTMENTS = ADJUSTMENT_GOLD, ADJUSTMENT_CASH = "adjustment_gold", "adjustment_cash"
+#: Beside the two sides of an order, in `average_cost`.
+CORRECTION = "correction"
 CLOSED = "Buying and selling is closed until there is a new price. Your gold is safe."
 FROZEN = "Your account is on hold. Nothing is lost. Please write to us, and we look at it together."
 
@@ -104,7 +109,7 @@ def day_use(*, user_id: uuid.UUID, phone_lookup: str = "", without: uuid.UUID | 
 class Holding:
     """What a person has: grams from the ledger; value in KES at today's selling price; cost by average price.
 
-    `owed` is what the person owes us in KES.
+    `owed` is what the person owes us in KES; `corrections` are ours, oldest first.
     """
 
     free: Decimal
@@ -114,6 +119,7 @@ class Holding:
     owed: Decimal
     cost: Decimal
     value: Decimal | None
+    corrections: Sequence[Correction] = ()
 
     @property
     def grams(self) -> Decimal:
@@ -141,27 +147,38 @@ def holding(user_id: uuid.UUID, *, price: Price | None) -> Holding:
     ]
     found = balances(codes)
     free, locked, incoming, cash, receivable = (found[code.code] for code in codes)
+    corrected = corrections([chart.user_gold(user_id), chart.user_cash(user_id)], kinds=ADJUSTMENTS)
     return Holding(
         free=free,
         locked=locked,
         incoming=incoming,
         cash=cash,
         owed=max(ZERO, -receivable),
-        cost=_cost_of_holding(user_id),
+        cost=_cost_of_holding(user_id, corrected),
         value=None if price is None else cents_down((free + locked) * price.sell),
+        corrections=corrected,
     )
 
 
-def _cost_of_holding(user_id: uuid.UUID) -> Decimal:
+def _cost_of_holding(user_id: uuid.UUID, corrected: Iterable[Correction]) -> Decimal:
     orders = Order.objects.filter(user_id=user_id, status=Status.COMPLETED).order_by("finished_at", "pk")
-    return average_cost(orders.values_list("side", "grams", "total_kes"))
+    moves = list(orders.values_list("finished_at", "side", "grams", "total_kes"))
+    moves += [(row.at, CORRECTION, row.amount, ZERO) for row in corrected if row.asset == chart.GOLD]
+    return average_cost((side, moved, kes) for _, side, moved, kes in sorted(moves, key=itemgetter(0)))
 
 
 def average_cost(orders: Iterable[tuple[str, Decimal, Decimal]]) -> Decimal:
-    """KES paid for the grams still owned, by average cost: a sale takes its share of the cost away."""
+    """KES paid for the grams still owned, by average cost: a sale takes its share of the cost away.
+
+    A CORRECTION (grams above or below zero) sets right how many grams that money bought: what was paid stays as it
+    was, and is spread over more or fewer grams. Who has no gold left has none to have paid for.
+    """
     grams = cost = ZERO
     for side, moved, kes in orders:
-        if side == Side.BUY:
+        if side == CORRECTION:
+            grams = max(ZERO, grams + moved)
+            cost = cost if grams else ZERO
+        elif side == Side.BUY:
             grams, cost = grams + moved, cost + kes
         else:
             cost = ZERO if moved >= grams else cost - cost * moved / grams

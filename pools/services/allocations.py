@@ -103,18 +103,21 @@ FROM unnest(%s::bigint[], %s::numeric[]) AS given (id, grams) WHERE a.id = given
 """
 
 
-def allocations_return(*, user_id: UUID, grams: Decimal) -> list[Share]:
-    """A person's sale is paid: give `grams` back to the pools that they came from, oldest purchase first.
+def allocations_return(*, user_id: UUID, grams: Decimal, pool_id: UUID | None = None) -> list[Share]:
+    """Give `grams` of a person back to the pools that they came from, oldest purchase first: of one pool, or of any.
 
     Locks the rows that it changes. Answers grams per pool, each pool once. Raises NothingToReturn.
     """
+    rows = Allocation.objects.filter(user_id=user_id, state=AllocationState.SOLD, returned__lt=F("grams"))
+    if pool_id is not None:
+        rows = rows.filter(pool_id=pool_id)
     given: list[tuple[int, Decimal]] = []
     per_pool: dict[UUID, Decimal] = {}
     missing, last = grams, 0
     while missing > 0:
         page = list(
-            Allocation.objects.select_for_update()
-            .filter(user_id=user_id, state=AllocationState.SOLD, returned__lt=F("grams"), id__gt=last)
+            rows.select_for_update()
+            .filter(id__gt=last)
             .order_by("id")
             .values_list("id", "pool_id", F("grams") - F("returned"))[:_PAGE]
         )
