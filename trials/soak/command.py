@@ -18,10 +18,12 @@ from typing import Any
 def arguments(given: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m trials soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=0, help="go on for so long; 0: one batch")
+    parser.add_argument("--least-steps", type=int, default=0, help="go on until there were so many")
     parser.add_argument("--seed", type=int, default=1, help="of the first batch (default: %(default)s)")
     parser.add_argument("--lives", type=int, default=20, help="lives in a batch (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=60, help="most steps of a life (default: %(default)s)")
     parser.add_argument("--here", action="store_true", help="use the empty database of DATABASE_URL itself")
+    parser.add_argument("--guard-off", metavar="NAME", help="take a guard of the house away (guards.py)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the report there")
     return parser.parse_args(given)
 
@@ -33,7 +35,11 @@ def main(given: list[str]) -> int:
 
     django.setup()
     from trials.killsweep.database import database
+    from trials.soak.guards import GUARDS
     from trials.soak.place import place
+
+    if options.guard_off:
+        GUARDS[options.guard_off]()
 
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
         log = Path(folder) / "database.log"
@@ -54,7 +60,7 @@ def _campaign(options: argparse.Namespace, found: Any) -> dict[str, Any]:
     seeds: list[int] = []
     violated: list[dict[str, Any]] = []
     seed = options.seed
-    while not seeds or time.monotonic() < end:
+    while not seeds or time.monotonic() < end or Machine.counts["steps"] < options.least_steps:
         seeds.append(seed)
         found.empty(seed=seed)
         try:
@@ -70,11 +76,13 @@ def _campaign(options: argparse.Namespace, found: Any) -> dict[str, Any]:
         found.count()
         _progress(Machine.counts, found, began, seed, len(violated))
         seed += 1
+        if violated and not options.minutes:
+            break
     counts = Machine.counts
     return {
         "seconds": round(time.monotonic() - began),
         "seeds": [seeds[0], seeds[-1]],
-        "steps": counts["checks"],
+        "steps": counts["steps"],
         "lives": counts["lives"],
         "provider_calls": found.calls,
         "faulty": found.faulty,
@@ -113,7 +121,7 @@ def _replay(seed: int, options: argparse.Namespace) -> str:
 def _progress(counts: Counter[str], found: Any, began: float, seed: int, violated: int) -> None:
     share = found.faulty / found.calls if found.calls else 0
     print(
-        f"{time.monotonic() - began:6.0f} s  seed {seed}  {counts['checks']} steps  {counts['lives']} lives  "
+        f"{time.monotonic() - began:6.0f} s  seed {seed}  {counts['steps']} steps  {counts['lives']} lives  "
         f"{found.calls} calls, {share:.0%} faulty  {violated} violated",
         file=sys.stderr,
         flush=True,

@@ -243,8 +243,9 @@ class Machine(RuleBasedStateMachine):
     def look_twice(self, chance: random.Random) -> None:
         """The queue may deliver a job again (O09)."""
         payment = self._payment(chance)
-        for _ in range(2 if payment else 0):
-            self._play("look", lambda: payment_step(payment.pk))
+        if payment is not None:
+            for _ in range(2):
+                self._play("look", lambda: payment_step(payment.pk))
 
     def work(self, chance: random.Random) -> None:
         for _ in range(8):

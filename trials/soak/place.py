@@ -47,6 +47,14 @@ def callbacks_served() -> Iterator[str]:
         server.server_close()
 
 
+_LIMITS = (
+    ("payouts_hour_count", 100_000),
+    ("prompts_unpaid_per_phone_hour", 1000),
+    ("prompts_unpaid_per_person_hour", 1000),
+    ("quote_open_max", 1000),
+)
+
+
 class Place:
     """One house for many lives, emptied between batches of them. Both clocks move only when the machine says so."""
 
@@ -73,8 +81,10 @@ class Place:
             self.treasurers = [
                 self.world.staff(Role.TREASURY, email=f"treasury{number}@example.com") for number in (1, 2)
             ]
-            # Here an hour has more payouts than any real one.
-            Threshold.objects.create(name="payouts_hour_count", value=100_000, changed_by=self.world.vault)
+            # Here an hour has more payouts, prompts and quotes than any real one.
+            Threshold.objects.bulk_create(
+                Threshold(name=name, value=value, changed_by=self.world.vault) for name, value in _LIMITS
+            )
             now = clock.now().astimezone(clock.NAIROBI).replace(tzinfo=None).isoformat()
         self.simulator.http.post("/control/reset", json={"seed": seed, "now": now}).raise_for_status()
 

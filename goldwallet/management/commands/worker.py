@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand
 from controls.services import anchor_check
 from goldwallet import schema
 from goldwallet.worker import worker_app
+from payments.services import payouts_ask_first
 
 
 class Command(BaseCommand):
@@ -15,6 +16,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         schema.refuse_changed()
         if not anchor_check(schema.anchor()):
+            payouts_ask_first()
             self.stdout.write(
                 "This database was restored. Payouts are paused until two people let them go on."
             )
