@@ -93,6 +93,21 @@ class Simulator:
     def set_phone(self, phone: str, **state: Any) -> None:
         self.http.post(f"/control/phones/{phone}", json=state).raise_for_status()
 
+    def paybill(self, phone: str, kes: int, reference: str = "", *, shortcode: str = "174379") -> str:
+        """Somebody pays by hand at the Paybill; answers the receipt."""
+        body = {"phone": phone, "amount": kes, "account_reference": reference, "shortcode": shortcode}
+        answer = self.http.post("/control/paybill", json=body).raise_for_status()
+        receipt: str = answer.json()["receipt"]
+        return receipt
+
+    def takes_back(self, receipt: str) -> None:
+        """M-Pesa gives a payment back on the payer's complaint, and tells nobody."""
+        self.http.post("/control/reverse", json={"receipt": receipt}).raise_for_status()
+
+    def faults(self, *rules: dict[str, Any], seed: int = 1) -> None:
+        """What goes wrong from now on; no rules: nothing."""
+        self.http.post("/control/faults", json={"seed": seed, "rules": list(rules)}).raise_for_status()
+
     def payouts(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self.http.get("/control/payouts").json()
         return found

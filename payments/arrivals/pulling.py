@@ -42,9 +42,9 @@ def _start(end: dt.datetime) -> dt.datetime:
     if last is None:
         return end - REACH
     waiting = [*payments_missing(after=end - REACH + _MARGIN, until=end), *claims_waiting()]
-    starts = [last - _OVERLAP, *(moment - _MARGIN for moment in waiting)]
-    # Never before what is listed, and never after the end, should the clock have been set back.
-    return min(max(min(starts), end - REACH), end)
+    # Also when the clock has been set back: never less than the overlap.
+    starts = [min(last, end) - _OVERLAP, *(moment - _MARGIN for moment in waiting)]
+    return max(min(starts), end - REACH)
 
 
 def _read(pull: Pull, method: str) -> None:
