@@ -120,7 +120,7 @@ def test_a_payout_to_a_number_that_is_not_registered(owner: World, simulator: Si
 
 
 def test_a_payout_that_staff_approve_reaches_the_phone(owner: World, simulator: Simulator) -> None:
-    threshold_set(name="payout_approval_kes", value=Decimal(1000), by=owner.vault)
+    threshold_set(name="payouts_manual", value=Decimal(1), by=owner.vault)
     order = sell(owner.alice, Decimal("0.5"))
     work()
     assert simulator.payouts() == []
