@@ -23,6 +23,7 @@ from trading.services import NotEnoughGold
 from trading.timeline import timeline
 
 _CHART_DAYS = 90
+_CORRECTIONS = 10
 
 
 def person(request: HttpRequest) -> User:
@@ -51,6 +52,7 @@ def wallet(request: HttpRequest) -> HttpResponse:
         "late_orders": late,
         "other_cash": holding.cash - sum(order.payment.amount for order in late if not order.refund_open),
         "holding": holding,
+        "corrections": holding.corrections[::-1][:_CORRECTIONS],
         "price": price,
         "history": [(row.effective_from, row.sell) for row in pools.price_history(_CHART_DAYS)],
         "orders": selectors.orders_page(selectors.orders_of(user.pk), limit=5).rows,
@@ -138,8 +140,13 @@ def quote(request: HttpRequest, quote_id: uuid.UUID, side: str) -> HttpResponse:
     if found.used_at is not None:
         return _used_quote(request, found, "You have confirmed this price already.", status=409)
     left = (found.expires_at - clock.now()).total_seconds()
+    # The price holds for its minute, whatever the newest price; a pause or a hold does not wait for it.
+    closed = selectors.why_closed(
+        Side(found.side), user=person(request), price_holds=True, paused=selectors.paused()
+    )
     context = {
         "quote": found,
+        "closed": closed,
         "seconds_left": max(0, int(left)),
         "confirm_url": _way_on("order_rebuy", found, side),
         "again_url": _way_on("order", found, side),

@@ -77,6 +77,9 @@ def test_the_pages_say_so_and_offer_nothing_that_does_not_work(owner: World, sid
     client = browser(owner.alice)
     asked = quote_asked(client, side, **({"amount_kes": "1000"} if side == "buy" else {"grams": "0.1"}))
     pause(side)
+    shown = client.get(reverse(f"{side}_quote", args=[asked.pk]))
+    assert PAUSED[side] in text(shown)
+    assert 'name="quote"' not in shown.content.decode()
     page = client.get(reverse(side))
     assert page.status_code == 200
     assert PAUSED[side] in text(page)
