@@ -47,12 +47,16 @@ def run(options: argparse.Namespace) -> int:
 
 def _choose(options: argparse.Namespace) -> Choose:
     if options.only:
-        number, _, when = options.only.partition(":")
-        only = Kill(int(number), "after" if when == "after" else "before")
-        return lambda scenario, boundaries: [only]
+        only = [_kill(text) for text in options.only]
+        return lambda scenario, boundaries: only
     if options.sample is not None:
         return Sample(options.seed, options.sample).kills
     return lambda scenario, boundaries: all_kills(boundaries)
+
+
+def _kill(text: str) -> Kill:
+    number, _, when = text.partition(":")
+    return Kill(int(number), "after" if when == "after" else "before")
 
 
 @contextmanager

@@ -85,8 +85,9 @@ def _provider_agrees(house: House) -> Iterator[str]:
     theirs = [row for row in house.simulator.payouts() if row["phone"] == house.user.phone]
     if strange := {row["OriginatorConversationID"] for row in theirs} - ours:
         yield f"payouts that are not ours: {strange}"
-    if len(theirs) > 1:
-        yield f"{len(theirs)} payouts of one sale or refund"
+    # A refund that failed may be asked for again, so there may be two; the money may have gone but once.
+    if (paid := sum(row["state"] == "completed" for row in theirs)) > 1:
+        yield f"{paid} payouts of one sale or refund were paid"
     if house.simulator.prompts(house.user.phone):
         yield "a prompt is still on the phone"
 

@@ -13,7 +13,9 @@ def arguments(given: list[str]) -> argparse.Namespace:
         "--sample", type=int, metavar="N", help="all around commits and calls, and N others of each scenario"
     )
     parser.add_argument("--seed", type=int, default=1, help="which others (default: %(default)s)")
-    parser.add_argument("--only", metavar="NUMBER:WHEN", help="one kill, as a report names it: 37:after")
+    parser.add_argument(
+        "--only", metavar="NUMBER:WHEN", action="append", help="one kill, as a report names it: 37:after"
+    )
     parser.add_argument("--first", action="store_true", help="stop a scenario at its first violation")
     parser.add_argument("--guard-off", metavar="NAME", help="take a guard of the house away (guards.py)")
     parser.add_argument("--here", action="store_true", help="use the empty database of DATABASE_URL itself")
