@@ -36,6 +36,8 @@ from trials.soak.place import Place
 #: Seconds that pass: at once, a callback's way, a question's, a prompt's life, a reservation's, the time that a late
 #: price is honoured, an hour.
 JUMPS = (0, 1, 3, 10, 30, 61, 181, 901, 3700)
+#: People of a life. Each phone shows one prompt at a time.
+_PEOPLE = 4
 #: What a step may be, and how often.
 STEPS = {
     "buy": 8,
@@ -56,7 +58,7 @@ STEPS = {
     "take_back": 1,
     "pause": 1,
     "go_on": 3,
-    "pay_by_hand": 0,
+    "pay_by_hand": 3,
 }
 _WEIGHTED = [name for name, weight in STEPS.items() for _ in range(weight)]
 
@@ -84,7 +86,7 @@ class Machine(RuleBasedStateMachine):
     @initialize(seed=st.integers(0, 2**31), gold=st.booleans())
     def begin(self, seed: int, gold: bool) -> None:
         self.place.faults(seed, plan.rules())
-        for _ in range(2):
+        for _ in range(_PEOPLE):
             self.place.people += 1
             name = f"soak{self.place.people}"
             person = User(

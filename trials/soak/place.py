@@ -3,6 +3,7 @@ callbacks.
 """
 
 import datetime as dt
+import io
 import socketserver
 import threading
 from collections.abc import Iterator
@@ -87,6 +88,7 @@ class Place:
             )
             now = clock.now().astimezone(clock.NAIROBI).replace(tzinfo=None).isoformat()
         self.simulator.http.post("/control/reset", json={"seed": seed, "now": now}).raise_for_status()
+        call_command("rail_register", stdout=io.StringIO())
 
     def later(self, seconds: float) -> list[dict[str, Any]]:
         """Both clocks move on, and everything that is due at the provider happens. Answers the callbacks it sent."""

@@ -41,6 +41,8 @@ CALLBACKS = {
 
 def rules() -> list[dict[str, Any]]:
     return [
+        # Against the contract, and seen in the sandbox (daraja.md 3): the query says unpaid though paid.
+        {"api": "stk_query", "fault": "lie_failed", "probability": 0.03},
         *({"api": "*", "fault": fault, "probability": chance} for fault, chance in CALLS.items()),
         *(
             {"api": "callback:*", "fault": fault, "probability": chance}

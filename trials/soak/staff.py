@@ -16,7 +16,9 @@ from goldwallet.test.two import agreed
 from ledger import chart
 from ledger.selectors import balance
 from ledger.services import Transfer, post
-from payments.models import Direction, Payment, State
+from payments.arrivals import arrivals_due, pull_run
+from payments.arrivals.returning import returns_due
+from payments.models import Arrival, ArrivalState, Direction, Payment, State
 from payments.tests.scripted import b2c, stk
 from pools.services import Share, allocations_create, allocations_settle
 from trading.models import Order, Status
@@ -90,6 +92,16 @@ def let_everything_go_on(place: Place) -> None:
 
 def arrivals_seen() -> None:
     """What the periodic jobs about money that came by itself do."""
+    pull_run()
+    arrivals_due()
+    returns_due()
+
+
+def suspense_left(place: Place) -> None:
+    """Two people send back what belongs to nobody."""
+    for arrival in Arrival.objects.filter(state=ArrivalState.SUSPENSE):
+        subject = f"arrival:{arrival.pk}:{uuid.uuid4()}"
+        two(place, "suspense_return", {"arrival": str(arrival.pk)}, subject=subject)
 
 
 def forged(payment: Payment, chance: random.Random) -> tuple[str, str]:
@@ -125,12 +137,7 @@ def resolve_everything(place: Place, people: Sequence[User]) -> None:
             release(place, payment)
         elif payment.state in {State.UNKNOWN, State.PENDING}:
             resolve(place, payment)
-    for payment in Payment.objects.filter(
-        user__in=people, direction=Direction.IN, state__in=[State.FAILED, State.CANCELLED]
-    ):
-        # The provider said unpaid and took the money all the same: late money, found by the statement.
-        if receipt_of(place, payment):
-            resolve(place, payment)
+    suspense_left(place)
 
 
 def unrest(place: Place, people: Sequence[User]) -> list[str]:
@@ -142,6 +149,10 @@ def unrest(place: Place, people: Sequence[User]) -> list[str]:
     found += [
         f"I8: order {order.reference} is pending"
         for order in Order.objects.filter(user__in=people, status=Status.PENDING)
+    ]
+    found += [
+        f"I8: receipt {arrival.receipt} is {arrival.state} ({arrival.note})"
+        for arrival in Arrival.objects.filter(state__in=[ArrivalState.NEW, ArrivalState.RETURNING])
     ]
     for name, code, accounts in (
         ("collections", chart.mpesa_collections(), COLLECTIONS),
