@@ -10,6 +10,7 @@ CAMPAIGNS = {
     "crash": "trials.crash",
     "killsweep": "trials.killsweep.command",
     "soak": "trials.soak.command",
+    "mutants": "trials.mutants.command",
 }
 
 

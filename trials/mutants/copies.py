@@ -1,0 +1,39 @@
+"""Scratch copies of the project: its tracked files as they stand. The checkout is never changed."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+def tracked() -> list[str]:
+    """Every tracked file that is there, from the checkout's folder. Needs git."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=CHECKOUT, capture_output=True, text=True, check=True
+    )
+    return [name for name in listed.stdout.split("\0") if name and (CHECKOUT / name).is_file()]
+
+
+class Copies:
+    """A pristine copy, made once, and copies of it for each mutant: the checkout may be edited meanwhile."""
+
+    def __init__(self, place: Path) -> None:
+        self._place = place
+        self.pristine = place / "pristine"
+        for name in tracked():
+            target = self.pristine / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(CHECKOUT / name, target)
+
+    @contextmanager
+    def another(self, name: str) -> Iterator[Path]:
+        """One more copy, for as long as the block runs."""
+        folder = self._place / name
+        shutil.copytree(self.pristine, folder, ignore=shutil.ignore_patterns("__pycache__", ".hypothesis"))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""The mistakes themselves, by what they are planted in."""

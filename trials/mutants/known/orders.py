@@ -1,0 +1,140 @@
+"""Mistakes in prices, orders, holds and late money."""
+
+from trials.mutants.mutant import Mutant
+
+_BUYING = "trading/services/buying.py"
+_TESTS = "trading/tests"
+_LATE = f"{_TESTS}/test_late_money.py"
+
+MUTANTS = (
+    Mutant(
+        name="deadline_left_to_the_job",
+        world="An order is as good as open until a job closes it; the job is hours behind, and the old price counts.",
+        file=_BUYING,
+        old="AND status = 'pending' AND honour_until > wallet_now()",
+        new="AND status = 'pending'",
+        tests=(f"{_LATE}::test_the_tidying_job_is_hours_behind",),
+    ),
+    Mutant(
+        name="late_money_at_the_old_price",
+        world="Money comes hours late and buys at the price of then: a free option for whoever waits.",
+        file=_BUYING,
+        old="    honoured = Order.objects.filter(pk=order.pk, honour_until__gt=Now()).exists()",
+        new="    honoured = True",
+        tests=(f"{_LATE}::test_past_the_window_no_gram_at_the_old_price",),
+    ),
+    Mutant(
+        name="expired_reservation_kept",
+        world="Late money finds its order still open, and the reservation is never given back.",
+        file=_BUYING,
+        old="        transfers += _release(order)\n",
+        new="        pass\n",
+        tests=(f"{_LATE}::test_the_tidying_job_is_hours_behind",),
+    ),
+    Mutant(
+        name="grams_rounded_to_the_nearest",
+        world="A buyer gets the nearest microgram, which is more than was paid for half of the time.",
+        file="trading/terms.py",
+        old="(kes.scaleb(6) // price).scaleb(-6).quantize(GRAM)",
+        new="(kes / price).quantize(GRAM)",
+        tests=(f"{_TESTS}/test_terms.py",),
+    ),
+    Mutant(
+        name="shillings_rounded_to_the_nearest",
+        world="A seller gets the nearest shilling: sell crumbs often enough and the house pays.",
+        file="trading/terms.py",
+        old="    return Deal(grams=grams, kes=shillings_down(grams * price))",
+        new="    return Deal(grams=grams, kes=Decimal(round(grams * price)))",
+        tests=(f"{_TESTS}/test_terms.py",),
+    ),
+    Mutant(
+        name="amounts_through_a_float",
+        world="Amounts are read by float(), and 0.1 is not 0.1.",
+        file="goldwallet/money.py",
+        old='    return Decimal(text.strip(" "))\n',
+        new='    return Decimal(float(text.strip(" ")))\n',
+        tests=(f"{_TESTS}/test_fault_prices.py::test_whatever_is_read_is_exactly_what_is_written",),
+    ),
+    Mutant(
+        name="price_used_twice",
+        world="One quoted price is confirmed in two tabs and becomes two orders with two prompts.",
+        file="trading/services/quotes.py",
+        old="  AND used_at IS NULL AND expires_at > wallet_now()",
+        new="  AND expires_at > wallet_now()",
+        tests=(f"{_TESTS}/test_race_buy.py::test_one_quote_confirmed_16_times_is_one_order",),
+    ),
+    Mutant(
+        name="price_without_an_end",
+        world="A price from this morning is confirmed tonight, when it has become a bargain.",
+        file="trading/services/quotes.py",
+        old="  AND used_at IS NULL AND expires_at > wallet_now()",
+        new="  AND used_at IS NULL",
+        tests=(f"{_TESTS}/test_rebuy.py::test_a_quote_buys_once_and_not_after_a_minute",),
+    ),
+    Mutant(
+        name="price_of_somebody_else",
+        world="The id in the form is another customer's, and the server does not look whose it is.",
+        file="trading/services/quotes.py",
+        old="WHERE id = %s AND user_id = %s AND side",
+        new="WHERE id = %s AND %s::uuid IS NOT NULL AND side",
+        tests=(f"{_TESTS}/test_rebuy.py::test_only_ones_own", f"{_TESTS}/test_buy_page.py"),
+    ),
+    Mutant(
+        name="person_without_a_lock",
+        world="The limit of the day is read by 16 requests at once, and all of them see the same room.",
+        file="accounts/services.py",
+        old="WHERE id = %s FOR NO KEY UPDATE",
+        new="WHERE id = %s",
+        tests=(f"{_TESTS}/test_race_buy.py::test_16_buys_of_an_unverified_person_and_the_limit_of_the_day",),
+    ),
+    Mutant(
+        name="hold_released_as_shown",
+        world="A cancelled hold gives back the rounded amount that a page shows, and the rest is nobody's.",
+        file="trading/services/selling.py",
+        old="[Transfer(leg.destination, leg.source, leg.amount) for leg in reversed(_agreed(order))]",
+        new="[Transfer(leg.destination, leg.source, round(leg.amount, 3)) for leg in reversed(_agreed(order))]",
+        tests=(f"{_TESTS}/test_sell.py::test_hold_and_release_leave_every_balance_as_it_was",),
+    ),
+    Mutant(
+        name="failed_sale_keeps_the_gold",
+        world="The payout failed, and only the money side of the sale is undone.",
+        file="trading/services/selling.py",
+        old="for leg in reversed(_agreed(order))]",
+        new="for leg in reversed(_agreed(order)[1:])]",
+        tests=(f"{_TESTS}/test_sell.py::test_a_failed_payout_is_as_if_nothing_had_been_agreed",),
+    ),
+    Mutant(
+        name="grams_returned_newest_first",
+        world="A sale gives the grams back to the newest pool: pools no longer agree with who bought from them.",
+        file="pools/services/allocations.py",
+        old='            .order_by("id")\n            .values_list("id", "pool_id", F("grams")',
+        new='            .order_by("-id")\n            .values_list("id", "pool_id", F("grams")',
+        tests=(
+            f"{_TESTS}/test_sell.py::test_the_grams_return_to_the_pools_that_they_came_from_oldest_first",
+        ),
+    ),
+    Mutant(
+        name="reversal_leaves_the_grams",
+        world="The payment was taken back, and the customer keeps the gold that it had bought.",
+        file="trading/services/reversing.py",
+        old="    shares = pools.allocations_return(user_id=user, grams=undone.grams)\n",
+        new="    shares: list[pools.Share] = []\n",
+        tests=(f"{_TESTS}/test_reversed.py::test_grams_that_are_still_there_go_back",),
+    ),
+    Mutant(
+        name="late_money_goes_twice",
+        world="A refund is under way, and the same money is sent back again.",
+        file="trading/selectors.py",
+        old="    if order.refund_open:\n",
+        new="    if False:\n",
+        tests=(f"{_TESTS}/test_refund.py::test_twice_is_one_refund",),
+    ),
+    Mutant(
+        name="on_hold_and_trading",
+        world="The account was frozen after an incident, and goes on selling.",
+        file="trading/services/agreeing.py",
+        old="    if person.frozen:\n",
+        new="    if False:\n",
+        tests=(f"{_TESTS}/test_pause.py::test_who_is_on_hold_reads_one_calm_sentence",),
+    ),
+)

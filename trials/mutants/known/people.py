@@ -1,0 +1,93 @@
+"""Mistakes in what two people decide, and in what the reconciliation shows them."""
+
+from trials.mutants.mutant import Mutant
+
+_REQUESTS = "controls/services/requests.py"
+_FOUR_EYES = "controls/migrations/0002_four_eyes_and_switches.py"
+_TESTS = "controls/tests/test_requests.py"
+_FOUND = "oversight/tests/test_reconciliation.py::test_every_planted_difference_is_found_and_no_other"
+
+MUTANTS = (
+    Mutant(
+        name="maker_is_checker",
+        world="The second person may be the first one.",
+        file=_REQUESTS,
+        old="    if request.maker_id == by.pk:\n        raise Refused(",
+        new="    if False:\n        raise Refused(",
+        tests=(f"{_TESTS}::test_nobody_approves_their_own",),
+    ),
+    Mutant(
+        name="maker_is_checker_in_the_database",
+        world="Two different people are a rule of the page alone; a script knows no pages.",
+        file=_FOUR_EYES,
+        old='condition=models.Q(("maker", models.F("checker")), _negated=True), name="request_two_people"',
+        new='condition=models.Q(("reason", ""), _negated=True), name="request_two_people"',
+        tests=(f"{_TESTS}::test_the_database_refuses_one_person_twice",),
+    ),
+    Mutant(
+        name="approval_without_its_content",
+        world="What is approved is a number in a list; what it does has changed since the page was opened.",
+        file=_REQUESTS,
+        old="        if seen != request_seal(request, request_effect(request)):",
+        new="        if not seen:",
+        tests=(f"{_TESTS}", "pools/tests/test_requests.py"),
+    ),
+    Mutant(
+        name="edited_request_approved",
+        world="The amount was changed in the table after somebody had asked for it.",
+        file=_REQUESTS,
+        old="        if request.content_hash != _content_hash(request, _evidence_hash(request)):",
+        new="        if not request.content_hash:",
+        tests=(f"{_TESTS}::test_an_edited_request_is_not_approved",),
+    ),
+    Mutant(
+        name="approved_by_two_at_once",
+        world="Two people approve at the same moment, and it is done twice.",
+        file=_REQUESTS,
+        old='Request.objects.select_for_update(of=("self",)).select_related("maker").get(',
+        new='Request.objects.select_related("maker").get(',
+        tests=("oversight/tests/test_race_approve.py::test_it_is_done_once",),
+    ),
+    Mutant(
+        name="request_without_an_end",
+        world="A request from last month, made in another situation, is approved today.",
+        file=_REQUESTS,
+        old="    if request.state != RequestState.WAITING or over:",
+        new="    if request.state != RequestState.WAITING:",
+        tests=(f"{_TESTS}::test_it_expires_when_it_is_used",),
+    ),
+    Mutant(
+        name="called_unpaid_too_soon",
+        world="Staff call a payout unpaid while the provider is still carrying it out.",
+        file="payments/requests.py",
+        old="    if payment.direction == Direction.OUT and not _safe(payment):",
+        new="    if False and not _safe(payment):",
+        tests=(
+            "payments/tests/test_two_people.py::test_not_paid_only_after_the_safe_time_and_with_evidence",
+        ),
+    ),
+    Mutant(
+        name="missing_lines_ignored",
+        world="The reconciliation looks for lines that we lack, never for what we booked and the statement lacks.",
+        file="oversight/reconciliation/lines.py",
+        old="    found = [*(_payment_missing(row) for row in lost), *(_arrival_missing(row) for row in strays)]",
+        new="    found = [_arrival_missing(row) for row in strays]",
+        tests=(_FOUND,),
+    ),
+    Mutant(
+        name="foreign_payouts_ignored",
+        world="Somebody pays himself with a stolen credential outside of the house, and no report shows it.",
+        file="oversight/reconciliation/lines.py",
+        old="        ELSE 'line_out_unknown'\n",
+        new="        ELSE NULL\n",
+        tests=(_FOUND,),
+    ),
+    Mutant(
+        name="amounts_not_compared",
+        world="A line with the right receipt and another amount counts as matched.",
+        file="oversight/reconciliation/lines.py",
+        old="        WHEN payment_id IS NOT NULL AND payment_amount <> abs(moved) THEN 'amount_differs'\n",
+        new="",
+        tests=(_FOUND,),
+    ),
+)
