@@ -1,4 +1,4 @@
-"""The desk's overview and the pages of the ledger. Everything here only reads."""
+"""The desk's overview and the pages of the ledger. Everything here only reads (`adjust` asks)."""
 
 from typing import cast
 
@@ -8,14 +8,17 @@ from django.urls import is_valid_path, reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 
+from accounts.asking import may_ask
 from accounts.models import User
 from accounts.permissions import may_see, staff_page
 from controls.models import SwitchName
-from controls.selectors import switches
+from controls.selectors import request_about, switches
+from goldwallet.errors import Refused
 from ledger import selectors as ledger
 from ledger.models import Account, Transaction
 from oversight import selectors
 from oversight.health import health
+from oversight.reversing import reversal_subject, why_not
 from pools.selectors import current_price
 
 _PAGE = 50
@@ -79,6 +82,24 @@ def account(request: HttpRequest, code: str) -> HttpResponse:
 @require_GET
 @staff_page("treasury")
 def transaction(request: HttpRequest, transaction_id: int) -> HttpResponse:
+    return transaction_page(request, transaction_id)
+
+
+def transaction_page(
+    request: HttpRequest, transaction_id: int, refused: Refused | None = None
+) -> HttpResponse:
+    """One transaction; after somebody was refused to take it back, with the sentence and what was typed."""
     found = get_object_or_404(Transaction.objects.select_related("reverses"), pk=transaction_id)
-    context = {"transaction": found, "legs": ledger.legs(found.pk), "reversed_by": found.reversals.first()}
-    return render(request, "oversight/transaction.html", context)
+    asks = may_ask(cast(User, request.user), "ledger_reverse")
+    context = {
+        "transaction": found,
+        "legs": ledger.legs(found.pk),
+        "reversed_by": found.reversals.first(),
+        "open_request": request_about(reversal_subject(found.pk)),
+        "may_ask": asks,
+        "why_not": why_not(found) if asks else "",
+        "refused": refused,
+        "reason": request.POST.get("reason", ""),
+    }
+    status = refused.status if refused else 200
+    return render(request, "oversight/transaction.html", context, status=status)

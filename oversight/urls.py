@@ -1,12 +1,21 @@
 from django.urls import path
 
-from oversight import approvals, desk, roles, steering
+from oversight import adjust, approvals, desk, roles, steering
+from oversight.reconciliation import pages
 
 urlpatterns = [
     path("desk/", desk.overview, name="desk"),
     path("desk/ledger/", desk.accounts, name="desk_ledger"),
     path("desk/ledger/accounts/<str:code>/", desk.account, name="desk_account"),
     path("desk/ledger/transactions/<int:transaction_id>/", desk.transaction, name="desk_transaction"),
+    path(
+        "desk/ledger/transactions/<int:transaction_id>/reverse/",
+        adjust.transaction_reverse,
+        name="desk_transaction_reverse",
+    ),
+    path("desk/adjustments/", adjust.adjustments, name="desk_adjustments"),
+    path("desk/adjustments/gold/", adjust.adjust_gold, name="desk_adjust_gold"),
+    path("desk/adjustments/cash/", adjust.adjust_cash, name="desk_adjust_cash"),
     path("desk/approvals/", approvals.approvals, name="desk_approvals"),
     path("desk/approvals/<uuid:request_id>/", approvals.approval, name="desk_approval"),
     path("desk/approvals/<uuid:request_id>/file/", approvals.approval_file, name="desk_approval_file"),
@@ -19,6 +28,14 @@ urlpatterns = [
         approvals.approval_withdraw,
         name="desk_approval_withdraw",
     ),
+    path("desk/reconciliation/", pages.reconciliation, name="desk_reconciliation"),
+    path("desk/reconciliation/upload/", pages.upload, name="desk_statement_upload"),
+    path("desk/reconciliation/run/", pages.run_now, name="desk_reconcile"),
+    path("desk/reconciliation/runs/<uuid:run_id>/", pages.run, name="desk_run"),
+    path("desk/reconciliation/runs/<uuid:run_id>/progress/", pages.progress, name="desk_run_progress"),
+    path("desk/reconciliation/breaks/<uuid:break_id>/", pages.difference, name="desk_break"),
+    path("desk/reconciliation/breaks/<uuid:break_id>/own/", pages.own, name="desk_break_own"),
+    path("desk/reconciliation/breaks/<uuid:break_id>/resolve/", pages.resolve, name="desk_break_resolve"),
     path("desk/steering/", steering.steering, name="desk_steering"),
     path("desk/steering/switches/<str:name>/pause/", steering.pause, name="desk_switch_pause"),
     path("desk/steering/switches/<str:name>/resume/", steering.resume_ask, name="desk_switch_resume"),

@@ -1,0 +1,204 @@
+"""Adjustments at the desk: asking for a correction in grams or in shillings, and for a transaction to be taken back."""
+
+from decimal import Decimal
+from typing import Any, NamedTuple, cast
+from uuid import UUID
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.asking import ask, may_ask
+from accounts.models import User
+from accounts.permissions import staff_page
+from accounts.roles import Role
+from accounts.selectors import person_by_login
+from controls.effects import effect_of
+from controls.models import Request, RequestState
+from controls.selectors import requests_waiting
+from goldwallet import money
+from goldwallet.errors import Refused
+from goldwallet.paging import page_of
+from ledger.models import Transaction
+from oversight.desk import transaction_page
+from oversight.reversing import reversal_subject
+from pools.models import Pool
+from trading.requests import adjustment_subject
+
+_PAGE = 25
+_KINDS = ("adjust_gold", "adjust_cash")
+_WAYS = (("credit", "The person gets it"), ("debit", "The person gives it back"))
+
+
+class _Form(forms.Form):
+    """What both kinds of corrections ask for."""
+
+    person = forms.CharField(
+        label="E-mail address or username",
+        max_length=254,
+        error_messages={"required": "Write whose it is."},
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none"}),
+    )
+    way = forms.ChoiceField(
+        label="Which way",
+        choices=_WAYS,
+        error_messages={"required": "Choose whether the person gets it or gives it back."},
+    )
+    words = forms.CharField(
+        label="What the customer reads",
+        max_length=200,
+        help_text="In a mail, and beside the correction in the wallet.",
+        error_messages={"required": "Write what the customer reads."},
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+    def clean_person(self) -> User:
+        found = person_by_login(self.cleaned_data["person"].replace("\x00", ""))
+        if found is None:
+            raise forms.ValidationError("Nobody has this e-mail address or username.")
+        return found
+
+
+def _amount(label: str, missing: str) -> forms.CharField:
+    widget = forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"})
+    return forms.CharField(label=label, max_length=24, error_messages={"required": missing}, widget=widget)
+
+
+class GoldForm(_Form):
+    grams = _amount("Grams", "Write how many grams.")
+    pool = forms.ModelChoiceField(
+        queryset=Pool.objects.order_by("priority", "created_at"),
+        empty_label=None,
+        help_text="The grams come from this pool, or go back to it.",
+        error_messages={"invalid_choice": "Choose a pool.", "required": "Choose a pool."},
+    )
+    field_order = ["person", "way", "grams", "pool", "words"]
+
+    def clean_grams(self) -> Decimal:
+        return _read(money.parse_grams, self.cleaned_data["grams"])
+
+
+class CashForm(_Form):
+    kes = _amount("Shillings", "Write how many shillings.")
+    field_order = ["person", "way", "kes", "words"]
+
+    def clean_kes(self) -> Decimal:
+        return _read(money.parse_shillings, self.cleaned_data["kes"])
+
+
+def _read(parse: Any, text: str) -> Decimal:
+    try:
+        return cast(Decimal, parse(text))
+    except Refused as refused:
+        raise forms.ValidationError(refused.sentence, code=refused.code) from None
+
+
+class Row(NamedTuple):
+    """A correction in the list."""
+
+    request: Request
+    summary: str
+    state: str
+
+
+def _row(request: Request, waiting: set[UUID]) -> Row:
+    """`waiting`: whose time is not over. What nobody decided in time reads as expired before it is tidied."""
+    over = request.state == RequestState.WAITING and request.pk not in waiting
+    state = RequestState.EXPIRED if over else request.state
+    return Row(request, effect_of(request.effect).summary, state)
+
+
+# --- the page -------------------------------------------------------------------------------------
+
+
+@require_GET
+@staff_page(Role.TREASURY)
+def adjustments(request: HttpRequest) -> HttpResponse:
+    return _page(request)
+
+
+def _page(
+    request: HttpRequest,
+    *,
+    gold: GoldForm | None = None,
+    cash: CashForm | None = None,
+    refused: Refused | None = None,
+) -> HttpResponse:
+    """Both forms and what was asked before; after a refusal with its sentence on the form that was sent."""
+    rows = Request.objects.filter(kind__in=_KINDS).exclude(state=RequestState.WITHDRAWN)
+    page = page_of(
+        rows.select_related("maker", "checker"),
+        by="created_at",
+        after=request.GET.get("after", ""),
+        limit=_PAGE,
+    )
+    waiting = set(requests_waiting().filter(kind__in=_KINDS).values_list("pk", flat=True))
+    sent = gold or cash
+    if refused is not None and refused.sentence and sent is not None:
+        sent.add_error(None, refused.sentence)
+    context = {
+        "gold": gold or GoldForm(auto_id="gold_%s"),
+        "cash": cash or CashForm(auto_id="cash_%s"),
+        "reason": request.POST.get("reason", ""),
+        "sent": "gold" if gold else "cash" if cash else "",
+        "rows": [_row(found, waiting) for found in page.rows],
+        "older_url": f"{reverse('desk_adjustments')}?after={page.older}" if page.older else "",
+        "may_ask": may_ask(cast(User, request.user), "adjust_cash"),
+    }
+    return render(request, "oversight/adjustments.html", context, status=refused.status if refused else 200)
+
+
+@require_POST
+@staff_page(Role.TREASURY, Role.ADMINISTRATOR)
+def adjust_gold(request: HttpRequest) -> HttpResponse:
+    form = GoldForm(request.POST, auto_id="gold_%s")
+    if not form.is_valid():
+        return _page(request, gold=form, refused=Refused(""))
+    data = form.cleaned_data
+    more = {"grams": f"{data['grams']:f}", "pool": str(data["pool"].pk)}
+    return ask(
+        request,
+        kind="adjust_gold",
+        payload=_payload(form) | more,
+        subject=adjustment_subject(user_id=data["person"].pk, gold=True),
+        again=lambda refused: _page(request, gold=form, refused=refused),
+    )
+
+
+@require_POST
+@staff_page(Role.TREASURY, Role.ADMINISTRATOR)
+def adjust_cash(request: HttpRequest) -> HttpResponse:
+    form = CashForm(request.POST, auto_id="cash_%s")
+    if not form.is_valid():
+        return _page(request, cash=form, refused=Refused(""))
+    data = form.cleaned_data
+    return ask(
+        request,
+        kind="adjust_cash",
+        payload=_payload(form) | {"kes": f"{data['kes']:f}"},
+        subject=adjustment_subject(user_id=data["person"].pk, gold=False),
+        again=lambda refused: _page(request, cash=form, refused=refused),
+    )
+
+
+def _payload(form: _Form) -> dict[str, str]:
+    data = form.cleaned_data
+    return {"person": str(data["person"].pk), "way": data["way"], "words": data["words"]}
+
+
+# --- a transaction --------------------------------------------------------------------------------
+
+
+@require_POST
+@staff_page(Role.TREASURY, Role.ADMINISTRATOR)
+def transaction_reverse(request: HttpRequest, transaction_id: int) -> HttpResponse:
+    found = get_object_or_404(Transaction, pk=transaction_id)
+    return ask(
+        request,
+        kind="ledger_reverse",
+        payload={"transaction": found.pk},
+        subject=reversal_subject(found.pk),
+        again=lambda refused: transaction_page(request, found.pk, refused),
+    )
