@@ -69,7 +69,13 @@ class Place:
         self.hits: dict[str, int] = {}
         settings.BASE_URL = url
         certificate = str(simulator.folder / "certificate.pem")
-        settings.DARAJA = {**settings.DARAJA, "base_url": simulator.url, "certificate": certificate}
+        settings.DARAJA = {
+            **settings.DARAJA,
+            "base_url": simulator.url,
+            "certificate": certificate,
+            # Opens the provider's list of money that came.
+            "nominated_phone": "254700000000",
+        }
 
     def empty(self, *, seed: int) -> None:
         """A new house and a new provider, whose chance comes from the seed."""

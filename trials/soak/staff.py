@@ -160,5 +160,19 @@ def unrest(place: Place, people: Sequence[User]) -> list[str]:
     ):
         ours, theirs = -balance(code), place.simulator.account(*accounts)
         if ours != theirs:
-            found.append(f"I6: {name}: {ours} in our book, {theirs} at the provider")
+            found.append(f"I6: {name}: {ours} in our book, {theirs} at the provider. {_strangers(place)}")
     return found
+
+
+def _strangers(place: Place) -> str:
+    """The provider's transactions whose receipts we do not know, for whoever reads a failure."""
+    ours = {
+        *Payment.objects.values_list("receipt", flat=True),
+        *Arrival.objects.values_list("receipt", flat=True),
+    }
+    rows = [
+        row
+        for row in place.simulator.books()["transactions"]
+        if row["receipt"] and row["receipt"] not in ours
+    ]
+    return "; ".join(f"{row['kind']} {row['memo']} {row['entries'][0]['amount']}" for row in rows[:5])
