@@ -13,16 +13,18 @@ from oversight.reconciliation.found import ZERO, Compared, Found, Row, Side, Spa
 
 #: What a payment's transactions (and their mirrors) moved on M-Pesa's account, less what they moved for charges.
 _POSTINGS = """
-WITH mpesa AS (
-    SELECT id FROM ledger_account WHERE code IN ('mpesa:collections', 'mpesa:payouts', 'house:charges')
-), booked AS (
-    SELECT split_part(coalesce(o.key, t.key), ':', 2) AS payment, sum(e.amount) AS kes
-    FROM ledger_transaction t
-    LEFT JOIN ledger_transaction o ON o.id = t.reverses_id
-    JOIN ledger_entry e ON e.transaction_id = t.id
-    WHERE coalesce(o.key, t.key) LIKE 'payment:%%'
-      AND split_part(coalesce(o.key, t.key), ':', 3) IN ('paid', 'incident', 'reversed')
-      AND e.account_id IN (SELECT id FROM mpesa)
+WITH moved AS MATERIALIZED (
+    SELECT transaction_id, sum(amount) AS kes FROM ledger_entry
+    WHERE account_id = ANY (ARRAY(SELECT id FROM ledger_account
+                                  WHERE code IN ('mpesa:collections', 'mpesa:payouts', 'house:charges')))
+    GROUP BY 1
+), told AS MATERIALIZED (
+    SELECT coalesce(t.reverses_id, t.id) AS id, moved.kes
+    FROM moved JOIN ledger_transaction t ON t.id = moved.transaction_id
+), booked AS MATERIALIZED (
+    SELECT split_part(t.key, ':', 2) AS payment, sum(told.kes) AS kes
+    FROM told JOIN ledger_transaction t USING (id)
+    WHERE t.key LIKE 'payment:%' AND split_part(t.key, ':', 3) IN ('paid', 'incident', 'reversed')
     GROUP BY 1
 ), due AS (
     -- Money that came left the outside account, hence below zero; a payout went into it.

@@ -108,7 +108,7 @@ class Row:
 
 def rows(sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
     with connection.cursor() as cursor:
-        cursor.execute(sql, parameters or {})
+        cursor.execute(sql, parameters)
         names = [column.name for column in cursor.description]
         return [Row(dict(zip(names, values, strict=True))) for values in cursor.fetchall()]
 
@@ -116,6 +116,6 @@ def rows(sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
 def side(sql: str, parameters: Mapping[str, Any] | None = None) -> Side:
     """`sql` answers one row: a count and a total."""
     with connection.cursor() as cursor:
-        cursor.execute(sql, parameters or {})
+        cursor.execute(sql, parameters)
         count, total = cursor.fetchone()
     return Side(int(count), total if total is not None else ZERO)

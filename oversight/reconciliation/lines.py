@@ -42,8 +42,9 @@ SELECT known.*, a.id AS arrival_id, a.state AS arrival_state, a.amount AS arriva
        row_number() OVER (PARTITION BY known.account, known.receipt, known.kind
                           ORDER BY fits DESC NULLS LAST, uploaded_at, known.id) AS nth
 FROM known
-LEFT JOIN payments_arrival a ON a.receipt = known.receipt AND moved > 0 AND kind NOT IN ('charge', 'reversal')
-LEFT JOIN payments_payment named ON payment_id IS NULL AND moved > 0 AND kind NOT IN ('charge', 'reversal')
+LEFT JOIN payments_arrival a ON a.receipt = known.receipt AND moved > 0 AND known.kind NOT IN ('charge', 'reversal')
+LEFT JOIN payments_payment named ON known.payment_id IS NULL AND moved > 0
+     AND known.kind NOT IN ('charge', 'reversal')
      AND known.reference <> '' AND named.reference = known.reference AND named.direction = 'in'
 """
 

@@ -3,12 +3,13 @@
 import datetime as dt
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Min
 
 from goldwallet.clock import NAIROBI, Now, now
@@ -21,6 +22,8 @@ from payments.models import StatementFile
 
 log = structlog.get_logger(__name__)
 
+#: Of one statement at most.
+_STEP_SECONDS = 900
 #: A run that has not ended after this was killed with its process.
 _DEAD_AFTER = dt.timedelta(hours=2)
 
@@ -109,13 +112,15 @@ def run_do(run_id: uuid.UUID) -> Run:
 def _compare(run: Run) -> None:
     span = Span(start=run.starts_at, end=run.ends_at, now=now())
     _progress(run, "Pairing M-Pesa's lines with payments", 0)
-    lines.pair(span)
+    with _long():
+        lines.pair(span)
     found: list[Found] = []
     checked: list[str] = []
     for number, step in enumerate(STEPS):
         _progress(run, step.name, number)
         began = time.perf_counter()
-        compared = step.compare(span, found)
+        with _long():
+            compared = step.compare(span, found)
         found.extend(compared.found)
         checked.extend(compared.checked)
         run.report.append(_told(step, compared, time.perf_counter() - began))
@@ -127,6 +132,15 @@ def _compare(run: Run) -> None:
             state=RunState.DONE, finished_at=Now(), found=len(found), step="", report=run.report
         )
     log.info("reconciled", run=str(run.pk), found=len(found), new=kept.new, gone=kept.gone)
+
+
+@contextmanager
+def _long() -> Iterator[None]:
+    """A step may take its time, which a page may not; and when it fails, the connection is fit to say so."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET LOCAL statement_timeout = '{_STEP_SECONDS}s'")
+        yield
 
 
 def _progress(run: Run, step: str, done: int) -> None:
