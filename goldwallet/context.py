@@ -31,6 +31,7 @@ _DESK = (
     ("Overview", "/desk/", "squares-2x2", _EVERYONE),
     ("Orders", "/desk/orders/", "queue-list", frozenset({"treasury", "pricing", "vault"})),
     ("Payouts", "/desk/payouts/", "banknotes", frozenset({"treasury"})),
+    ("Money in", "/desk/money/", "arrow-down-tray", frozenset({"treasury"})),
     ("Pools", "/desk/pools/", "cube", frozenset({"vault"})),
     ("Prices", "/desk/prices/", "tag", frozenset({"pricing"})),
     ("Ledger", "/desk/ledger/", "book-open", frozenset({"treasury"})),

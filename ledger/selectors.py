@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from django.db import connection
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery
 
 from ledger.chart import Code
 from ledger.models import Account, Entry, Transaction
@@ -31,6 +31,27 @@ def balance_at(code: Code | str, moment: dt.datetime) -> Decimal:
     entries = Entry.objects.filter(account__code=str(code), transaction__created_at__lte=moment)
     last = entries.order_by("-seq").values_list("balance", flat=True).first()
     return ZERO if last is None else last
+
+
+@dataclass(frozen=True, slots=True)
+class Resting:
+    """An account with a balance that nothing has moved since `since`."""
+
+    code: str
+    balance: Decimal
+    since: dt.datetime
+
+
+def people_resting(part: str, *, until: dt.datetime, limit: int = 100) -> list[Resting]:
+    """People's accounts of this part ("cash") with a balance since before `until`, the longest first."""
+    last = Transaction.objects.filter(entries__account=OuterRef("pk"), entries__seq=OuterRef("seq"))
+    rows = (
+        Account.objects.filter(code__startswith="user:", code__endswith=f":{part}", balance__gt=0)
+        .annotate(since=Subquery(last.values("created_at")[:1]))
+        .filter(since__lte=until)
+        .order_by("since")
+    )
+    return [Resting(*row) for row in rows.values_list("code", "balance", "since")[:limit]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,190 @@
+"""Money that comes by itself at the desk: what waits in suspense, one arrival, and the floats at M-Pesa."""
+
+import uuid
+from typing import Any, cast
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.views.decorators.http import require_GET, require_POST
+from procrastinate.exceptions import AlreadyEnqueued
+
+from accounts.asking import ask, may_ask
+from accounts.models import User
+from accounts.permissions import may_act
+from accounts.permissions import staff_page as page_of_staff
+from accounts.selectors import person_by_email, person_by_phone
+from controls.selectors import request_about, threshold
+from goldwallet.errors import Refused
+from goldwallet.history import events_of
+from goldwallet.paging import page_of
+from payments import tasks
+from payments.floats import floats
+from payments.models import Arrival, ArrivalState, Callback, Exchange, Pull
+from payments.requests_money import FLOAT_MOVES
+from payments.selectors_money import arrivals_all, arrivals_open, candidates, cash_resting
+
+_PAGE = 50
+staff_page = page_of_staff("treasury", "administrator")
+
+
+@require_GET
+@staff_page
+def money(request: HttpRequest) -> HttpResponse:
+    """`show=all`: also what has been settled; `receipt`: one receipt, wherever it stands."""
+    receipt = request.GET.get("receipt", "").replace("\x00", "").strip().upper()[:20]
+    everything = request.GET.get("show") == "all" or bool(receipt)
+    rows = arrivals_all() if everything else arrivals_open()
+    if receipt:
+        rows = rows.filter(receipt=receipt)
+    page = page_of(rows, by="arrived_at", after=request.GET.get("after", ""), limit=_PAGE)
+    query = {"show": "all", "after": page.older} if everything else {"after": page.older}
+    context = {
+        "tabs": _tabs("all" if everything else "open"),
+        "arrivals": page.rows,
+        "older_url": f"{reverse('desk_money')}?{urlencode(query)}" if page.older else "",
+        "receipt": receipt,
+        "everything": everything,
+        "last_pull": Pull.objects.filter(complete=True).order_by("-ends_at").first(),
+        "cash": [] if everything else cash_resting(),
+    }
+    return render(request, "payments/money.html", context)
+
+
+def _tabs(current: str) -> list[tuple[str, str, bool]]:
+    url = reverse("desk_money")
+    return [
+        ("To decide", url, current == "open"),
+        ("All", f"{url}?show=all", current == "all"),
+        ("Floats", reverse("desk_floats"), current == "floats"),
+    ]
+
+
+# --- one arrival ----------------------------------------------------------------------------------
+
+
+@require_GET
+@staff_page
+def arrival(request: HttpRequest, arrival_id: uuid.UUID) -> HttpResponse:
+    return _arrival_page(request, arrival_id)
+
+
+def _arrival_page(
+    request: HttpRequest, arrival_id: uuid.UUID, refused: Refused | None = None, form: str = ""
+) -> HttpResponse:
+    """One arrival. After a refused form: its sentence, and what was typed into it."""
+    found = get_object_or_404(arrivals_all(), pk=arrival_id)
+    open_request = request_about(_subject(arrival_id))
+    waits = found.state == ArrivalState.SUSPENSE
+    may = waits and open_request is None and may_ask(cast(User, request.user), "suspense_assign")
+    context = {
+        "arrival": found,
+        "candidates": candidates(found) if waits else [],
+        "request_open": open_request,
+        "may_ask": may,
+        "exchanges": list(Exchange.objects.filter(arrival=found).order_by("created_at")),
+        "callbacks": list(Callback.objects.filter(exchange__arrival=found).order_by("received_at")),
+        "history": events_of(found),
+        "refused": refused,
+        "form": form,
+        "typed": request.POST if refused else {},
+    }
+    return render(request, "payments/money_one.html", context, status=refused.status if refused else 200)
+
+
+def _subject(arrival_id: uuid.UUID) -> str:
+    return f"arrival:{arrival_id}"
+
+
+def _person(text: str) -> str:
+    """The id of whoever has this e-mail address or this number; nothing when it is nobody's, or several people's."""
+    written = text.replace("\x00", "").strip()
+    found = person_by_email(written) if "@" in written else person_by_phone(written)
+    return str(found.pk) if found else ""
+
+
+@require_POST
+@staff_page
+def arrival_assign(request: HttpRequest, arrival_id: uuid.UUID) -> HttpResponse:
+    try:
+        person = _person(request.POST.get("person", ""))
+    except Refused as refused:
+        return _arrival_page(request, arrival_id, refused, "assign")
+    return _ask(request, arrival_id, "assign", user=person)
+
+
+@require_POST
+@staff_page
+def arrival_return(request: HttpRequest, arrival_id: uuid.UUID) -> HttpResponse:
+    return _ask(request, arrival_id, "return")
+
+
+def _ask(request: HttpRequest, arrival_id: uuid.UUID, form: str, **payload: Any) -> HttpResponse:
+    get_object_or_404(Arrival, pk=arrival_id)
+    return ask(
+        request,
+        kind=f"suspense_{form}",
+        payload={"arrival": str(arrival_id), **payload},
+        subject=_subject(arrival_id),
+        again=lambda refused: _arrival_page(request, arrival_id, refused, form),
+    )
+
+
+# --- floats ---------------------------------------------------------------------------------------
+
+
+@require_GET
+@staff_page
+def floats_page(request: HttpRequest) -> HttpResponse:
+    return _floats_page(request)
+
+
+def _floats_page(request: HttpRequest, refused: Refused | None = None) -> HttpResponse:
+    staff = cast(User, request.user)
+    context = {
+        "tabs": _tabs("floats"),
+        "floats": floats(),
+        "least": threshold("float_least_kes"),
+        "moves": [(name, label) for name, (label, _, _) in FLOAT_MOVES.items()],
+        "request_open": request_about(_FLOAT),
+        "may_ask": may_ask(staff, "float_move"),
+        "may_act": may_act(staff, "treasury", "administrator"),
+        "refused": refused,
+        "typed": request.POST if refused else {},
+    }
+    status = refused.status if refused else 200
+    return render(request, "payments/money_floats.html", context, status=status)
+
+
+#: One at a time: the second would be judged against a balance that the first is about to change.
+_FLOAT = "float"
+
+
+@require_POST
+@staff_page
+def floats_ask(request: HttpRequest) -> HttpResponse:
+    try:
+        with transaction.atomic():
+            tasks.balances_now.defer()
+    except AlreadyEnqueued:
+        pass
+    messages.success(request, "M-Pesa is being asked. The answer stands here in a few seconds.")
+    return redirect("desk_floats")
+
+
+@require_POST
+@staff_page
+def float_move(request: HttpRequest) -> HttpResponse:
+    payload = {
+        name: request.POST.get(name, "").replace("\x00", "") for name in ("move", "amount", "reference")
+    }
+    return ask(
+        request,
+        kind="float_move",
+        payload=payload,
+        subject=_FLOAT,
+        again=lambda refused: _floats_page(request, refused),
+    )
