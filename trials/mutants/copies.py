@@ -9,11 +9,10 @@ from pathlib import Path
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
-def tracked() -> list[str]:
-    """Every tracked file that is there, from the checkout's folder. Needs git."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=CHECKOUT, capture_output=True, text=True, check=True
-    )
+def files() -> list[str]:
+    """Every file that is tracked or will be, and is there: nothing that git ignores. Needs git."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=True)
     return [name for name in listed.stdout.split("\0") if name and (CHECKOUT / name).is_file()]
 
 
@@ -23,7 +22,7 @@ class Copies:
     def __init__(self, place: Path) -> None:
         self._place = place
         self.pristine = place / "pristine"
-        for name in tracked():
+        for name in files():
             target = self.pristine / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(CHECKOUT / name, target)

@@ -15,6 +15,8 @@ from pathlib import Path
 MOST_SECONDS = 420.0
 _FAILED = re.compile(r"^FAILED (.+?)(?: - (.*))?$", re.MULTILINE)
 _TESTS_FAILED, _ALL_PASSED = 1, 0
+#: The mistake itself does not run: then nobody has looked at what it does.
+_NO_PROGRAM = ("ModuleNotFoundError", "ImportError", "NameError", "SyntaxError", "UnboundLocalError")
 
 
 class Verdict(StrEnum):
@@ -37,7 +39,8 @@ class Run:
     def verdict(self) -> Verdict:
         if self.code == _ALL_PASSED:
             return Verdict.SURVIVED
-        return Verdict.CAUGHT if self.code == _TESTS_FAILED and self.failed else Verdict.BROKEN
+        runs = not self.why.startswith(_NO_PROGRAM)
+        return Verdict.CAUGHT if self.code == _TESTS_FAILED and self.failed and runs else Verdict.BROKEN
 
     @property
     def failed(self) -> str:

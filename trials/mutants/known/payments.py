@@ -132,7 +132,7 @@ MUTANTS = (
     ),
     Mutant(
         name="job_enqueued_after_the_commit",
-        world="The hold is committed and the job that acts on it is enqueued after that: killed in between, nobody acts.",
+        world="The hold is committed, and only then the job that acts on it: killed in between, nobody acts.",
         file="payments/services/making.py",
         old="    if not wait_for_staff:\n        look_soon(payment.pk)\n",
         new="    if not wait_for_staff:\n        transaction.on_commit(lambda: look_soon(payment.pk))\n",
