@@ -30,7 +30,7 @@ WITH wanted AS (
 ), known AS (
     SELECT l.id, l.file_id, l.account, l.receipt, l.kind, l.completed_at, l.paid_in - l.withdrawn AS moved,
            upper(l.reference) AS reference, l.linked_receipt, p.id AS payment_id, f.uploaded_at,
-           abs(l.paid_in - l.withdrawn) = p.amount AS fits
+           (abs(l.paid_in - l.withdrawn) = p.amount)::int + (upper(l.reference) = p.reference)::int AS fits
     FROM payments_statementline l
     JOIN wanted USING (account, receipt)
     JOIN payments_statementfile f ON f.id = l.file_id
@@ -40,7 +40,7 @@ WITH wanted AS (
 )
 SELECT known.*, a.id AS arrival_id, a.state AS arrival_state, a.amount AS arrival_amount, named.id AS named_id,
        row_number() OVER (PARTITION BY known.account, known.receipt, known.kind
-                          ORDER BY fits DESC NULLS LAST, uploaded_at, known.id) AS nth
+                          ORDER BY fits DESC NULLS LAST, uploaded_at, known.completed_at, known.id) AS nth
 FROM known
 LEFT JOIN payments_arrival a ON a.receipt = known.receipt AND moved > 0 AND known.kind NOT IN ('charge', 'reversal')
 LEFT JOIN payments_payment named ON known.payment_id IS NULL AND moved > 0
