@@ -1,6 +1,7 @@
 """Which kills: all of them, or a sample that always has those around what is decisive."""
 
 import random
+from itertools import takewhile
 from typing import get_args
 
 from trials.killsweep.boundaries import Boundary, Kill, When
@@ -23,14 +24,27 @@ class Sample:
         self._chance = random.Random(seed)
         self._others = others
         self._passed: set[tuple[str, Boundary]] = set()
+        self._ways: list[list[Boundary]] = []
 
     def kills(self, scenario: Scenario, boundaries: list[Boundary]) -> list[Kill]:
         every = all_kills(boundaries)
-        decisive = [kill for kill in every if self._is_new(scenario, boundaries[kill.number])]
+        begins = max((_common(way, boundaries) for way in self._ways), default=0)
+        decisive = [
+            kill
+            for kill in every
+            if kill.number >= begins and self._is_new(scenario, boundaries[kill.number])
+        ]
         rest = [kill for kill in every if kill not in decisive]
         chosen = self._chance.sample(rest, min(self._others, len(rest)))
         self._passed |= {(scenario.side, boundary) for boundary in boundaries if boundary.step in _COMMON}
+        self._ways.append(boundaries)
         return sorted([*decisive, *chosen], key=lambda kill: (kill.number, kill.when == "after"))
 
     def _is_new(self, scenario: Scenario, boundary: Boundary) -> bool:
         return boundary.kind in DECISIVE and (scenario.side, boundary) not in self._passed
+
+
+def _common(way: list[Boundary], other: list[Boundary]) -> int:
+    """How many boundaries two ways have in common from their start: there one was killed already."""
+    pairs = zip(way, other, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
