@@ -4,7 +4,7 @@ TOOL := @sh tools/python tools
 IN_VENV := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test checks lint fmt types bench soak killsweep lock manage shell clean
+.PHONY: help run stop test checks lint fmt types bench soak killsweep mutants lock manage shell clean
 
 help: ## Show this list
 	@echo "Gold Wallet. Usage: make <target>"
@@ -40,6 +40,9 @@ killsweep: dev ## SIGKILL before and after every statement, commit and call of t
 
 soak: dev ## Play people, faults, deaths and time against the house; MINUTES=30, ARGS="--seed 7"
 	$(TOOL)/with_database.py -m trials soak --minutes $(or $(MINUTES),10) $(ARGS)
+
+mutants: dev ## Plant famous mistakes in scratch copies and see that tests catch them; ONLY=name for one
+	$(TOOL)/with_database.py -m trials mutants $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
 lock: ## Compile the locks from requirements*.in; UPGRADE=1 takes newer versions
 	$(TOOL)/environment.py lock

@@ -1,5 +1,6 @@
 """Scratch copies of the project: its tracked files as they stand. The checkout is never changed."""
 
+import compileall
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -26,12 +27,14 @@ class Copies:
             target = self.pristine / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(CHECKOUT / name, target)
+        # Once here, not again in every copy: a file keeps its time, so only the patched one is compiled anew.
+        compileall.compile_dir(self.pristine, quiet=2)
 
     @contextmanager
     def another(self, name: str) -> Iterator[Path]:
         """One more copy, for as long as the block runs."""
         folder = self._place / name
-        shutil.copytree(self.pristine, folder, ignore=shutil.ignore_patterns("__pycache__", ".hypothesis"))
+        shutil.copytree(self.pristine, folder, ignore=shutil.ignore_patterns(".hypothesis"))
         try:
             yield folder
         finally:

@@ -73,7 +73,6 @@ def run(words: list[str], *, folder: Path, url: str, seconds: float) -> Run:
         "DJANGO_SETTINGS_MODULE": "goldwallet.test.settings",
         # Whole reasons in pytest's list of what failed, whatever terminal this is.
         "COLUMNS": "240",
-        "PYTHONDONTWRITEBYTECODE": "1",
     }
     began = time.monotonic()
     process = subprocess.Popen(

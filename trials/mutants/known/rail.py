@@ -72,6 +72,18 @@ MUTANTS = (
         tests=("payments/tests/test_ask.py::test_a_timeout_notice_is_no_failure",),
     ),
     Mutant(
+        name="queue_timeout_echo_is_failed",
+        world="The same, where the notice is our own request sent back.",
+        file=f"{_RAIL}/claims.py",
+        old='        success=None,\n        code="",\n        text="",\n        request_id="",\n'
+        '        merchant_request_id="",\n        originator_id=originator,',
+        new='        success=False,\n        code="",\n        text="",\n        request_id="",\n'
+        '        merchant_request_id="",\n        originator_id=originator,',
+        tests=(
+            "payments/tests/test_daraja_claims.py::test_a_queue_timeout_that_echoes_our_request_is_no_failure",
+        ),
+    ),
+    Mutant(
         name="more_to_come_is_an_end",
         world="A result that announces another one is taken for the last.",
         file=f"{_RAIL}/claims.py",
