@@ -51,6 +51,22 @@ MUTANTS = (
         tests=("trading/tests/test_race_settle.py::test_16_workers_with_the_same_job_send_one_prompt",),
     ),
     Mutant(
+        name="prompt_sent_after_its_time",
+        world="The worker was behind; an hour later the phone rings for a price that is long gone.",
+        file=_SENDING,
+        old="state=State.CREATED, due_at__lte=Now()).exclude(\n        expires_at__lte=Now()\n    )",
+        new="state=State.CREATED, due_at__lte=Now())",
+        tests=(f"{_TESTS}/test_send.py::test_a_prompt_that_was_not_sent_in_time_is_never_sent",),
+    ),
+    Mutant(
+        name="put_off_and_heard_of",
+        world='The gateway said "busy" and passed the prompt on all the same: the callback came, and we send again.',
+        file=_SENDING,
+        old="    if payment.tries and _was_heard(payment):\n",
+        new="    if False:\n",
+        tests=(f"{_TESTS}/test_send.py::test_a_prompt_that_was_put_off_and_heard_of_is_not_sent_again",),
+    ),
+    Mutant(
         name="new_id_at_each_try",
         world="Each request carries a fresh id, so the provider cannot know that it was asked the same before.",
         file=_SENDING,
@@ -121,6 +137,22 @@ MUTANTS = (
         tests=(f"{_TESTS}/test_ask.py::test_the_id_of_another_payment_is_not_taken_over",),
     ),
     Mutant(
+        name="settled_without_the_lock",
+        world="Copies of a success are settled side by side, each on the row as it was before the others.",
+        file="payments/services/making.py",
+        old='Payment.objects.select_for_update(of=("self",)).select_related("user").get(',
+        new='Payment.objects.select_related("user").get(',
+        tests=("trading/tests/test_race_settle.py::test_one_guard_of_settling_is_enough",),
+    ),
+    Mutant(
+        name="posting_key_made_up",
+        world="Each posting gets a random idempotency key: it has one, and it guards nothing.",
+        file=_SETTLING,
+        old='            key=f"payment:{payment.pk}:{word}",',
+        new='            key=f"payment:{uuid.uuid4()}:{word}",',
+        tests=("trading/tests/test_race_settle.py::test_one_guard_of_settling_is_enough",),
+    ),
+    Mutant(
         name="money_moves_after_the_commit",
         world="The payment ends in one transaction and the posting runs in a hook after it; a restart in between "
         "loses it.",
@@ -189,6 +221,14 @@ MUTANTS = (
         tests=(
             f"{_TESTS}/test_arrivals.py::test_a_prompt_that_is_paid_is_announced_twice_and_credited_once",
         ),
+    ),
+    Mutant(
+        name="announced_by_anybody",
+        world="The address for notices of money is public, and whatever is posted there is taken in.",
+        file="payments/arrivals/notices.py",
+        old="    if not hmac.compare_digest(token.encode(), hook_secret(kind).encode()):",
+        new="    if not token:",
+        tests=(f"{_TESTS}/test_arrivals.py::test_no_secret_no_address",),
     ),
     Mutant(
         name="reference_fits_amount_does_not",

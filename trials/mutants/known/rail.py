@@ -92,6 +92,14 @@ MUTANTS = (
         tests=("payments/tests/test_daraja_claims.py::test_more_to_come_is_no_end",),
     ),
     Mutant(
+        name="failed_question_is_an_answer",
+        world="The status query itself went wrong, and its empty answer is read as the payment's fate.",
+        file=f"{_RAIL}/claims.py",
+        old="    if not claim.readable or claim.code != codes.PAID:",
+        new="    if not claim.readable:",
+        tests=("payments/tests/test_daraja_claims.py::test_a_query_that_did_not_work_says_nothing",),
+    ),
+    Mutant(
         name="refused_token_used_again",
         world="The access token was turned down and the same one is presented again and again, for an hour.",
         file=f"{_RAIL}/client.py",
