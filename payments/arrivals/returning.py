@@ -64,7 +64,12 @@ def returns_due(*, limit: int = 100) -> int:
 
 def return_step(arrival_id: uuid.UUID) -> None:
     """Read what was said, end it or ask again. Harmless when repeated."""
-    arrival = Arrival.objects.get(pk=arrival_id)
+    _step(Arrival.objects.get(pk=arrival_id))
+    # All of them are read at every step: this says only that the worker has seen them.
+    Callback.objects.filter(exchange__arrival=arrival_id, handled_at=None).update(handled_at=Now())
+
+
+def _step(arrival: Arrival) -> None:
     if arrival.state != ArrivalState.RETURNING:
         _said_late(arrival)
         return

@@ -26,7 +26,7 @@ from payments.arrivals import arrival_take, pull_run
 from payments.arrivals.matching import Arrived
 from payments.arrivals.returning import return_step, returns_due
 from payments.floats import balances_ask, floats
-from payments.models import Arrival, ArrivalState, BalanceReading, Exchange, Float, Kind, Source
+from payments.models import Arrival, ArrivalState, BalanceReading, Callback, Exchange, Float, Kind, Source
 
 pytestmark = [pytest.mark.simulator, pytest.mark.django_db(transaction=True)]
 
@@ -130,6 +130,7 @@ def test_two_people_send_it_back_and_two_answers_settle_it(
     assert Exchange.objects.filter(kind=Kind.REVERSE).count() == 2
     assert balance(chart.suspense_mpesa()) == 0
     return_step(stray.pk)
+    assert not Callback.objects.filter(kind="reversal", handled_at=None).exists()
     assert Transaction.objects.filter(kind="arrival_returned").count() == 1
     assert_books(rail)
 
