@@ -25,6 +25,7 @@ from goldwallet.errors import Refused
 from goldwallet.history import events_of
 from goldwallet.paging import page_of
 from oversight.models import Break, BreakKind, BreakState, Run, RunState
+from oversight.reconciliation.found import ZERO
 from oversight.reconciliation.resolving import advice, choices
 from oversight.reconciliation.run import run_begin
 from oversight.tasks import reconcile_run
@@ -63,7 +64,9 @@ def _page(request: HttpRequest, refused: Refused | None = None) -> HttpResponse:
         "breaks": page.rows,
         "kinds": _kinds(opened, kind),
         "older_url": f"{reverse('desk_reconciliation')}?{older}" if page.older else "",
-        "total": opened.aggregate(count=Count("pk"), kes=Sum("kes"), grams=Sum("grams")),
+        "total": opened.aggregate(
+            count=Count("pk"), kes=Sum("kes", default=ZERO), grams=Sum("grams", default=ZERO)
+        ),
         "paused": switch("payouts").paused,
         "accounts": Float.choices,
         "acts": may_act(_me(request), Role.TREASURY),

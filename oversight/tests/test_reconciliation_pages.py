@@ -1,0 +1,195 @@
+"""The reconciliation's pages: who may, what they show, what a form does, and what it refuses in words."""
+
+import uuid
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import CommandError, call_command
+from django.test import Client
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from accounts.models import User
+from accounts.tests.people import customer, signed_in, staff
+from controls.models import Request
+from goldwallet.test.clock import shift_clock
+from goldwallet.test.two import approve
+from goldwallet.test.world import World
+from notifications.models import Message
+from oversight.models import Break, Run
+from oversight.tests.day import Day, new_receipt, row_in, row_out, statement
+from payments.models import Arrival, StatementFile
+from trading.tests.pages import text
+
+pytestmark = pytest.mark.django_db
+
+PAGE = "/desk/reconciliation/"
+
+
+@pytest.fixture
+def treasury() -> User:
+    return staff("treasury", email="treasury@example.com")
+
+
+@pytest.fixture
+def desk(treasury: User) -> Client:
+    return signed_in(treasury)
+
+
+@pytest.fixture
+def day(world: World, treasury: User) -> Day:
+    made = Day(world, treasury)
+    made.trade(people=2, buys=2, sales=2)
+    return made
+
+
+@pytest.fixture
+def found(day: Day) -> Break:
+    """A payment by hand that nobody knows, and a payout that nobody sent."""
+    day.collections.append(row_in(day.buys[0], receipt=new_receipt(), reference="BY HAND", moved=777))
+    day.payouts.append(row_out(day.sales[0], receipt=new_receipt(), moved=-25_000))
+    with shift_clock(hours=2):
+        day.upload()
+        day.compare()
+    return Break.objects.get(kind="line_in_unknown")
+
+
+def upload(desk: Client, data: bytes, account: str = "collections", **more):
+    file = SimpleUploadedFile("november.csv", data, content_type="text/csv")
+    return desk.post(f"{PAGE}upload/", {"account": account, "statement": file, **more}, follow=True)
+
+
+@pytest.mark.parametrize("path", ["", "runs/{run}/", "runs/{run}/progress/", "breaks/{found}/"])
+def test_treasury_acts_the_auditor_reads_others_stay_out(found: Break, desk: Client, path: str) -> None:
+    path = PAGE + path.format(run=found.first_run_id, found=found.pk)
+    assert desk.get(path).status_code == 200
+    page = signed_in(staff("auditor")).get(path)
+    assert page.status_code == 200
+    assert "<form" not in page.content.decode().split("<main")[-1]
+    assert signed_in(staff("pricing")).get(path).status_code == 403
+    assert signed_in(customer()).get(path).status_code == 403
+    assert Client().get(path).status_code == 302
+
+
+@pytest.mark.parametrize("path", ["upload/", "run/", "breaks/{found}/own/", "breaks/{found}/resolve/"])
+def test_who_may_not_act_changes_nothing(found: Break, path: str) -> None:
+    path = PAGE + path.format(found=found.pk)
+    for role in ("auditor", "pricing", "vault", "reviewer"):
+        assert signed_in(staff(role)).post(path, {"how": "suspense"}).status_code == 403
+    found.refresh_from_db()
+    assert (found.owner, Request.objects.count(), Run.objects.count()) == (None, 0, 1)
+
+
+def test_a_statement_is_uploaded_once(day: Day, desk: Client) -> None:
+    page = upload(desk, statement(day.collections))
+    assert "2 new lines were taken in." in text(page)
+    assert "november.csv" in text(page)
+    assert "very file was taken in" in text(upload(desk, statement(day.collections)))
+    assert StatementFile.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("form", "sentence"),
+    [
+        ({}, "no line with the headings"),
+        ({"account": "house"}, "Choose the account"),
+        ({"from": "21.11.2026"}, "Write a day like 2026-11-21."),
+        ({"from": "2026-11-21", "to": "2026-11-20"}, "The last day is before the first one."),
+        ({"statement": ""}, "Choose the file"),
+    ],
+)
+def test_a_bad_upload_says_why(desk: Client, form: dict[str, str], sentence: str) -> None:
+    file = SimpleUploadedFile("letter.pdf", b"%PDF-1.7 no statement")
+    page = desk.post(f"{PAGE}upload/", {"account": "collections", "statement": file, **form})
+    assert page.status_code == 400
+    assert sentence in text(page)
+    assert not StatementFile.objects.exists()
+
+
+def test_run_now_is_a_job_and_one_at_a_time(world: World, desk: Client) -> None:
+    page = desk.post(f"{PAGE}run/", follow=True)
+    assert "The comparison has begun." in text(page)
+    run = Run.objects.get()
+    assert f"{PAGE}runs/{run.pk}/progress/" in page.content.decode()
+    job = ProcrastinateJob.objects.get(task_name="oversight.reconcile_run")
+    assert job.args == {"run_id": str(run.pk)}
+    again = desk.post(f"{PAGE}run/")
+    assert (again.status_code, Run.objects.count()) == (409, 1)
+    assert "A comparison is running already." in text(again)
+
+
+def test_progress_asks_again_until_the_run_has_ended(found: Break, desk: Client) -> None:
+    run = Run.objects.create(starts_at=found.found_at, ends_at=found.found_at, steps_total=12, step="Charges")
+    path = f"{PAGE}runs/{run.pk}/progress/"
+    assert "hx-get" in desk.get(path).content.decode()
+    Run.objects.update(state="done")
+    ended = desk.get(path)
+    assert ended.headers["HX-Refresh"] == "true"
+    assert "hx-get" not in ended.content.decode()
+
+
+def test_the_list_says_what_differs_and_filters(found: Break, desk: Client) -> None:
+    page = text(desk.get(PAGE))
+    assert "M-Pesa shows KES 777 in under" in page
+    assert "M-Pesa shows KES 25,000 out under" in page
+    one = text(desk.get(PAGE, {"kind": "line_out_unknown"}))
+    assert "KES 25,000 out under" in one
+    assert "KES 777 in under" not in one
+    assert desk.get(PAGE, {"kind": "nonsense", "after": "x"}).status_code == 200
+
+
+def test_the_report_has_both_sides_of_each_step(found: Break, desk: Client) -> None:
+    page = text(desk.get(f"{PAGE}runs/{found.first_run_id}/"))
+    for words in ("Money in", "M-Pesa's lines: 3", "Our payments: 2", "The whole book", "2, 2 of them new"):
+        assert words in page, words
+
+
+def test_treasury_is_told_by_mail(found: Break, treasury: User) -> None:
+    mail = Message.objects.get(user=treasury, key__startswith="reconciliation:")
+    assert "2 new differences" in mail.subject
+
+
+def test_one_takes_it_on_and_two_resolve_it(found: Break, desk: Client, day: Day) -> None:
+    path = f"{PAGE}breaks/{found.pk}/"
+    assert "It is yours now." in text(desk.post(f"{path}own/", follow=True))
+    assert "Nobody has it now." in text(desk.post(f"{path}own/", {"let_go": "1"}, follow=True))
+    short = desk.post(f"{path}resolve/", {"how": "suspense", "reason": "no"})
+    assert short.status_code == 400
+    assert "Write why" in text(short)
+    assert desk.post(f"{path}resolve/", {"how": "match", "reason": "It is ours."}).status_code == 400
+    desk.post(f"{path}resolve/", {"how": "suspense", "reason": "The statement of today shows it."})
+    request = Request.objects.get()
+    assert "has asked to resolve it" in text(desk.get(path))
+    assert "Ask a second person" not in text(desk.get(path))
+    approve(request, staff("treasury"))
+    page = text(desk.get(path))
+    assert "Resolved" in page
+    assert "is in suspense" in page
+    assert Arrival.objects.get().amount == 777
+    assert desk.post(f"{path}own/").status_code == 409
+    assert (
+        desk.post(f"{path}resolve/", {"how": "suspense", "reason": "Once more, please."}).status_code == 409
+    )
+
+
+def test_every_kind_has_a_page(found: Break, desk: Client) -> None:
+    for kind in (
+        "reversed",
+        "float_differs",
+        "pool_differs",
+        "book_broken",
+        "state_differs",
+        "posting_differs",
+    ):
+        Break.objects.filter(pk=found.pk).update(kind=kind)
+        assert desk.get(f"{PAGE}breaks/{found.pk}/").status_code == 200
+
+
+def test_what_is_not_there(desk: Client) -> None:
+    for path in ("breaks/{}/", "runs/{}/"):
+        assert desk.get(PAGE + path.format(uuid.uuid4())).status_code == 404
+
+
+def test_the_command_says_what_differs(found: Break, day: Day, capsys: pytest.CaptureFixture[str]) -> None:
+    with shift_clock(hours=2), pytest.raises(CommandError, match="2 differences"):
+        call_command("reconcile")
+    assert "M-Pesa shows KES 777 in" in capsys.readouterr().out
