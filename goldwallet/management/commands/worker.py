@@ -1,12 +1,13 @@
 """`manage.py worker`: one process that does the jobs of every queue. Start as many as are needed."""
 
+import asyncio
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
 from controls.services import anchor_check
 from goldwallet import schema
-from goldwallet.worker import worker_app
+from goldwallet.worker import work_on
 from payments.services import payouts_ask_first
 
 
@@ -21,4 +22,4 @@ class Command(BaseCommand):
                 "This database was restored. Payouts are paused until two people let them go on."
             )
         self.stdout.write("The worker waits for jobs.")
-        worker_app().run_worker()
+        asyncio.run(work_on())
