@@ -211,7 +211,7 @@ def _moved(movement: Movement, asked: dict[str, str]) -> Change:
     way = "came into" if movement.kind == MovementKind.ARRIVAL else "left"
     what = f"Bar {movement.bar.serial} {way} the vault: {show_grams(movement.grams)}. {movement.note}"
     maker = asked.get(movement.key.removeprefix("request:"))
-    said = f"{what} Asked by {maker}." if maker else what
+    said = f"{what.rstrip('. ')}. Asked by {maker}." if maker else what
     return Change(movement.created_at, movement.created_by.email, said.strip())
 
 

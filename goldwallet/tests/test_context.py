@@ -31,7 +31,8 @@ def test_a_role_sees_its_own_places():
 def test_the_auditor_sees_all_that_exists_and_nothing_that_does_not():
     seen = desk_nav(path="/desk/", roles=frozenset({"auditor"}))
     assert labels(seen) == labels(desk_nav(path="/desk/", roles=frozenset({"administrator"})))
-    assert "Reconciliation" not in labels(seen)
+    assert "Adjustments" in labels(seen)
+    assert "People" not in labels(seen)
 
 
 def test_no_role_sees_nothing():
