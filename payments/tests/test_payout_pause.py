@@ -4,7 +4,7 @@ import threading
 from decimal import Decimal
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from controls.models import Cause
 from controls.selectors import switch
@@ -78,12 +78,17 @@ def test_yesterdays_payouts_do_not_count(world: World, provider: ScriptedRail) -
 
 @pytest.mark.race
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("first", [True, False])
 def test_a_pause_waits_for_the_claim_and_the_next_claim_for_the_pause(
-    world: World, provider: ScriptedRail
+    world: World, provider: ScriptedRail, first: bool
 ) -> None:
-    """A pause that has been committed is seen by every later claim: both lock the switch."""
+    """A pause that has been committed is seen by every later claim: both lock the switch, also when nobody has
+    touched it before and its row is not there yet (`first`).
+    """
     (payment,) = sales(world, 1)
-    from django.db import transaction
+    if not first:
+        with transaction.atomic():
+            assert switches_lock("payouts") == set()
 
     def claim() -> None:
         payment_step(payment.pk)

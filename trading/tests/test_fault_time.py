@@ -148,6 +148,8 @@ def test_job_and_hold_are_there_together_or_not_at_all(world: World, quiet_queue
 
     with transaction.atomic():
         services.buy_confirm(user_id=world.bob.pk, quote_id=quote.pk)
+        # Both are written before the commit, which shows them together: a kill cannot fall in between.
+        assert (ProcrastinateJob.objects.count(), Payment.objects.count()) == (1, 1)
         assert seen_by_others() == (0, 0)
         transaction.set_rollback(True)
     assert seen_by_others() == (0, 0)
