@@ -12,6 +12,12 @@ _UNKNOWN = """\
 
 
 """
+#: `sending._ask_payout`: what ends a payout unpaid.
+_UNPAID = """\
+    if hints.status_fate == Fate.FAILED and not hints.success and not strange:
+        code = hints.failure_code or hints.status_code
+        payment_settle(payment_id=payment.pk, paid=False, code=code, callback=hints.status)
+"""
 
 MUTANTS = (
     Mutant(
@@ -113,8 +119,10 @@ MUTANTS = (
         name="failure_callback_believed",
         world='A result says "failed", so the hold is released without a question; the status would have said paid.',
         file=_SENDING,
-        old="    if hints.status_fate == Fate.FAILED and not hints.success and not strange:",
-        new="    if (hints.status_fate == Fate.FAILED or hints.failure_code) and not hints.success and not strange:",
+        old=_UNPAID,
+        new=_UNPAID.replace("hints.status_fate == Fate.FAILED", "hints.failure_code").replace(
+            "callback=hints.status)", "callback=hints.callbacks[-1])"
+        ),
         tests=(f"{_TESTS}/test_ask.py::test_a_result_that_says_failed_is_asked_about_and_keeps_its_reason",),
     ),
     Mutant(
@@ -238,9 +246,9 @@ MUTANTS = (
     Mutant(
         name="list_cut_short_proves",
         world="Half a list was read, the payment was not on it, so it counts as not paid.",
-        file="payments/arrivals/missing.py",
-        old="    if not pull.complete or pull.exchange is None:",
-        new="    if pull.exchange is None:",
+        file="payments/arrivals/pulling.py",
+        old="        if page.outcome == PullOutcome.NONE:\n",
+        new="        if page.outcome != PullOutcome.OK:\n",
         tests=(f"{_TESTS}/test_arrivals.py::test_a_list_that_was_not_read_to_its_end_proves_nothing",),
     ),
 )
