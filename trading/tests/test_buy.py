@@ -138,6 +138,19 @@ def test_a_quote_for_both_or_for_nothing_is_refused(world: World) -> None:
             services.quote_buy(user=world.alice, phone=world.alice.phone, **amounts)
 
 
+def test_the_price_of_somebody_else_is_not_there(world: World) -> None:
+    """Also for who could pay it: the phone of the quote would get the prompt, or the money of the sale."""
+    for person in (world.alice, world.bob):
+        paid(buy(person, 1000))
+    bought = services.quote_buy(user=world.alice, phone=world.alice.phone, kes=Decimal(1000))
+    sold = services.quote_sell(user=world.alice, phone=world.alice.phone, grams=Decimal("0.05"))
+    for confirm, quote in ((services.buy_confirm, bought), (services.sell_confirm, sold)):
+        with nothing_changes(), pytest.raises(Refused, match="do not find this price"):
+            confirm(user_id=world.bob.pk, quote_id=quote.pk)
+        assert confirm(user_id=world.alice.pk, quote_id=quote.pk).user_id == world.alice.pk
+    assert_books()
+
+
 # --- the order ------------------------------------------------------------------------------------
 
 

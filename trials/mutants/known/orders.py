@@ -77,7 +77,7 @@ MUTANTS = (
         file="trading/services/quotes.py",
         old="WHERE id = %s AND user_id = %s AND side",
         new="WHERE id = %s AND %s::uuid IS NOT NULL AND side",
-        tests=(f"{_TESTS}/test_rebuy.py::test_only_ones_own", f"{_TESTS}/test_buy_page.py"),
+        tests=(f"{_TESTS}/test_buy.py::test_the_price_of_somebody_else_is_not_there",),
     ),
     Mutant(
         name="person_without_a_lock",
