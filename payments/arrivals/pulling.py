@@ -30,8 +30,7 @@ def pull_run(*, method: str = "daraja") -> Pull:
     end = clock.now()
     pull = Pull.objects.create(starts_at=_start(end), ends_at=end)
     _read(pull, method)
-    if pull.complete:
-        payments_not_found(pull)
+    payments_not_found(pull)
     log.info("pull", complete=pull.complete, rows=pull.rows)
     return pull
 

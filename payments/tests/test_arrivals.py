@@ -277,9 +277,7 @@ def test_a_flood_of_announcements_is_bounded(world: World, rail: Simulator, monk
 # --- the list -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "fault", ["http_500", "html", "html_after", "cut_before", "cut_after_accept", "wrong_type"]
-)
+@pytest.mark.parametrize("fault", ["http_500", "html", "html_after", "cut_before", "cut_after_accept"])
 def test_a_list_that_cannot_be_read_changes_nothing(world: World, rail: Simulator, fault: str) -> None:
     receipt = rail.paybill(STRANGER, 50)
     first = pull_run()
@@ -288,8 +286,6 @@ def test_a_list_that_cannot_be_read_changes_nothing(world: World, rail: Simulato
     rail.faults({"api": "pull", "fault": fault})
     second = pull_run()
     rail.faults()
-    if fault == "wrong_type" and second.complete:
-        pytest.skip("this damage did not touch what is read")
     assert not second.complete
     known = set(Arrival.objects.values_list("receipt", flat=True))
     assert receipt in known
