@@ -110,8 +110,21 @@ def _parameters(span: Span, **more: Any) -> dict[str, Any]:
     return {"start": span.start, "end": span.end, "judged": span.judged_until, "skew": SKEW, **more}
 
 
-def _signed(direction: str) -> str:
-    return "amount" if direction == "in" else "-amount"
+#: What we know of in the span: payments, and money in that belongs to none.
+_OURS = {
+    "in": f"""
+    SELECT amount AS kes FROM payments_payment
+    WHERE direction = 'in' AND state IN {_PAID} AND ended_at BETWEEN %(start)s AND %(end)s
+    UNION ALL
+    SELECT amount FROM payments_arrival
+    WHERE state NOT IN ('new', 'matched') AND arrived_at BETWEEN %(start)s AND %(end)s
+      AND NOT EXISTS (SELECT FROM payments_payment p WHERE p.receipt = payments_arrival.receipt)
+    """,  # noqa: S608
+    "out": f"""
+    SELECT -amount AS kes FROM payments_payment
+    WHERE direction = 'out' AND state IN {_PAID} AND ended_at BETWEEN %(start)s AND %(end)s
+    """,  # noqa: S608
+}
 
 
 def _sides(span: Span, account: str, direction: str) -> tuple[Side, Side]:
@@ -120,11 +133,7 @@ def _sides(span: Span, account: str, direction: str) -> tuple[Side, Side]:
         " AND kind NOT IN ('charge', 'reversal')",
         {"account": account},
     )
-    ours = side(
-        f"SELECT count(*), sum({_signed(direction)}) FROM payments_payment WHERE direction = %(direction)s"  # noqa: S608
-        f" AND state IN {_PAID} AND ended_at BETWEEN %(start)s AND %(end)s",
-        _parameters(span, direction=direction),
-    )
+    ours = side(f"SELECT count(*), sum(kes) FROM ({_OURS[direction]}) ours", _parameters(span))  # noqa: S608
     return theirs, ours
 
 
@@ -318,11 +327,8 @@ def missing(span: Span, so_far: list[Found]) -> Compared:
     theirs = side(
         "SELECT count(*), sum(moved) FROM reconciliation_line WHERE kind NOT IN ('charge', 'reversal')"
     )
-    ours = side(
-        "SELECT count(*), sum(CASE direction WHEN 'in' THEN amount ELSE -amount END) FROM payments_payment"  # noqa: S608
-        f" WHERE state IN {_PAID} AND ended_at BETWEEN %(start)s AND %(end)s",
-        _parameters(span),
-    )
+    both = f"{_OURS['in']} UNION ALL {_OURS['out']}"
+    ours = side(f"SELECT count(*), sum(kes) FROM ({both}) ours", _parameters(span))  # noqa: S608
     return Compared(found=found, theirs=theirs, ours=ours, checked=("missing:",), note=_not_whole())
 
 

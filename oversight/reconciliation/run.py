@@ -37,7 +37,7 @@ class Step:
     sides: tuple[str, str]
 
 
-_MPESA = ("M-Pesa's lines", "Our payments")
+_MPESA = ("M-Pesa's lines", "Ours")
 #: In this order: later steps read what earlier ones have found.
 STEPS = (
     Step("Money in", lines.money_in, _MPESA),

@@ -139,7 +139,7 @@ def test_the_list_says_what_differs_and_filters(found: Break, desk: Client) -> N
 
 def test_the_report_has_both_sides_of_each_step(found: Break, desk: Client) -> None:
     page = text(desk.get(f"{PAGE}runs/{found.first_run_id}/"))
-    for words in ("Money in", "M-Pesa's lines: 3", "Our payments: 2", "The whole book", "2, 2 of them new"):
+    for words in ("Money in", "M-Pesa's lines: 3", "Ours: 2", "The whole book", "2, 2 of them new"):
         assert words in page, words
 
 
