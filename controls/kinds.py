@@ -65,6 +65,8 @@ KINDS: dict[str, Kind] = {
     # Corrections.
     "adjust_gold": _kind("Adjustment in grams", "trading.requests.adjust_gold", makers=_TREASURY),
     "adjust_cash": _kind("Adjustment in shillings", "trading.requests.adjust_cash", makers=_TREASURY),
+    "debt_settle": _kind("Debt of a customer settled", "trading.requests.debt_settle", makers=_TREASURY),
+    "cash_payout": _kind("Cash of a customer paid out", "trading.requests.cash_payout", makers=_TREASURY),
     "ledger_reverse": _kind(
         "Reversal of a ledger transaction", "oversight.requests.ledger_reverse", makers=_TREASURY
     ),
@@ -105,8 +107,8 @@ KINDS: dict[str, Kind] = {
     ),
 }
 
-#: Runs an act in a transaction that it rolls back, and answers the accounts that it would have moved.
-_REHEARSE = "ledger.services.rehearse"
+#: Both run an act and answer the accounts that it moves; the first undoes it, the second answers its result as well.
+_REHEARSE, _RECORDED = "ledger.services.rehearse", "ledger.services.recorded"
 
 
 @cache
@@ -120,11 +122,18 @@ def describe(kind: str, payload: dict[str, Any]) -> Description:
     return found
 
 
-def execute(kind: str, request: Any) -> str:
-    sentence: str = _load(f"{KINDS[kind].functions}_execute")(request)
-    return sentence
+def execute(request: Any) -> tuple[str, tuple[AccountChange, ...]]:
+    """Do it; answers its sentence and the accounts that moved."""
+    act = _load(f"{KINDS[request.kind].functions}_execute")
+    sentence, rows = _load(_RECORDED)(lambda: act(request))
+    return sentence, _changes(rows)
 
 
-def rehearse(act: Callable[[], object]) -> tuple[AccountChange, ...]:
-    rows = _load(_REHEARSE)(act)
+def rehearse(request: Any) -> tuple[AccountChange, ...]:
+    """The accounts that would move."""
+    act = _load(f"{KINDS[request.kind].functions}_execute")
+    return _changes(_load(_REHEARSE)(lambda: act(request)))
+
+
+def _changes(rows: Any) -> tuple[AccountChange, ...]:
     return tuple(AccountChange(*row) for row in rows)

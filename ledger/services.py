@@ -20,7 +20,7 @@ from ledger import errors, selectors
 from ledger.audit import verify
 from ledger.chart import SCALES, Code
 
-__all__ = ["Transfer", "overdraft_refused", "post", "rehearse", "reverse", "verify"]
+__all__ = ["Transfer", "overdraft_refused", "post", "recorded", "rehearse", "reverse", "verify"]
 
 _POST = """
 SELECT ledger_post(%s, %s, %s, %s, %s, %s::bigint, %s::text[], %s::text[], %s::boolean[], %s::boolean[],
@@ -86,29 +86,36 @@ def post(
         if refusal is None:
             raise
         raise refusal from error
-    if (rehearsed := _rehearsed.get()) is not None:
-        rehearsed.append(posted)
+    if (recording := _recording.get()) is not None:
+        recording.append(posted)
     return posted
 
 
-#: The transactions posted by a rehearsal; None outside one.
-_rehearsed: ContextVar[list[int] | None] = ContextVar("rehearsed", default=None)
+#: The transactions posted while somebody records; None otherwise.
+_recording: ContextVar[list[int] | None] = ContextVar("recording", default=None)
+
+type Moved = list[tuple[str, str, str, str]]
 
 
-def rehearse(act: Callable[[], object]) -> list[tuple[str, str, str, str]]:
-    """Run `act`, undo it, and answer what it would have moved: (code, asset, balance before, balance after).
+def recorded[T](act: Callable[[], T]) -> tuple[T, Moved]:
+    """Run `act`; answer its result and what it moved: (code, asset, balance before, balance after) of each account."""
+    posted: list[int] = []
+    token = _recording.set(posted)
+    try:
+        result = act()
+    finally:
+        _recording.reset(token)
+    return result, selectors.moved_by(posted)
+
+
+def rehearse(act: Callable[[], object]) -> Moved:
+    """What `act` would move: it is run, recorded and undone.
 
     So a preview is made by the very code that does the thing (faults.md DR16). What `act` raises comes through.
     """
-    posted: list[int] = []
-    token = _rehearsed.set(posted)
-    try:
-        with transaction.atomic():
-            act()
-            moved = selectors.moved_by(posted)
-            transaction.set_rollback(True)
-    finally:
-        _rehearsed.reset(token)
+    with transaction.atomic():
+        _, moved = recorded(act)
+        transaction.set_rollback(True)
     return moved
 
 

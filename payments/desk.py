@@ -22,6 +22,8 @@ from payments.models import FINAL, Direction, Payment, State
 from payments.requests import SAFE_SECONDS
 
 _RESOLVABLE = frozenset({State.PENDING, State.UNKNOWN})
+#: The provider may say later that it was paid after all.
+_ENDED_UNPAID = frozenset({State.FAILED, State.CANCELLED})
 
 
 @require_GET
@@ -51,13 +53,15 @@ def _choices(payment: Payment, staff: User) -> dict[str, Any]:
     asks = may_ask(staff, "payment_resolve")
     open_request = request_about(subject(payment.pk))
     came = payment.state == State.SUCCEEDED and payment.direction == Direction.IN
+    alone = open_request is None
     return {
         "request": open_request,
         "two": waits and selectors.takes_two(payment),
-        "decide": waits and acts,
-        "release": waits and asks and open_request is None,
-        "resolve": payment.state in _RESOLVABLE and asks and open_request is None,
-        "reversed": came and asks and open_request is None,
+        "decide": waits and acts and alone,
+        "release": waits and asks and alone,
+        "resolve": payment.state in _RESOLVABLE | _ENDED_UNPAID and asks and alone,
+        "only_paid": payment.state in _ENDED_UNPAID,
+        "reversed": came and asks and alone,
         "seen": payment.attention and payment.state in FINAL and acts,
         "safe_minutes": SAFE_SECONDS // 60,
     }

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from django.db.models import Count, QuerySet, Sum
 
-from controls.selectors import threshold
+from controls.selectors import switch, threshold
 from goldwallet.clock import after
 from goldwallet.money import show_kes
 from payments.models import Callback, Direction, Exchange, Payment, State
@@ -75,19 +75,26 @@ def person_payouts_day(user_id: uuid.UUID) -> Decimal:
 
 
 def takes_two(payment: Payment) -> bool:
-    """Whether two people let this payout go: it is large, or the person's payouts of a day are (faults.md O16)."""
+    """Whether two people let this payout go: it is large, the person's payouts of a day are (faults.md O16), or the
+    person is on hold.
+    """
     large = payment.amount >= threshold("payout_approval_kes")
-    return large or person_payouts_day(payment.user_id) > threshold("payouts_person_day_kes")
+    day = person_payouts_day(payment.user_id) > threshold("payouts_person_day_kes")
+    return large or day or payment.user.frozen_reason != ""
 
 
 def volume_reached(amount: Decimal) -> str:
     """Why one more payout of `amount` would be unusual, as a sentence; empty when it would not.
 
-    Counts what was sent within the hour. Binding only under the lock of the switch for payouts.
+    Counts what was sent within the hour, and since two people last let payouts go on; the first after that goes.
+    Binding only under the lock of the switch for payouts.
     """
     sent = Payment.objects.filter(direction=Direction.OUT, sent_at__gt=after(-HOUR))
+    sent = sent.filter(sent_at__gt=switch("payouts").changed_at)
     hour = sent.aggregate(number=Count("pk"), kes=Sum("amount"))
     kes = (hour["kes"] or Decimal(0)) + amount
+    if not hour["number"]:
+        return ""
     if kes > threshold("payouts_hour_kes"):
         return f"Payouts of an hour would come to {show_kes(kes)}."
     if hour["number"] + 1 > threshold("payouts_hour_count"):

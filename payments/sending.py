@@ -11,7 +11,9 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import F, QuerySet
+from django.db.models.functions import Least
 
+from accounts.services import person_lock
 from controls.models import Cause, SwitchName
 from controls.services import switch_pause, switches_lock
 from goldwallet.clock import Now, after
@@ -44,6 +46,9 @@ _CONFIRM_SECONDS, _CONFIRM_TRIES = 2, 4
 _ASKS_BEFORE_STAFF = 16
 #: After so many requests that the provider put off a person should look (about five minutes).
 _SENDS_BEFORE_STAFF = 15
+#: Nobody is asked more often about a payment that has ended; for one that is open the count stops here.
+_MOST_TRIES = 1000
+_ONE_MORE = Least(F("tries") + 1, _MOST_TRIES)
 #: A payout that is held back by a switch is looked at again so soon.
 _PAUSED_SECONDS = 15
 #: How often the provider is asked about a payout that ended unpaid and is now said to be paid.
@@ -110,8 +115,10 @@ def _send(payment: Payment) -> None:
             result_url=hook_url("payout", payment.token),
             timeout_url=hook_url("payout-timeout", payment.token),
         )
-    _exchange_answered(exchange, answer)
-    _record(payment, exchange, answer)
+    # Together: an answer that was kept and not acted on would be asked about in vain.
+    with transaction.atomic():
+        _exchange_answered(exchange, answer)
+        _record(payment, exchange, answer)
 
 
 def _was_heard(payment: Payment) -> bool:
@@ -132,13 +139,20 @@ def _claim(payment: Payment, kind: Kind) -> Exchange | None:
         expires_at__lte=Now()
     )
     claimed = {"state": State.SENDING, "sent_at": Now(), "due_at": after(_SENDING_SECONDS)}
-    if mine.update(**claimed, tries=F("tries") + 1) != 1:
+    if mine.update(**claimed, tries=_ONE_MORE) != 1:
         return None
     return Exchange.objects.create(payment=payment, kind=kind)
 
 
 def _payouts_run(payment: Payment) -> bool:
-    """Whether this payout may go now. Judged under the switch's lock, so not one goes after a pause (faults.md O16)."""
+    """Whether this payout may go now. Judged under the switch's lock, so not one goes after a pause (faults.md O16).
+
+    Whoever is on hold is not paid by itself: two people decide. The customer is locked first, as everywhere.
+    """
+    if person_lock(payment.user_id).frozen:
+        note = "The person is on hold. Two people decide whether this is paid."
+        move(payment, State.AWAITING_APPROVAL, moves=MOVES, due_at=None, note=note)
+        return False
     paused = bool(switches_lock(SwitchName.PAYOUTS))
     if not paused and (unusual := volume_reached(payment.amount)):
         switch_pause(name=SwitchName.PAYOUTS, cause=Cause.VOLUME, note=unusual)
@@ -250,7 +264,7 @@ def _ask_payout(payment: Payment, hints: inbox.Hints) -> None:
         return
     # Claimed, so that the result's callback and the sweep do not both ask at the same moment.
     asked = Payment.objects.filter(pk=payment.pk, state__in=LIVE, tries=payment.tries)
-    if asked.update(tries=F("tries") + 1, due_at=after(_wait(payment))) != 1:
+    if asked.update(tries=_ONE_MORE, due_at=after(_wait(payment))) != 1:
         return
     _ask_status(payment)
     _staff_after_many(payment)
@@ -304,7 +318,10 @@ def _after_the_end(payment: Payment) -> None:
     """What comes in for a payment that has ended. A claim of late money is asked about like any other."""
     hints = inbox.read(payment)
     unpaid = payment.state in {State.FAILED, State.CANCELLED}
-    if hints.fresh and payment.direction == Direction.IN and unpaid and hints.success:
+    if hints.fresh and payment.tries >= _MOST_TRIES:
+        payment_flag(payment, "Somebody says that this was paid, and M-Pesa gives no answer about it.")
+        inbox.handled(hints)
+    elif hints.fresh and payment.direction == Direction.IN and unpaid and hints.success:
         _ask_collect(payment, hints)
         return
     if hints.fresh and payment.direction == Direction.OUT and unpaid and hints.claims_paid:
@@ -341,7 +358,7 @@ def _rest(payment: Payment) -> None:
 
 def _ask_later(payment: Payment) -> None:
     Payment.objects.filter(pk=payment.pk).exclude(state__in=[State.CREATED, State.SUCCEEDED]).update(
-        tries=F("tries") + 1, due_at=after(_wait(payment))
+        tries=_ONE_MORE, due_at=after(_wait(payment))
     )
     _staff_after_many(payment)
 

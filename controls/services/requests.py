@@ -15,7 +15,7 @@ import pghistory
 from django.db import IntegrityError, transaction
 
 from controls import kinds
-from controls.effects import Effect
+from controls.effects import AccountChange, Description, Effect
 from controls.kinds import KINDS, Kind
 from controls.models import REQUEST_MOVES, Attachment, Request, RequestState
 from goldwallet.clock import Now, after
@@ -66,8 +66,10 @@ def request_seal(request: Request, effect: Effect) -> str:
 
 def request_effect(request: Request) -> Effect:
     """What the request would do now. Raises Refused when it cannot be done (any more)."""
-    description = kinds.describe(request.kind, request.payload)
-    accounts = kinds.rehearse(lambda: kinds.execute(request.kind, request))
+    return _effect(kinds.describe(request.kind, request.payload), kinds.rehearse(request))
+
+
+def _effect(description: Description, accounts: tuple[AccountChange, ...]) -> Effect:
     return Effect(
         summary=description.summary,
         changes=description.changes,
@@ -197,6 +199,7 @@ def _check_checker(request: Request, definition: Kind, by: Any) -> None:
 def request_approve(*, request_id: uuid.UUID, by: Any, seen: str, words: str = "") -> Request:
     """Do what was asked, once. `seen` is the `request_seal` of the page that the second person looked at.
 
+    It is done first and then held against what was seen, so that nothing can move between the look and the act.
     Raises Refused or Conflict; then nothing has changed and the request waits as before.
     """
     with pghistory.context(user=str(by.pk), action="request_approve"), transaction.atomic():
@@ -204,10 +207,7 @@ def request_approve(*, request_id: uuid.UUID, by: Any, seen: str, words: str = "
         _check_checker(request, definition, by)
         if request.content_hash != _content_hash(request, _evidence_hash(request)):
             raise Conflict("This request was changed after it was made. Do not approve it.", code="edited")
-        if seen != request_seal(request, request_effect(request)):
-            raise Conflict(
-                "What this would do has changed since you opened the page. Look again.", code="moved"
-            )
+        _check_role(request.maker, definition.makers, "Who asked may not ask for this any more. Refuse it.")
         request.checker = by
         move(
             request,
@@ -217,7 +217,12 @@ def request_approve(*, request_id: uuid.UUID, by: Any, seen: str, words: str = "
             decided_at=Now(),
             decision=" ".join(words.replace("\x00", " ").split())[:500],
         )
-        sentence = kinds.execute(request.kind, request)
+        description = kinds.describe(request.kind, request.payload)
+        sentence, moved = kinds.execute(request)
+        if seen != request_seal(request, _effect(description, moved)):
+            raise Conflict(
+                "What this would do has changed since you opened the page. Look again.", code="moved"
+            )
         Request.objects.filter(pk=request.pk).update(result=sentence[:300])
         request.result = sentence[:300]
     return request

@@ -16,9 +16,11 @@ log = structlog.get_logger(__name__)
 
 
 def switch_pause(*, name: str, cause: str, note: str, by: Any = None) -> bool:
-    """Pause; says whether it ran until now. `by` None: the house itself. A second cause leaves the first standing.
+    """Pause; says whether it ran until now. `by` None: the house itself.
 
-    Committed, it holds at once for every process: whoever starts a buy, a sale or a payout reads the row itself.
+    Committed, it holds at once for every process: whoever starts a buy, a sale or a payout reads the row itself. A
+    further cause is added to what stands there, and a cause of the house's own comes before staff's: so that who lets
+    it go on reads everything, and an approval that was opened before looks again.
     """
     said = " ".join(note.replace("\x00", " ").split())[:300]
     if len(said) < 5:
@@ -28,12 +30,22 @@ def switch_pause(*, name: str, cause: str, note: str, by: Any = None) -> bool:
     who = {"user": str(by.pk)} if by is not None else {}
     with pghistory.context(**who, action="switch_pause"), transaction.atomic():
         _rows_make(name)
-        changed = Switch.objects.filter(pk=name, paused=False).update(
-            paused=True, cause=cause, note=said, changed_by=by, changed_at=Now()
-        )
-    if changed:
+        row = Switch.objects.select_for_update(no_key=True).get(pk=name)
+        ran = not row.paused
+        if ran:
+            _set(row, cause=cause, note=said, by=by)
+        elif said not in row.note:
+            first = cause if row.cause == Cause.STAFF else row.cause
+            _set(row, cause=first, note=f"{row.note} Also: {said}"[:300], by=by)
+    if ran:
         log.warning("switch paused", switch=name, cause=cause)
-    return changed == 1
+    return ran
+
+
+def _set(row: Switch, *, cause: str, note: str, by: Any) -> None:
+    Switch.objects.filter(pk=row.pk).update(
+        paused=True, cause=cause, note=note, changed_by=by, changed_at=Now()
+    )
 
 
 def switches_lock(*names: str) -> set[str]:

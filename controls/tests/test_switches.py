@@ -7,7 +7,7 @@ from accounts.services import staff_create
 from controls import services
 from controls.models import Anchor, Cause, Switch
 from controls.selectors import switch, switches
-from goldwallet.errors import Refused
+from goldwallet.errors import Conflict, Refused
 
 pytestmark = pytest.mark.django_db
 
@@ -17,8 +17,6 @@ def test_pause_and_go_on() -> None:
     two = staff_create(email="two@example.com", password="x", roles=[Role.TREASURY])
     assert [row.paused for row in switches()] == [False, False, False]
     assert services.switch_pause(name="sell", cause=Cause.STAFF, note="Counting the bars.", by=one)
-    assert not services.switch_pause(name="sell", cause=Cause.VOLUME, note="Many sales.")
-    assert switch("sell").note == "Counting the bars."
     assert services.switches_lock("buy", "sell", "payouts") == {"sell"}
     request = services.request_make(
         kind="switch_resume",
@@ -32,6 +30,29 @@ def test_pause_and_go_on() -> None:
     services.request_approve(request_id=request.pk, by=two, seen=seen)
     assert not switch("sell").paused
     assert switch("sell").changed_by == two
+
+
+@pytest.mark.fault("O16")
+def test_a_further_cause_is_not_lost_and_an_open_approval_looks_again() -> None:
+    """Staff paused for lunch, then payouts went wrong: nobody resumes that as the end of lunch."""
+    one = staff_create(email="one@example.com", password="x", roles=[Role.TREASURY])
+    two = staff_create(email="two@example.com", password="x", roles=[Role.TREASURY])
+    services.switch_pause(name="payouts", cause=Cause.STAFF, note="Lunch break.", by=one)
+    request = services.request_make(
+        kind="switch_resume",
+        payload={"name": "payouts"},
+        subject="switch:payouts",
+        reason="Everybody is back.",
+        by=one,
+    )
+    seen = services.request_seal(request, services.request_effect(request))
+    assert not services.switch_pause(name="payouts", cause=Cause.INCIDENT, note="Paid twice.")
+    assert not services.switch_pause(name="payouts", cause=Cause.INCIDENT, note="Paid twice.")
+    row = switch("payouts")
+    assert (row.cause, row.note) == (Cause.INCIDENT, "Lunch break. Also: Paid twice.")
+    with pytest.raises(Conflict, match="Look again"):
+        services.request_approve(request_id=request.pk, by=two, seen=seen)
+    assert switch("payouts").paused
 
 
 def test_nothing_to_go_on_with() -> None:

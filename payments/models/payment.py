@@ -83,6 +83,10 @@ class Payment(models.Model):
     receipt = models.CharField(max_length=20, unique=True, null=True, default=None)  # noqa: DJ001 - unique or unknown
     #: When the provider's own list (Pull or a statement) showed the receipt. Null: it is a callback's claim so far.
     receipt_seen_at = models.DateTimeField(null=True, default=None)
+    #: The receipt under which the provider took it back.
+    reversal_receipt = models.CharField(  # noqa: DJ001 - unique or none
+        max_length=20, unique=True, null=True, default=None
+    )
     #: The provider's charge for it, as booked, in KES. Null: not booked (yet).
     charge = models.DecimalField(max_digits=20, decimal_places=2, null=True, default=None)
     failure_code = models.CharField(max_length=40, blank=True, default="")

@@ -6,6 +6,7 @@ import uuid
 
 from django.db import IntegrityError, transaction
 
+from controls.selectors import request_about
 from goldwallet.clock import Now
 from goldwallet.errors import Conflict, Refused
 from goldwallet.states import move
@@ -25,19 +26,32 @@ def words(text: str) -> str:
     return said[:300]
 
 
+def _check_not_own(payment: Payment, staff_id: uuid.UUID | None) -> None:
+    if payment.user_id == staff_id:
+        raise Refused("This is your own payment. Somebody else must decide it.", code="own", status=403)
+
+
 def _waiting(payment_id: uuid.UUID, staff_id: uuid.UUID | None) -> Payment:
     payment = payment_lock(payment_id)
-    if payment.user_id == staff_id:
-        raise Refused("This is your own payout. Somebody else must decide it.", code="own", status=403)
+    _check_not_own(payment, staff_id)
     if payment.state != State.AWAITING_APPROVAL:
         raise Conflict("This payout does not wait for a decision any more.")
     return payment
+
+
+def _check_nobody_asks(payment: Payment) -> None:
+    """While two people decide, one alone does not: it may have been paid by hand already."""
+    if request_about(f"payment:{payment.pk}") is not None:
+        raise Conflict(
+            "Somebody has asked a second person about this payout. Decide that first.", code="asked"
+        )
 
 
 @transaction.atomic
 def payout_approve(*, payment_id: uuid.UUID, by: uuid.UUID) -> None:
     """Let a waiting payout go that one person may decide. Raises Refused for one that takes two."""
     payment = _waiting(payment_id, by)
+    _check_nobody_asks(payment)
     if takes_two(payment):
         raise Refused(TWO, code="two", status=403)
     _release(payment, by)
@@ -59,6 +73,7 @@ def payout_refuse(*, payment_id: uuid.UUID, by: uuid.UUID, reason: str) -> None:
     """End a waiting payout unpaid: what was held goes back exactly as it was taken."""
     said = words(reason)
     payment = _waiting(payment_id, by)
+    _check_nobody_asks(payment)
     move(
         payment,
         State.CANCELLED,
@@ -101,6 +116,7 @@ def payment_seen(*, payment_id: uuid.UUID, by: uuid.UUID, reason: str) -> None:
     """Somebody looked at a payment that has ended and stood before staff, and nothing is left to do about it."""
     said = words(reason)
     payment = payment_lock(payment_id)
+    _check_not_own(payment, by)
     if payment.state not in FINAL:
         raise Conflict("This payment has not ended. It stays here until it has.")
     Payment.objects.filter(pk=payment_id).update(attention=False, decision=said, decided_by_id=by)

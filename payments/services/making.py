@@ -121,5 +121,10 @@ def payouts_ask_first() -> int:
 
     Answers how many. None of them is sent by itself again (faults.md W12).
     """
-    unsent = Payment.objects.filter(direction=Direction.OUT, state=State.CREATED)
+    payouts = Payment.objects.filter(direction=Direction.OUT)
+    payouts.filter(state=State.AWAITING_APPROVAL).update(
+        attention=True,
+        note="The database was restored. Look in M-Pesa's statement whether this was paid before you send it.",
+    )
+    unsent = payouts.filter(state=State.CREATED)
     return unsent.update(state=State.UNKNOWN, sent_at=Now(), due_at=Now(), tries=0)

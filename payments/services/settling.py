@@ -59,11 +59,13 @@ def payment_settle(
     callback: Callback | None = None,
     request: Request | None = None,
     decision: str = "",
+    also: Sequence[Transfer] = (),
 ) -> bool:
     """End a payment on evidence, tell its purpose, post once. False: it had ended already, nothing changed.
 
     The evidence is an answer of the provider's (`exchange`, `callback`) or a request that two people agreed on.
     A receipt that another payment carries already is not taken over: the payment ends without one, before staff.
+    `also` is posted with what the purpose asks for.
     """
     changes: dict[str, Any] = {
         "receipt": receipt or None,
@@ -81,7 +83,12 @@ def payment_settle(
         last_try = attempt == _SETTLE_TRIES
         try:
             return _settle_once(
-                payment_id=payment_id, paid=paid, last_try=last_try, changes=changes, customer=customer
+                payment_id=payment_id,
+                paid=paid,
+                last_try=last_try,
+                changes=changes,
+                customer=customer,
+                also=also,
             )
         except _CustomerFirst as first:
             if last_try:
@@ -99,7 +106,13 @@ def payment_settle(
 
 @transaction.atomic
 def _settle_once(
-    *, payment_id: uuid.UUID, paid: bool, last_try: bool, changes: dict[str, Any], customer: uuid.UUID | None
+    *,
+    payment_id: uuid.UUID,
+    paid: bool,
+    last_try: bool,
+    changes: dict[str, Any],
+    customer: uuid.UUID | None,
+    also: Sequence[Transfer],
 ) -> bool:
     if customer is not None:
         person_lock(customer)
@@ -116,7 +129,7 @@ def _settle_once(
     if incident:
         _incident(payment)
     else:
-        payment_tell(payment, paid=paid, last_try=last_try)
+        payment_tell(payment, paid=paid, last_try=last_try, also=also)
     return True
 
 
@@ -143,14 +156,16 @@ def _charged(payment: Payment) -> list[Transfer]:
     return [Transfer(chart.house_charges(), account, payment.charge)]
 
 
-def payment_tell(payment: Payment, *, paid: bool, last_try: bool = True) -> None:
+def payment_tell(
+    payment: Payment, *, paid: bool, last_try: bool = True, also: Sequence[Transfer] = ()
+) -> None:
     """Tell whoever asked for the payment how it ended, and post what follows. Under the payment's lock, last."""
     if not paid and rail(payment.method).float_empty(payment.failure_code, payment.direction):
         note = "M-Pesa refused a payout because the account that pays is empty. Move money there first."
         switch_pause(name=SwitchName.PAYOUTS, cause=Cause.FLOAT_EMPTY, note=note)
     transfers = (purposes.paid if paid else purposes.failed)(payment, last_try=last_try)
     charged = _charged(payment) if paid else []
-    _post(payment, "paid" if paid else "failed", [*transfers, *charged])
+    _post(payment, "paid" if paid else "failed", [*transfers, *charged, *also])
 
 
 def _post(payment: Payment, word: str, transfers: Sequence[Transfer]) -> None:
@@ -176,17 +191,20 @@ def _incident(payment: Payment) -> None:
     payment_flag(payment, note)
     owed = Transfer(chart.user_receivable(payment.user_id), chart.mpesa_payouts(), payment.amount)
     _post(payment, "incident", [owed, *_charged(payment)])
-    log.error("a payout that had failed was paid", payment=str(payment.pk))
 
 
 @transaction.atomic
-def payment_reverse(*, payment_id: uuid.UUID, request: Request) -> None:
+def payment_reverse(*, payment_id: uuid.UUID, receipt: str, request: Request) -> None:
     """M-Pesa took a payment back after it had come: undo what it paid for (faults.md P19). Raises Conflict."""
     # The customer first, in the one lock order: their gold is being taken back, and they may be selling it.
     person_lock(Payment.objects.values_list("user_id", flat=True).get(pk=payment_id))
     payment = payment_lock(payment_id)
     who = request.checker_id or request.maker_id
-    changes: dict[str, Any] = {"evidence_request": request, "decided_by_id": who}
+    changes: dict[str, Any] = {
+        "evidence_request": request,
+        "decided_by_id": who,
+        "reversal_receipt": receipt,
+    }
     if payment.direction != Direction.IN or not move(payment, State.REVERSED, moves=MOVES, **changes):
         raise Conflict("Only a payment that came and stands can be taken back.", code="not_paid")
     for arrival in Arrival.objects.filter(payment=payment, state=ArrivalState.MATCHED):

@@ -152,7 +152,7 @@ def test_nobody_decides_their_own_payout(world: World) -> None:
     ):
         answer = act(desk(tess), order, what, **fields)
         assert answer.status_code == 403
-        assert b"This is your own payout." in answer.content
+        assert b"This is your own payment." in answer.content
     assert state(order) == WAITS
     assert_books()
 

@@ -6,11 +6,13 @@ from decimal import Decimal
 import pytest
 from django.db import connection, transaction
 
+from accounts.tests.people import staff
 from controls.models import Cause
 from controls.selectors import switch
 from controls.services import switch_pause, switches_lock, threshold_set
 from goldwallet.test.books import assert_books
 from goldwallet.test.clock import shift_clock
+from goldwallet.test.two import agreed
 from goldwallet.test.world import World, buy, paid, sell
 from payments.models import Payment, State
 from payments.sending import payment_step, payments_due
@@ -65,6 +67,21 @@ def test_more_than_usual_trips_the_switch(
         payment_step(payment.pk)
     assert len(provider.sent) == 2  # it takes two people, not a number that fits again
     assert_books()
+
+
+@pytest.mark.fault("O16")
+def test_after_two_people_resume_the_hour_begins_anew(world: World, provider: ScriptedRail) -> None:
+    threshold_set(name="payouts_hour_count", value=Decimal(2), by=world.vault)
+    tina, tom = staff("treasury", username="tina"), staff("treasury", username="tom")
+    payments = sales(world, 5)
+    for payment in payments:
+        payment_step(payment.pk)
+    agreed("switch_resume", {"name": "payouts"}, maker=tina, checker=tom)
+    with shift_clock(seconds=20):
+        for payment in payments:
+            payment_step(payment.pk)
+    assert len(provider.sent) == 4
+    assert switch("payouts").paused
 
 
 def test_yesterdays_payouts_do_not_count(world: World, provider: ScriptedRail) -> None:

@@ -7,9 +7,11 @@ import pytest
 from django.urls import reverse
 
 from accounts.models import User
+from accounts.services import person_freeze
 from accounts.tests.people import signed_in, staff
 from controls.models import Request, RequestState
 from controls.services import threshold_set
+from goldwallet import clock
 from goldwallet.errors import Conflict, Refused
 from goldwallet.test.books import assert_books
 from goldwallet.test.clock import shift_clock
@@ -17,7 +19,8 @@ from goldwallet.test.two import PAGE, WHY, agreed, approve, asked
 from goldwallet.test.world import World, buy, paid, sell
 from ledger import chart
 from ledger.selectors import balance
-from payments.models import Payment, State
+from payments.arrivals.matching import Arrived, arrival_take
+from payments.models import Arrival, ArrivalState, Payment, State
 from payments.sending import payment_step
 from payments.tests.scripted import LOST, ScriptedRail, b2c, told
 from trading.models import Order, Status
@@ -247,6 +250,106 @@ def test_a_persons_payouts_of_a_day_take_two(world: World, tina: User) -> None:
         signed_in(tina).post(reverse("desk_payout_approve", args=[one.payment_id])) for one in (first, second)
     ]
     assert [answer.status_code for answer in answers] == [403, 403]
+    assert_books()
+
+
+def test_while_two_decide_one_does_not(waiting: Order, tina: User, tom: User, provider: ScriptedRail) -> None:
+    """It may have been paid by hand already: neither sent nor given back."""
+    asked(
+        "payout_record",
+        {"payment": str(waiting.payment_id), "receipt": RECEIPT},
+        by=tina,
+        subject=f"payment:{waiting.payment_id}",
+    )
+    threshold_set(name="payout_approval_kes", value=Decimal(100_000), by=tina)
+    for what in ("approve", "refuse"):
+        url = reverse(f"desk_payout_{what}", args=[waiting.payment_id])
+        assert signed_in(tom).post(url, {"reason": "No reason at all"}).status_code == 409
+    page = signed_in(tom).get(reverse("desk_payment", args=[waiting.payment_id])).content.decode()
+    assert "Approve: send" not in page
+    assert "See the request" in page
+    assert stands(waiting) == (State.AWAITING_APPROVAL, Status.PENDING)
+
+
+@pytest.mark.fault("P19", "O07")
+def test_who_is_on_hold_is_not_paid_by_one_person(
+    world: World, tina: User, tom: User, provider: ScriptedRail
+) -> None:
+    paid(buy(world.alice, 20_000))
+    order = sell(world.alice, Decimal(1))
+    person_freeze(user_id=world.alice.pk, reason="A payment was taken back.")
+    payment_step(order.payment_id)
+    assert provider.sent == []
+    assert stands(order) == (State.AWAITING_APPROVAL, Status.PENDING)
+    assert signed_in(tina).post(reverse("desk_payout_approve", args=[order.payment_id])).status_code == 403
+    assert_books()
+
+
+@pytest.mark.fault("O10")
+def test_a_payout_that_ended_unpaid_can_be_called_paid_from_its_page(
+    lost: Order, tina: User, tom: User
+) -> None:
+    with shift_clock(minutes=31):
+        agreed("payment_resolve", resolve(lost, paid=False), maker=tina, checker=tom)
+    page = signed_in(tina).get(reverse("desk_payment", args=[lost.payment_id])).content.decode()
+    assert "It was paid after all" in page
+    assert "It was not paid" not in page
+    request = asked("payment_resolve", resolve(lost, paid=True, receipt=RECEIPT), by=tina)
+    assert request.effect["leaving_kes"] == "16000.00"
+    assert "paused for everybody" in str(request.effect["changes"])
+
+
+# --- one receipt, one booking ---------------------------------------------------------------------
+
+
+def strayed(receipt: str, kes: int) -> Arrival:
+    """Money that came by hand with a reference that nobody knows."""
+    row = Arrived(receipt, Decimal(kes), reference="SCHOOL", payer="", arrived_at=clock.now())
+    arrival = arrival_take(row)
+    assert arrival.state == ArrivalState.SUSPENSE
+    return arrival
+
+
+@pytest.mark.fault("P18", "P15")
+def test_money_in_suspense_that_pays_a_payment_leaves_suspense(
+    world: World, provider: ScriptedRail, tina: User, tom: User
+) -> None:
+    order = buy(world.bob, 1000)
+    provider.answers.append(LOST)
+    payment_step(order.payment_id)
+    arrival = strayed(RECEIPT, 1000)
+    agreed("payment_resolve", resolve(order, paid=True, receipt=RECEIPT), maker=tina, checker=tom)
+    arrival.refresh_from_db()
+    assert (arrival.state, arrival.payment_id) == (ArrivalState.MATCHED, order.payment_id)
+    assert balance(chart.suspense_mpesa()) == 0
+    assert balance(chart.mpesa_collections()) == -1000
+    assert stands(order) == (State.SUCCEEDED, Status.COMPLETED)
+    assert_books()
+
+
+@pytest.mark.fault("P18")
+def test_a_receipt_of_other_money_is_refused_everywhere(
+    world: World, provider: ScriptedRail, tina: User, tom: User
+) -> None:
+    order = buy(world.bob, 1000)
+    provider.answers.append(LOST)
+    payment_step(order.payment_id)
+    strayed(RECEIPT, 900)
+    with pytest.raises(Conflict, match="booked already"):
+        asked("payment_resolve", resolve(order, paid=True, receipt=RECEIPT), by=tina)
+    came = paid(buy(world.alice, 20_000), receipt="UKL7A2B3C5")
+    for receipt in (RECEIPT, "UKL7A2B3C5"):
+        with pytest.raises(Refused):
+            asked("payment_reversed", {"payment": str(came.payment_id), "receipt": receipt}, by=tina)
+    agreed(
+        "payment_reversed",
+        {"payment": str(came.payment_id), "receipt": "UKLREVERSE"},
+        maker=tina,
+        checker=tom,
+    )
+    again = paid(buy(world.bob, 2000), receipt="UKL7A2B3C6")
+    with pytest.raises(Conflict):
+        asked("payment_reversed", {"payment": str(again.payment_id), "receipt": "UKLREVERSE"}, by=tina)
     assert_books()
 
 

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.db import transaction
 
 from controls.services import anchor_check
 from goldwallet import schema
@@ -16,8 +17,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         schema.refuse_changed()
-        if not anchor_check(schema.anchor()):
-            payouts_ask_first()
+        # Together, and one worker after the other: a death in between would let unasked payouts go later.
+        with transaction.atomic():
+            known = anchor_check(schema.anchor())
+            if not known:
+                payouts_ask_first()
+        if not known:
             self.stdout.write(
                 "This database was restored. Payouts are paused until two people let them go on."
             )
