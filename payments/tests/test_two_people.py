@@ -304,7 +304,7 @@ def test_a_payout_that_ended_unpaid_can_be_called_paid_from_its_page(
 
 def strayed(receipt: str, kes: int) -> Arrival:
     """Money that came by hand with a reference that nobody knows."""
-    row = Arrived(receipt, Decimal(kes), reference="SCHOOL", payer="", arrived_at=clock.now())
+    row = Arrived(receipt=receipt, amount=Decimal(kes), reference="SCHOOL", payer="", arrived_at=clock.now())
     arrival = arrival_take(row)
     assert arrival.state == ArrivalState.SUSPENSE
     return arrival
