@@ -3,7 +3,7 @@
 import argparse
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,21 +72,31 @@ def _campaign(
     databases.template(copies.pristine)
     if not options.no_baseline and not _baseline(chosen, copies, databases):
         return 1
-    results = []
-    with ThreadPoolExecutor(options.at_once) as pool:
-        for result in pool.map(lambda mutant: _one(mutant, copies, databases), chosen):
-            results.append(result)
-            print(result.line, flush=True)
-            if result.run.verdict == Verdict.BROKEN:
-                print(result.run.output[-2000:], flush=True)
-            elif options.why and result.run.why:
-                print(f"{'':37}{result.run.why}", flush=True)
+    results = list(_all(chosen, copies, databases, options))
     escaped = [result.mutant.name for result in results if result.run.verdict != Verdict.CAUGHT]
     print(f"\n{table(_caught(results))}")
     print(f"{len(results) - len(escaped)} of {len(results)} caught. {' '.join(escaped)}".rstrip())
     if options.write and not options.only and not escaped:
         PAGE.write_text(page_with(PAGE.read_text(encoding="utf-8"), _caught(results)), encoding="utf-8")
     return 1 if escaped else 0
+
+
+def _all(
+    chosen: Sequence[Mutant], copies: Copies, databases: Databases, options: argparse.Namespace
+) -> Iterator[Result]:
+    """Each in its turn, told as soon as it and those before it are done."""
+    with ThreadPoolExecutor(options.at_once) as pool:
+        try:
+            for result in pool.map(lambda mutant: _one(mutant, copies, databases), chosen):
+                print(result.line, flush=True)
+                if result.run.verdict == Verdict.BROKEN:
+                    print(result.run.output[-2000:], flush=True)
+                elif options.why and result.run.why:
+                    print(f"{'':37}{result.run.why}", flush=True)
+                yield result
+        finally:
+            # Somebody pressed Ctrl-C: what has not begun does not begin.
+            pool.shutdown(cancel_futures=True)
 
 
 def _caught(results: Sequence[Result]) -> list[Caught]:
