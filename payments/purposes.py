@@ -29,6 +29,8 @@ class Purpose:
     paid: str
     failed: str
     reversed: str = ""
+    #: Where a payout that had ended unpaid is paid all the same (faults.md O07). It moves no money.
+    after_all: str = ""
 
 
 PURPOSES = {
@@ -38,8 +40,25 @@ PURPOSES = {
         failed="trading.services.buy_failed",
         reversed="trading.services.buy_reversed",
     ),
-    "sell": Purpose("sale", paid="trading.services.sell_paid", failed="trading.services.sell_failed"),
-    "refund": Purpose("refund", paid="trading.services.refund_paid", failed="trading.services.refund_failed"),
+    "sell": Purpose(
+        "sale",
+        paid="trading.services.sell_paid",
+        failed="trading.services.sell_failed",
+        after_all="trading.services.paid_after_all",
+    ),
+    "refund": Purpose(
+        "refund",
+        paid="trading.services.refund_paid",
+        failed="trading.services.refund_failed",
+        after_all="trading.services.paid_after_all",
+    ),
+    # Cash of a customer that belongs to no order.
+    "cash": Purpose(
+        "cash",
+        paid="trading.services.cash_paid",
+        failed="trading.services.cash_failed",
+        after_all="trading.services.paid_after_all",
+    ),
 }
 
 
@@ -62,3 +81,8 @@ def failed(payment: Payment, *, last_try: bool) -> Sequence[Transfer]:
 def reversed_(payment: Payment) -> Sequence[Transfer]:
     """Transfers that follow from money that the provider took back after it had come."""
     return _load(PURPOSES[payment.purpose].reversed)(payment=payment)
+
+
+def after_all(payment: Payment) -> None:
+    """Tell whoever asked for a payout that it was paid although it had ended unpaid."""
+    _load(PURPOSES[payment.purpose].after_all)(payment=payment)

@@ -19,7 +19,7 @@ from pools.services import allocations_of
 from trading import selectors
 from trading.forms import OrderFilters
 from trading.models import Order
-from trading.timeline import timeline
+from trading.timeline import look_around, timeline
 
 
 @require_GET
@@ -66,7 +66,7 @@ def order(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
     context = {
         "order": found,
         "payment": found.payment,
-        "timeline": timeline(found),
+        "timeline": timeline(found, look_around(found, user=found.user, paused=selectors.paused())),
         "exchanges": said.exchanges,
         "callbacks": said.callbacks,
         "transactions": [(posted, legs(posted.pk)) for posted in transactions_of(keys)],

@@ -9,14 +9,11 @@ from accounts.models import User
 from controls.selectors import threshold
 from goldwallet import phones
 from goldwallet.money import show_grams, show_kes
-from ledger import chart
-from ledger.selectors import balance
 from pools.models import Price
 from pools.selectors import current_price, grams_available
 from trading import terms
 from trading.models import Order, Side, Status
-from trading.selectors import FROZEN, price_holds, why_closed
-from trading.services.agreeing import SPENT
+from trading.selectors import FROZEN, REFUND_ASKED, SPENT, payment_is_asked_about, price_holds, why_closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +34,18 @@ class Choices:
     note: str = ""
 
 
-def choices(order: Order, *, user: User, paused: Collection[str]) -> Choices:
-    """None when the order has no late money that waits. The services judge everything again under locks."""
+def choices(order: Order, *, user: User, paused: Collection[str], here: bool) -> Choices:
+    """None when the order has no late money that waits; `here` says whether it is still with us.
+
+    The services judge everything again under locks.
+    """
     if order.status != Status.PAID_LATE or order.refund_open:
         return Choices()
     if user.frozen_reason:
         return Choices(note=FROZEN)
-    if balance(chart.user_cash(user.pk)) < order.payment.amount:
+    if payment_is_asked_about(order.refund):
+        return Choices(note=REFUND_ASKED)
+    if not here:
         return Choices(note=SPENT)
     price = current_price()
     note = _why_no_gold(order, price, user=user, paused=paused)

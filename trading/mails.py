@@ -1,4 +1,6 @@
-"""What we write to a customer when an order ends. Plain words, exact figures, what happens next."""
+"""What we write to a customer when an order or a payout ends. Plain words, exact figures, what happens next."""
+
+from decimal import Decimal
 
 from django.conf import settings
 from django.urls import reverse
@@ -6,7 +8,7 @@ from django.urls import reverse
 from goldwallet import phones
 from goldwallet.money import show_grams, show_kes
 from payments.models import Payment
-from trading.models import Order
+from trading.models import Order, not_sent_sentence
 from trading.terms import Undoing
 
 
@@ -117,4 +119,62 @@ _WRITERS = {
 def write(kind: str, *, order: Order, payment: Payment, undone: Undoing | None = None) -> tuple[str, str]:
     """Subject and text of the mail about one kind of end; `undone` is what M-Pesa's taking back came to."""
     subject, lead = _reversed(order, payment, undone) if undone else _WRITERS[kind](order, payment)
-    return subject, f"Hello,\n\n{lead}\n\n{_facts(kind, order, payment)}\n\nGold Wallet"
+    return subject, _letter(lead, _facts(kind, order, payment))
+
+
+def _letter(*paragraphs: str) -> str:
+    return "\n\n".join(["Hello,", *paragraphs, "Gold Wallet"])
+
+
+# --- money that belongs to no order ---------------------------------------------------------------
+
+
+def _payout_facts(payout: Payment) -> str:
+    lines = [f"Payout: {payout.reference}", f"Total: {show_kes(payout.amount)}"]
+    if payout.receipt:
+        lines.append(f"M-Pesa receipt: {payout.receipt}")
+    return "\n".join(lines)
+
+
+def cash_paid(payout: Payment) -> tuple[str, str]:
+    lead = (
+        f"You had cash with us, and we sent {show_kes(payout.amount)} of it to {phones.local(payout.phone)}."
+    )
+    return f"We sent you {show_kes(payout.amount)}", _letter(lead, _payout_facts(payout))
+
+
+def cash_failed(payout: Payment) -> tuple[str, str]:
+    kes = show_kes(payout.amount)
+    lead = (
+        f"We wanted to send you cash that you have with us. {not_sent_sentence(payout)} The money is safe: it is your "
+        "cash with us again, and our team looks at it."
+    )
+    return f"Your {kes} could not be sent", _letter(lead, _payout_facts(payout))
+
+
+def debt_settled(amount: Decimal, *, left: Decimal, from_cash: bool) -> tuple[str, str]:
+    kes = show_kes(amount)
+    if from_cash:
+        done = f"{kes} of your cash with us covered what you owed us."
+    else:
+        done = f"We let {kes} of what you owed us go. You need not pay it."
+    rest = f"You still owe us {show_kes(left)}." if left else "You owe us nothing any more."
+    closing = f"{rest} If you have a question, please write to us."
+    return f"{kes} of what you owed us is settled", _letter(done, closing)
+
+
+_GIVEN_BACK = {
+    "sell": "your sale was not paid, and gave your gold back to you. So you have the gold and the money.",
+    "refund": "your money could not be sent back, and it became your cash with us. So you have it twice.",
+    "cash": "your cash could not be sent, and it became your cash with us again. So you have it twice.",
+}
+
+
+def paid_after_all(payout: Payment) -> tuple[str, str]:
+    """What a payout had ended as, and that it was paid all the same (faults.md O07)."""
+    lead = (
+        f"M-Pesa has paid you {show_kes(payout.amount)} after all. We had told you that "
+        f"{_GIVEN_BACK[payout.purpose]} Your account is on hold until that is settled. Please write to us, and we look "
+        "at it together."
+    )
+    return f"M-Pesa has paid you {show_kes(payout.amount)} after all", _letter(lead, _payout_facts(payout))

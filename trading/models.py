@@ -12,7 +12,7 @@ from goldwallet import phones
 from goldwallet.clock import Now
 from goldwallet.sealing import sealed_property
 from goldwallet.states import Moves
-from payments.models import Payment, State
+from payments.models import FINAL, Payment, State
 from payments.rails import sentence
 
 
@@ -44,6 +44,14 @@ MOVES: Moves = {
     Status.REFUNDED: frozenset({Status.REVERSED}),
     Status.REBOUGHT: frozenset({Status.REVERSED}),
     Status.REVERSED: frozenset(),
+}
+
+
+#: Why an order is REVERSED although M-Pesa left its payment alone -> what became of its late money.
+USED_FOR_DEBT, USED_BY_CORRECTION = "debt", "corrected"
+USED = {
+    USED_FOR_DEBT: "This money covered what you owed us. What is left of it stands in your wallet.",
+    USED_BY_CORRECTION: "We corrected your cash with us and wrote to you. What is left of it stands in your wallet.",
 }
 
 
@@ -170,7 +178,8 @@ class Order(Terms):
     @property
     def waiting(self) -> bool:
         """Something is under way, so that the page looks again."""
-        return not self.final or (self.status == Status.PAID_LATE and self.refund_open)
+        going_back = self.refund is not None and self.refund.state not in FINAL
+        return not self.final or (self.status == Status.PAID_LATE and going_back)
 
     @property
     def refund_open(self) -> bool:
@@ -182,9 +191,14 @@ class Order(Terms):
         """Why late money could not be sent back, as the customer reads it. Empty when nothing went wrong."""
         if self.refund is None or self.refund_open:
             return ""
-        why = _why_unpaid(self.refund.failure_code, self.refund)
-        # What follows the reason is advice for a sale: another number, another amount. Here there is none.
-        return why if self.refund.failure_code == "refused" else why.split(". ")[0].rstrip(".") + "."
+        return not_sent_sentence(self.refund)
+
+
+def not_sent_sentence(payout: Payment) -> str:
+    """Why our money for somebody was not sent, as they read it."""
+    why = _why_unpaid(payout.failure_code, payout)
+    # What follows the reason is advice for a sale: another number, another amount. Here there is none.
+    return why if payout.failure_code == "refused" else why.split(". ")[0].rstrip(".") + "."
 
 
 def _why_unpaid(code: str, payment: Payment) -> str:

@@ -1,4 +1,6 @@
-"""Corrections in grams and in shillings: what two people decide (`controls.kinds`, `trading.services.adjusting`)."""
+"""What two people decide about a person's gold, cash and debts (`controls.kinds`): corrections, the end of a debt, cash
+paid out. `trading.services.adjusting` and `trading.services.cashing` do it.
+"""
 
 import uuid
 from decimal import Decimal
@@ -8,11 +10,13 @@ from accounts.models import User
 from controls.effects import Change, Description
 from controls.models import Request
 from controls.selectors import threshold
+from goldwallet import phones
 from goldwallet.errors import Refused
 from goldwallet.money import parse_grams, parse_shillings, show_kes
 from pools.models import Pool
 from pools.selectors import current_price
 from trading.services.adjusting import Adjustment, adjustment_make
+from trading.services.cashing import LEAST, MOST, How, cash_pay_out, cash_phone, debt_of, debt_settle
 
 _LEAST_WORDS, _MOST_WORDS = 10, 200
 
@@ -74,9 +78,13 @@ def _cash(payload: dict[str, Any]) -> Adjustment:
     return Adjustment(_person(payload).pk, _credit(payload), _above_zero(kes, worth=kes))
 
 
-def _make(request: Request, adjustment: Adjustment) -> str:
-    if adjustment.user_id in {request.maker_id, request.checker_id}:
+def _not_own(request: Request, user_id: uuid.UUID) -> None:
+    if user_id in {request.maker_id, request.checker_id}:
         raise Refused("This is about yourself. Two other people must do it.", code="own", status=403)
+
+
+def _make(request: Request, adjustment: Adjustment) -> str:
+    _not_own(request, adjustment.user_id)
     adjustment_make(
         adjustment=adjustment,
         words=_words(request.payload),
@@ -113,3 +121,74 @@ def adjust_cash_describe(payload: dict[str, Any]) -> Description:
 
 def adjust_cash_execute(request: Request) -> str:
     return _make(request, _cash(request.payload))
+
+
+# --- debts ----------------------------------------------------------------------------------------
+
+
+def settling_subject(*, user_id: uuid.UUID, payout: bool) -> str:
+    """One open request about a person's debt at a time, and one about their cash."""
+    return f"adjustment:{user_id}:{'payout' if payout else 'debt'}"
+
+
+def _how(payload: dict[str, Any]) -> How:
+    how = payload.get("how")
+    if how not in {"cash", "write_off"}:
+        raise Refused("Choose whether the person's cash covers it or we give it up.", code="how")
+    return "cash" if how == "cash" else "write_off"
+
+
+def _kes(payload: dict[str, Any]) -> Decimal:
+    kes = parse_shillings(str(payload.get("kes", "")))
+    if kes <= 0:
+        raise Refused("The amount must be above zero.", code="number")
+    return kes
+
+
+def debt_settle_describe(payload: dict[str, Any]) -> Description:
+    """payload: `person` (id), `kes` (whole shillings as text), `how` (cash or write_off)."""
+    person, kes, how = _person(payload), _kes(payload), _how(payload)
+    owed = debt_of(person.pk)
+    change = Change(f"{person.email} owes us", show_kes(owed), show_kes(max(Decimal(0), owed - kes)))
+    if how == "cash":
+        done = f"{show_kes(kes)} of the cash of {person.email} covers what they owe us."
+    else:
+        done = f"We give up {show_kes(kes)} that {person.email} owes us."
+    return Description(done, (change,))
+
+
+def debt_settle_execute(request: Request) -> str:
+    person, kes = _person(request.payload), _kes(request.payload)
+    _not_own(request, person.pk)
+    debt_settle(
+        user_id=person.pk,
+        amount=kes,
+        how=_how(request.payload),
+        request_id=request.pk,
+        by=request.checker_id or request.maker_id,
+    )
+    return f"{show_kes(kes)} of the debt is settled. The person has a mail."
+
+
+# --- cash -----------------------------------------------------------------------------------------
+
+
+def _payable(payload: dict[str, Any]) -> Decimal:
+    kes = _kes(payload)
+    if not LEAST <= kes <= MOST:
+        raise Refused(f"M-Pesa pays {show_kes(LEAST)} to {show_kes(MOST)} at once.", code="bounds")
+    return kes
+
+
+def cash_payout_describe(payload: dict[str, Any]) -> Description:
+    """payload: `person` (id), `kes` (whole shillings as text)."""
+    person, kes = _person(payload), _payable(payload)
+    number = phones.mask(cash_phone(person.pk))
+    return Description(f"{show_kes(kes)} of the cash of {person.email} go to {number}.", leaving_kes=kes)
+
+
+def cash_payout_execute(request: Request) -> str:
+    person, kes = _person(request.payload), _payable(request.payload)
+    _not_own(request, person.pk)
+    payout = cash_pay_out(user_id=person.pk, amount=kes, by=request.checker_id or request.maker_id)
+    return f"Payout {payout.reference} is made. The person has a mail when it is paid."

@@ -17,19 +17,24 @@ from goldwallet.errors import Conflict, Refused
 from goldwallet.money import cents_down
 from goldwallet.paging import Page, page_of
 from ledger import chart
-from ledger.selectors import Correction, balances, corrections
+from ledger.selectors import Correction, balance, balances, corrections
+from payments.models import LIVE, Callback, Payment, State
 from payments.selectors import UNPAID_PROMPTS
 from pools import selectors as pools
 from pools.models import Price
-from trading.models import Order, Side, Status
+from trading.models import USED, Order, Side, Status
 
 ZERO = Decimal(0)
 #: Kinds of ledger transactions by which two people correct what somebody has (trading.services.adjusting).
 ADJUSTMENTS = ADJUSTMENT_GOLD, ADJUSTMENT_CASH = "adjustment_gold", "adjustment_cash"
+#: The kind by which a debt is paid down or given up (trading.services.cashing).
+DEBT_SETTLED = "debt_settled"
 #: Beside the two sides of an order, in `average_cost`.
 CORRECTION = "correction"
 CLOSED = "Buying and selling is closed until there is a new price. Your gold is safe."
 FROZEN = "Your account is on hold. Nothing is lost. Please write to us, and we look at it together."
+#: The cash of a late order is gone: it covered a debt, or two people corrected it.
+SPENT = "This money is not with us any more. Please write to us, and we look at it together."
 
 
 def price_or_refuse() -> Price:
@@ -147,7 +152,9 @@ def holding(user_id: uuid.UUID, *, price: Price | None) -> Holding:
     ]
     found = balances(codes)
     free, locked, incoming, cash, receivable = (found[code.code] for code in codes)
-    corrected = corrections([chart.user_gold(user_id), chart.user_cash(user_id)], kinds=ADJUSTMENTS)
+    corrected = corrections(
+        [chart.user_gold(user_id), chart.user_cash(user_id)], kinds=[*ADJUSTMENTS, DEBT_SETTLED]
+    )
     return Holding(
         free=free,
         locked=locked,
@@ -201,6 +208,18 @@ def order_is_overdue(order: Order) -> bool:
     return clock.now() >= order.expires_at
 
 
+_ENDED_UNPAID = frozenset({State.FAILED, State.CANCELLED})
+
+
+def payment_is_asked_about(payment: Payment | None) -> bool:
+    """Whether M-Pesa is being asked what happened: no answer, a contradiction, or a word that came after the end."""
+    if payment is None:
+        return False
+    if payment.state in _ENDED_UNPAID:
+        return payment.attention or Callback.objects.filter(payment_id=payment.pk, handled_at=None).exists()
+    return payment.state == State.UNKNOWN or (payment.attention and payment.state in LIVE)
+
+
 def orders_of(user_id: uuid.UUID) -> QuerySet[Order]:
     return Order.objects.filter(user_id=user_id)
 
@@ -214,10 +233,35 @@ _CHOSEN = {
 }
 
 
+#: A refund ended unpaid, and a word came that it was paid: nothing is sent again before that is clear.
+REFUND_ASKED = "We are asking M-Pesa whether this money has reached you after all. Please wait until we know."
+
+
 def late_orders(user_id: uuid.UUID) -> list[Order]:
     """A person's orders whose late money waits for a choice or is on its way back, oldest first."""
-    orders = orders_of(user_id).filter(status=Status.PAID_LATE)
+    orders = orders_of(user_id).filter(status=Status.PAID_LATE).exclude(refund__state=State.SUCCEEDED)
     return list(orders.select_related("payment", "refund").order_by("created_at", "pk"))
+
+
+def late_covered(orders: Iterable[Order], *, cash: Decimal) -> list[Order]:
+    """Of late orders, oldest first, those whose money waits for a choice and is there, when the person has `cash`."""
+    covered = []
+    for order in orders:
+        if not order.refund_open and order.payment.amount <= cash:
+            cash -= order.payment.amount
+            covered.append(order)
+    return covered
+
+
+def cash_loose(orders: Iterable[Order], *, cash: Decimal) -> Decimal:
+    """Of the person's `cash` what belongs to none of these late orders, in KES."""
+    return cash - sum((order.payment.amount for order in late_covered(orders, cash=cash)), ZERO)
+
+
+def late_money_here(order: Order) -> bool:
+    """Whether the money of this late order is still with us. Binding only under the customer's lock."""
+    cash = balance(chart.user_cash(order.user_id))
+    return order in late_covered(late_orders(order.user_id), cash=cash)
 
 
 def late_order_of(*, user_id: uuid.UUID, order_id: uuid.UUID) -> Order:
@@ -230,8 +274,12 @@ def late_order_check(order: Order | None) -> Order:
     """The order, or Refused with what became of its money."""
     if order is None:
         raise Refused("We do not find this order.", code="order_unknown", status=404)
+    if order.status == Status.REVERSED and order.failure_code in USED:
+        raise Conflict(USED[order.failure_code], code="chosen")
     if order.status != Status.PAID_LATE:
         raise Conflict(_CHOSEN.get(Status(order.status), "There is nothing to choose here."), code="chosen")
     if order.refund_open:
         raise Conflict("This money is on its way back to you already.", code="refund_open")
+    if payment_is_asked_about(order.refund):
+        raise Conflict(REFUND_ASKED, code="refund_asked")
     return order

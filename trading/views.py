@@ -14,13 +14,14 @@ from controls.selectors import PAUSED
 from goldwallet import clock, phones
 from goldwallet.errors import Refused
 from kyc.selectors import Limits, limits
+from payments.models import State
 from pools import selectors as pools
 from trading import selectors, services
 from trading.forms import BuyForm, PhoneForm, SellForm
 from trading.late import choices
 from trading.models import Order, Quote, Side, Status
 from trading.services import NotEnoughGold
-from trading.timeline import timeline
+from trading.timeline import look_around, timeline
 
 _CHART_DAYS = 90
 _CORRECTIONS = 10
@@ -223,20 +224,32 @@ def order(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
         found = mine.get(pk=order_id)
     # A buy that waits for its money, looked at every two seconds, has nothing to do with a pause.
     paused = selectors.paused() if found.status == Status.PAID_LATE or not found.is_buy else set()
-    offered = choices(found, user=person(request), paused=paused)
+    around = look_around(found, user=person(request), paused=paused)
+    offered = choices(found, user=person(request), paused=paused, here=around.late_money_here)
     context = {
         "order": found,
         "payment": found.payment,
-        "timeline": timeline(found, payouts_paused="payouts" in paused),
+        "timeline": timeline(found, around),
+        "asking": around.asking,
+        "may_try_again": not around.asking and _over_unpaid(found),
         "choices": offered.offers,
         "choice_note": offered.note,
         "waiting": found.waiting,
+        "looks_again": around.asking or around.asking_refund,
         "final": found.final,
         "poll_url": f"{reverse('order', args=[found.pk])}?poll=1",
     }
     polled = request.htmx and not request.htmx.boosted  # type: ignore[attr-defined]
     template = "trading/order.html#status" if polled else "trading/order.html"
     return render(request, template, context)
+
+
+def _over_unpaid(order: Order) -> bool:
+    """Whether nothing was paid and nothing can be any more, so that another try does no harm."""
+    ended = order.status == Status.FAILED or (
+        order.status == Status.EXPIRED and order.payment.ended_at is not None
+    )
+    return ended and order.payment.state in {State.FAILED, State.CANCELLED}
 
 
 # --- late money -----------------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 """Every write of trading: quotes, buys, sales, late money. `payments.purposes` names the handlers."""
 
 from trading.services.buying import buy_confirm, buy_failed, buy_paid, order_expire, orders_expire
+from trading.services.cashing import cash_failed, cash_paid
+from trading.services.incidents import paid_after_all
 from trading.services.quotes import QUOTE_UNKNOWN, NotEnoughGold, quote_buy, quote_sell
 from trading.services.rebuying import quote_rebuy, rebuy_confirm
 from trading.services.refunding import refund_ask, refund_failed, refund_paid
@@ -14,8 +16,11 @@ __all__ = [
     "buy_failed",
     "buy_paid",
     "buy_reversed",
+    "cash_failed",
+    "cash_paid",
     "order_expire",
     "orders_expire",
+    "paid_after_all",
     "quote_buy",
     "quote_rebuy",
     "quote_sell",

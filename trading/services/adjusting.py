@@ -3,7 +3,8 @@
 Grams move between a pool and the person, with an allocation, so that every gram of a person goes on coming from a pool:
 a credit is an allocation of its own, a debit gives back what the person holds of that pool, oldest first.
 
-Lock order: the request, the customer, allocations, then the posting. The posting's memo is what the customer reads.
+Lock order: the request, the customer, late orders or allocations, then the posting. The posting's memo is what the
+customer reads.
 """
 
 import uuid
@@ -23,7 +24,9 @@ from ledger.selectors import balance, legs
 from ledger.services import Transfer, overdraft_refused
 from notifications.services import message_enqueue
 from pools import services as pools
+from trading.models import USED_BY_CORRECTION
 from trading.selectors import ADJUSTMENT_CASH, ADJUSTMENT_GOLD
+from trading.services.claims import late_claims_end, late_claims_lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +95,10 @@ def adjustment_of(transaction_id: int) -> Adjustment:
 
 
 def _prepare(adjustment: Adjustment, request_id: uuid.UUID) -> None:
-    """Lock the person, and move the allocations of a correction in grams."""
+    """Lock the person, move the allocations of a correction in grams, end late orders whose cash is taken."""
     person_lock(adjustment.user_id)
     if adjustment.pool_id is None:
+        _end_late_orders(adjustment)
         return
     if adjustment.credit:
         share = pools.Share(adjustment.pool_id, adjustment.amount)
@@ -109,6 +113,14 @@ def _prepare(adjustment: Adjustment, request_id: uuid.UUID) -> None:
         raise Refused(
             f"This person does not hold {show_grams(adjustment.amount)} of this pool.", code="not_held"
         ) from error
+
+
+def _end_late_orders(adjustment: Adjustment) -> None:
+    """Cash that is taken may be that of late orders: then nothing is left to choose."""
+    if not adjustment.credit:
+        claims = late_claims_lock(adjustment.user_id)
+        left = balance(chart.user_cash(adjustment.user_id)) - adjustment.amount
+        late_claims_end(claims, left=left, code=USED_BY_CORRECTION)
 
 
 def _transfer(adjustment: Adjustment) -> Transfer:

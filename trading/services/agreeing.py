@@ -43,10 +43,6 @@ def order_lock(payment: Payment) -> Order:
     return Order.objects.select_for_update(of=("self",)).get(payment=payment, rebuys=None)
 
 
-#: The cash of a late order is gone: it covered a debt, or two people corrected it.
-SPENT = "This money is not with us any more. Please write to us, and we look at it together."
-
-
 def late_order_lock(*, user_id: uuid.UUID, order_id: uuid.UUID) -> Order:
     """A person's order whose late money waits for a choice, locked. Raises Refused when there is nothing to choose."""
     orders = Order.objects.select_for_update().filter(pk=order_id, user_id=user_id, side=Side.BUY)
@@ -92,6 +88,21 @@ def order_mail(
         kind=f"order_{kind}",
         key=f"order:{order.pk}:{kind}:{key}" if key else f"order:{order.pk}:{kind}",
     )
+
+
+def held(payout: Payment) -> Transfer:
+    """Cash of the person, kept for a payout until that has ended."""
+    return Transfer(chart.user_cash(payout.user_id), chart.payouts_clearing(), payout.amount)
+
+
+def given_up(payout: Payment) -> Transfer:
+    """The exact mirror of `held`."""
+    return Transfer(chart.payouts_clearing(), chart.user_cash(payout.user_id), payout.amount)
+
+
+def paid_out(payout: Payment) -> Transfer:
+    """M-Pesa has paid what was held."""
+    return Transfer(chart.payouts_clearing(), chart.mpesa_payouts(), payout.amount)
 
 
 def released(user_id: uuid.UUID, shares: Sequence[Share]) -> list[Transfer]:

@@ -21,7 +21,7 @@ from pools import services as pools
 from pools.selectors import grams_available
 from trading import terms
 from trading.models import MOVES, Order, Quote, Side, Status
-from trading.selectors import day_use, late_order_of, price_or_refuse, running_or_refuse
+from trading.selectors import SPENT, day_use, late_order_of, price_or_refuse, running_or_refuse
 from trading.services import agreeing
 from trading.services.quotes import check_amount, new_reference, quote_consume, quote_make
 
@@ -51,7 +51,7 @@ def rebuy_confirm(*, user_id: uuid.UUID, quote_id: uuid.UUID) -> Order:
             return _rebuy_once(user_id=user_id, quote_id=quote_id)
         except Overdraft as error:
             if error.code == chart.user_cash(user_id).code:
-                raise Conflict(agreeing.SPENT, code="spent") from None
+                raise Conflict(SPENT, code="spent") from None
     late = Quote.objects.select_related("late_order__payment").get(pk=quote_id).late_order
     assert late is not None
     raise _short(late.payment)

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 from goldwallet.clock import Now
 from goldwallet.states import move
-from ledger import chart
 from ledger import services as ledger
 from ledger.services import Transfer
 from payments.models import MOVES as PAYMENT_MOVES
 from payments.models import Direction, Payment, State
 from payments.services import payment_create, payment_lock
 from trading.models import MOVES, Order, Status
+from trading.selectors import SPENT
 from trading.services import agreeing
 from trading.services.quotes import new_reference
 
@@ -22,7 +22,7 @@ def refund_ask(*, user_id: uuid.UUID, order_id: uuid.UUID) -> Order:
     The order stays `paid_late` until the payout has ended, and is free for another choice when it ends unpaid. A large
     payout, or any in manual mode, waits for staff. A payout's hold never expires.
     """
-    with ledger.overdraft_refused(agreeing.SPENT):
+    with ledger.overdraft_refused(SPENT):
         return _ask(user_id, order_id)
 
 
@@ -43,20 +43,11 @@ def _ask(user_id: uuid.UUID, order_id: uuid.UUID) -> Order:
     ledger.post(
         key=f"payment:{order.refund.pk}:agreed",
         kind="refund_agreed",
-        transfers=[_held(order.refund)],
+        transfers=[agreeing.held(order.refund)],
         actor=str(user_id),
         memo=order.refund.reference,
     )
     return order
-
-
-def _held(refund: Payment) -> Transfer:
-    return Transfer(chart.user_cash(refund.user_id), chart.payouts_clearing(), refund.amount)
-
-
-def _given_up(refund: Payment) -> Transfer:
-    """The exact mirror of `_held`."""
-    return Transfer(chart.payouts_clearing(), chart.user_cash(refund.user_id), refund.amount)
 
 
 def refund_paid(*, payment: Payment, last_try: bool) -> Sequence[Transfer]:
@@ -64,7 +55,7 @@ def refund_paid(*, payment: Payment, last_try: bool) -> Sequence[Transfer]:
     order = _order_lock(payment)
     if move(order, Status.REFUNDED, moves=MOVES, field="status", finished_at=Now()):
         agreeing.order_mail("refunded", order=order, payment=payment)
-    return [Transfer(chart.payouts_clearing(), chart.mpesa_payouts(), payment.amount)]
+    return [agreeing.paid_out(payment)]
 
 
 def refund_failed(*, payment: Payment, last_try: bool) -> Sequence[Transfer]:
@@ -74,7 +65,7 @@ def refund_failed(*, payment: Payment, last_try: bool) -> Sequence[Transfer]:
     # Of an order that M-Pesa reversed meanwhile the person owes the money: on hold, it stays with us until people look.
     if order.status == Status.PAID_LATE:
         agreeing.order_mail("refund_failed", order=order, payment=payment, key=payment.pk)
-    return [_given_up(payment)]
+    return [agreeing.given_up(payment)]
 
 
 def _order_lock(refund: Payment) -> Order:
@@ -93,4 +84,4 @@ def refund_stop(order: Order) -> list[Transfer]:
     unsent = refund.state in {State.CREATED, State.AWAITING_APPROVAL}
     if not unsent or not move(refund, State.CANCELLED, moves=PAYMENT_MOVES, ended_at=Now(), due_at=None):
         return []
-    return [_given_up(refund)]
+    return [agreeing.given_up(refund)]

@@ -79,7 +79,7 @@ def sell_paid(*, payment: Payment, last_try: bool) -> Sequence[Transfer]:
     locked = chart.user_gold_locked(order.user_id)
     shares = pools.allocations_return(user_id=order.user_id, grams=order.grams)
     return [
-        Transfer(chart.payouts_clearing(), chart.mpesa_payouts(), payment.amount),
+        agreeing.paid_out(payment),
         *(Transfer(locked, chart.pool_available(share.pool_id), share.grams) for share in shares),
     ]
 

@@ -19,8 +19,7 @@ from notifications.models import Message
 from payments.models import Payment, State
 from trading import services
 from trading.models import Order, Quote, Status
-from trading.selectors import CLOSED
-from trading.services.agreeing import SPENT
+from trading.selectors import CLOSED, SPENT
 from trading.tests.late import assert_all_books, cash, gold, late, price, refund_ends, taken_back
 from trading.tests.pages import attribute, browser, hidden, nothing_changes, text
 
@@ -76,10 +75,11 @@ def test_back_to_the_phone_step_by_step(world: World) -> None:
     answer = client.post(url("order_refund", order))
     assert (answer.status_code, answer["Location"]) == (302, url("order", order))
     for state, sentence in [
-        (State.CREATED, "M-Pesa is sending KES 1,000 back to 0722 000 002."),
+        (State.CREATED, "We are about to ask M-Pesa to send KES 1,000 back to 0722 000 002."),
+        (State.SENDING, "We are asking M-Pesa to send KES 1,000 back to 0722 000 002."),
         (State.PENDING, "This takes less than a minute."),
         (State.AWAITING_APPROVAL, "A member of our team looks at this before KES 1,000 go back"),
-        (State.UNKNOWN, "Please do not pay again."),
+        (State.UNKNOWN, "We are asking M-Pesa whether KES 1,000 have reached 0722 000 002."),
     ]:
         Payment.objects.filter(purpose="refund").update(state=state)
         response = page(client, order)

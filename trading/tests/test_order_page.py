@@ -139,7 +139,8 @@ def test_a_payment_before_staff_is_told_as_a_check(world: World) -> None:
 @pytest.mark.parametrize(
     ("state", "sentence"),
     [
-        (State.CREATED, "M-Pesa is paying 0712 345 678."),
+        (State.CREATED, "We are about to ask M-Pesa to pay 0712 345 678."),
+        (State.SENDING, "We are asking M-Pesa to pay 0712 345 678."),
         (State.PENDING, "M-Pesa is paying 0712 345 678."),
         (State.AWAITING_APPROVAL, "A member of our team looks at this payout before it goes."),
         (State.UNKNOWN, "Your gold is held until we know."),
