@@ -51,9 +51,9 @@ MUTANTS = (
         name="claim_looked_at_then_written",
         world="A job is delivered to several workers; each looks, finds the payment unsent, and sends it.",
         file=_SENDING,
-        old='    if mine.update(**claimed, tries=F("tries") + 1) != 1:\n        return None\n',
+        old="    if mine.update(**claimed, tries=_ONE_MORE) != 1:\n        return None\n",
         new="    if not mine.exists():\n        return None\n"
-        '    Payment.objects.filter(pk=payment.pk).update(**claimed, tries=F("tries") + 1)\n',
+        "    Payment.objects.filter(pk=payment.pk).update(**claimed, tries=_ONE_MORE)\n",
         tests=("trading/tests/test_race_settle.py::test_16_workers_with_the_same_job_send_one_prompt",),
     ),
     Mutant(
@@ -162,9 +162,9 @@ MUTANTS = (
         world="The payment ends in one transaction and the posting runs in a hook after it; a restart in between "
         "loses it.",
         file=_SETTLING,
-        old="        payment_tell(payment, paid=paid, last_try=last_try)\n    return True",
-        new="        transaction.on_commit(lambda: payment_tell(payment, paid=paid, last_try=last_try))\n"
-        "    return True",
+        old="        payment_tell(payment, paid=paid, last_try=last_try, also=also)\n",
+        new="        transaction.on_commit(\n"
+        "            lambda: payment_tell(payment, paid=paid, last_try=last_try, also=also)\n        )\n",
         tests=("trading/tests/test_fault_time.py::test_no_hook_ever_runs_and_all_the_money_moves",),
     ),
     Mutant(

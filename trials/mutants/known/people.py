@@ -28,7 +28,7 @@ MUTANTS = (
         name="approval_without_its_content",
         world="What is approved is a number in a list; what it does has changed since the page was opened.",
         file=_REQUESTS,
-        old="        if seen != request_seal(request, request_effect(request)):",
+        old="        if seen != request_seal(request, _effect(description, moved)):",
         new="        if not seen:",
         tests=(f"{_TESTS}", "pools/tests/test_requests.py"),
     ),
