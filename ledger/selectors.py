@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection
 from django.db.models import OuterRef, Q, Subquery
@@ -44,11 +45,20 @@ class Resting:
 
 def people_resting(part: str, *, until: dt.datetime, limit: int = 100) -> list[Resting]:
     """People's accounts of this part ("cash") with a balance since before `until`, the longest first."""
+    return _resting(part, limit, balance__gt=0, since__lte=until)
+
+
+def people_below_zero(part: str, *, limit: int = 100) -> list[Resting]:
+    """People's accounts of this part ("receivable") below zero, the longest unmoved first."""
+    return _resting(part, limit, balance__lt=0)
+
+
+def _resting(part: str, limit: int, **conditions: Any) -> list[Resting]:
     last = Transaction.objects.filter(entries__account=OuterRef("pk"), entries__seq=OuterRef("seq"))
     rows = (
-        Account.objects.filter(code__startswith="user:", code__endswith=f":{part}", balance__gt=0)
+        Account.objects.filter(code__startswith="user:", code__endswith=f":{part}")
         .annotate(since=Subquery(last.values("created_at")[:1]))
-        .filter(since__lte=until)
+        .filter(**conditions)
         .order_by("since")
     )
     return [Resting(*row) for row in rows.values_list("code", "balance", "since")[:limit]]

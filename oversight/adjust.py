@@ -1,4 +1,6 @@
-"""Adjustments at the desk: asking for a correction in grams or in shillings, and for a transaction to be taken back."""
+"""Adjustments at the desk: asking for a correction in grams or in shillings, for the end of a debt, for cash to be paid
+out, and for a transaction to be taken back.
+"""
 
 from decimal import Decimal
 from typing import Any, NamedTuple, cast
@@ -25,15 +27,19 @@ from ledger.models import Transaction
 from oversight.desk import transaction_page
 from oversight.reversing import reversal_subject
 from pools.models import Pool
-from trading.requests import adjustment_subject
+from trading.cash import debtors, holders
+from trading.requests import adjustment_subject, debt_subject, payout_subject
 
 _PAGE = 25
-_KINDS = ("adjust_gold", "adjust_cash")
+_KINDS = ("adjust_gold", "adjust_cash", "debt_settle", "cash_payout")
 _WAYS = (("credit", "The person gets it"), ("debit", "The person gives it back"))
 
 
-class _Form(forms.Form):
-    """What both kinds of corrections ask for."""
+_HOWS = (("cash", "Their cash with us covers it"), ("write_off", "We give it up"))
+
+
+class _PersonForm(forms.Form):
+    """Whose it is."""
 
     person = forms.CharField(
         label="E-mail address or username",
@@ -41,6 +47,17 @@ class _Form(forms.Form):
         error_messages={"required": "Write whose it is."},
         widget=forms.TextInput(attrs={"autocomplete": "off", "autocapitalize": "none"}),
     )
+
+    def clean_person(self) -> User:
+        found = person_by_login(self.cleaned_data["person"].replace("\x00", ""))
+        if found is None:
+            raise forms.ValidationError("Nobody has this e-mail address or username.")
+        return found
+
+
+class _Form(_PersonForm):
+    """What both kinds of corrections ask for."""
+
     way = forms.ChoiceField(
         label="Which way",
         choices=_WAYS,
@@ -53,12 +70,6 @@ class _Form(forms.Form):
         error_messages={"required": "Write what the customer reads."},
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
-
-    def clean_person(self) -> User:
-        found = person_by_login(self.cleaned_data["person"].replace("\x00", ""))
-        if found is None:
-            raise forms.ValidationError("Nobody has this e-mail address or username.")
-        return found
 
 
 def _amount(label: str, missing: str) -> forms.CharField:
@@ -80,12 +91,26 @@ class GoldForm(_Form):
         return _read(money.parse_grams, self.cleaned_data["grams"])
 
 
-class CashForm(_Form):
+class _ShillingsForm(forms.Form):
     kes = _amount("Shillings", "Write how many shillings.")
-    field_order = ["person", "way", "kes", "words"]
 
     def clean_kes(self) -> Decimal:
         return _read(money.parse_shillings, self.cleaned_data["kes"])
+
+
+class CashForm(_ShillingsForm, _Form):
+    field_order = ["person", "way", "kes", "words"]
+
+
+class DebtForm(_ShillingsForm, _PersonForm):
+    how = forms.ChoiceField(
+        label="How", choices=_HOWS, error_messages={"required": "Choose how it is settled."}
+    )
+    field_order = ["person", "kes", "how"]
+
+
+class PayoutForm(_ShillingsForm, _PersonForm):
+    field_order = ["person", "kes"]
 
 
 def _read(parse: Any, text: str) -> Decimal:
@@ -124,9 +149,11 @@ def _page(
     *,
     gold: GoldForm | None = None,
     cash: CashForm | None = None,
+    debt: DebtForm | None = None,
+    payout: PayoutForm | None = None,
     refused: Refused | None = None,
 ) -> HttpResponse:
-    """Both forms and what was asked before; after a refusal with its sentence on the form that was sent."""
+    """The forms, who they may be about and what was asked before; after a refusal its sentence on the form sent."""
     rows = Request.objects.filter(kind__in=_KINDS).exclude(state=RequestState.WITHDRAWN)
     page = page_of(
         rows.select_related("maker", "checker"),
@@ -135,14 +162,18 @@ def _page(
         limit=_PAGE,
     )
     waiting = set(requests_waiting().filter(kind__in=_KINDS).values_list("pk", flat=True))
-    sent = gold or cash
-    if refused is not None and refused.sentence and sent is not None:
-        sent.add_error(None, refused.sentence)
+    sent = {"gold": gold, "cash": cash, "debt": debt, "payout": payout}
+    name, form = next(((name, form) for name, form in sent.items() if form is not None), ("", None))
+    if refused is not None and refused.sentence and form is not None:
+        form.add_error(None, refused.sentence)
     context = {
         "gold": gold or GoldForm(auto_id="gold_%s"),
         "cash": cash or CashForm(auto_id="cash_%s"),
-        "reason": request.POST.get("reason", ""),
-        "sent": "gold" if gold else "cash" if cash else "",
+        "debt": debt or DebtForm(auto_id="debt_%s"),
+        "payout": payout or PayoutForm(auto_id="payout_%s"),
+        "reasons": {name: request.POST.get("reason", "")},
+        "debtors": debtors(),
+        "holders": holders(),
         "rows": [_row(found, waiting) for found in page.rows],
         "older_url": f"{reverse('desk_adjustments')}?after={page.older}" if page.older else "",
         "may_ask": may_ask(cast(User, request.user), "adjust_cash"),
@@ -186,6 +217,38 @@ def adjust_cash(request: HttpRequest) -> HttpResponse:
 def _payload(form: _Form) -> dict[str, str]:
     data = form.cleaned_data
     return {"person": str(data["person"].pk), "way": data["way"], "words": data["words"]}
+
+
+@require_POST
+@staff_page(Role.TREASURY, Role.ADMINISTRATOR)
+def debt_settle(request: HttpRequest) -> HttpResponse:
+    form = DebtForm(request.POST, auto_id="debt_%s")
+    if not form.is_valid():
+        return _page(request, debt=form, refused=Refused(""))
+    data = form.cleaned_data
+    return ask(
+        request,
+        kind="debt_settle",
+        payload={"person": str(data["person"].pk), "kes": f"{data['kes']:f}", "how": data["how"]},
+        subject=debt_subject(data["person"].pk),
+        again=lambda refused: _page(request, debt=form, refused=refused),
+    )
+
+
+@require_POST
+@staff_page(Role.TREASURY, Role.ADMINISTRATOR)
+def cash_payout(request: HttpRequest) -> HttpResponse:
+    form = PayoutForm(request.POST, auto_id="payout_%s")
+    if not form.is_valid():
+        return _page(request, payout=form, refused=Refused(""))
+    data = form.cleaned_data
+    return ask(
+        request,
+        kind="cash_payout",
+        payload={"person": str(data["person"].pk), "kes": f"{data['kes']:f}"},
+        subject=payout_subject(data["person"].pk),
+        again=lambda refused: _page(request, payout=form, refused=refused),
+    )
 
 
 # --- a transaction --------------------------------------------------------------------------------

@@ -30,6 +30,8 @@ _ELSEWHERE = (
     ("sale_", "An order hangs on this. Its payout is decided on the payment's page."),
     ("sell_", "An order hangs on this. Its payout is decided on the payment's page."),
     ("refund_", "An order hangs on this. Its payout is decided on the payment's page."),
+    ("cash_", "A payout hangs on this. It is decided on the payment's page."),
+    ("debt_", "A debt was settled with this. Correct the person's cash by an adjustment."),
     ("arrival_", "Money that came hangs on this. Give it to somebody or send it back on its own page."),
     ("suspense_", "Money that came hangs on this. Give it to somebody or send it back on its own page."),
     ("break_", "This resolved a difference. Correct it by moving a float, or by an adjustment."),

@@ -26,6 +26,16 @@ def adjustment_subject(*, user_id: uuid.UUID, gold: bool) -> str:
     return f"adjustment:{user_id}:{'gold' if gold else 'cash'}"
 
 
+def debt_subject(user_id: uuid.UUID) -> str:
+    """One open request about a person's debt at a time."""
+    return f"adjustment:{user_id}:debt"
+
+
+def payout_subject(user_id: uuid.UUID) -> str:
+    """One open request to pay out a person's cash at a time."""
+    return f"adjustment:{user_id}:payout"
+
+
 def _person(payload: dict[str, Any]) -> User:
     try:
         return User.objects.get(pk=uuid.UUID(str(payload.get("person", ""))))
@@ -124,11 +134,6 @@ def adjust_cash_execute(request: Request) -> str:
 
 
 # --- debts ----------------------------------------------------------------------------------------
-
-
-def settling_subject(*, user_id: uuid.UUID, payout: bool) -> str:
-    """One open request about a person's debt at a time, and one about their cash."""
-    return f"adjustment:{user_id}:{'payout' if payout else 'debt'}"
 
 
 def _how(payload: dict[str, Any]) -> How:

@@ -17,6 +17,7 @@ from kyc.selectors import Limits, limits
 from payments.models import State
 from pools import selectors as pools
 from trading import selectors, services
+from trading.cash import cash_news
 from trading.forms import BuyForm, PhoneForm, SellForm
 from trading.late import choices
 from trading.models import Order, Quote, Side, Status
@@ -47,11 +48,12 @@ def wallet(request: HttpRequest) -> HttpResponse:
     paused, holds = selectors.paused(), selectors.price_holds(price)
     late = selectors.late_orders(user.pk)
     holding = selectors.holding(user.pk, price=price)
+    here = selectors.late_covered(late, cash=holding.cash)
     context = {
         "closed": selectors.why_closed(Side.BUY, user=user, price_holds=holds, paused=paused),
         "closed_sell": selectors.why_closed(Side.SELL, user=user, price_holds=holds, paused=paused),
-        "late_orders": late,
-        "other_cash": holding.cash - sum(order.payment.amount for order in late if not order.refund_open),
+        "late_orders": [(order, order in here) for order in late],
+        "cash_news": cash_news(user, late, cash=holding.cash, owed=holding.owed),
         "holding": holding,
         "corrections": holding.corrections[::-1][:_CORRECTIONS],
         "price": price,
