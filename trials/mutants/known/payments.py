@@ -202,6 +202,14 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        name="on_hold_and_paid",
+        world="The account was frozen while its payout waited in the queue, and the payout goes out.",
+        file=_SENDING,
+        old="    if person_lock(payment.user_id).frozen:\n",
+        new="    if False:\n",
+        tests=(f"{_TESTS}/test_two_people.py::test_who_is_on_hold_is_not_paid_by_one_person",),
+    ),
+    Mutant(
         name="volume_never_unusual",
         world="A stolen session drains the float in an hour, since no volume is too much.",
         file="payments/selectors.py",
