@@ -11,7 +11,7 @@ WHY = "The statement of today shows it."
 
 def asked(kind: str, payload: dict[str, Any], *, by: Any, subject: str = "", **changes: Any) -> Request:
     """A request with a reason and evidence."""
-    words = {"reason": WHY, "evidence": PAGE} | changes
+    words: dict[str, Any] = {"reason": WHY, "evidence": PAGE} | changes
     return request_make(
         kind=kind,
         payload=payload,
