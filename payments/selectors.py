@@ -4,7 +4,7 @@ import uuid
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db.models import Count, QuerySet, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 
 from controls.selectors import switch, threshold
 from goldwallet.clock import after
@@ -23,6 +23,11 @@ FROM payments_payment
 WHERE created_at > wallet_now() - interval '1 hour' AND direction = 'in' AND state NOT IN ('succeeded', 'reversed')
   AND (user_id = %(user_id)s OR phone_lookup = %(phone_lookup)s)
 """
+
+
+def receipt_is_a_payments(receipt: str) -> bool:
+    """Whether a payment came, went or was taken back under this receipt: then no other money may be booked by it."""
+    return Payment.objects.filter(Q(receipt=receipt) | Q(reversal_receipt=receipt)).exists()
 
 
 def payouts_waiting() -> QuerySet[Payment]:

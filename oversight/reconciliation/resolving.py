@@ -34,6 +34,7 @@ from payments.models import (
     State,
     StatementLine,
 )
+from payments.selectors import receipt_is_a_payments
 from payments.statements import payer_of, shortcode_of
 
 #: Once two people have dealt with one of these, the same line or payment is not a difference again.
@@ -259,6 +260,8 @@ def _suspense_enter(found: Break) -> Done:
         raise Refused(
             "M-Pesa moves whole shillings, and this line has cents. Ask M-Pesa what it is.", code="cents"
         )
+    if receipt_is_a_payments(line.receipt):
+        raise Conflict("This receipt is a payment's meanwhile. Run the comparison again.", code="receipt_used")
     arrival = Arrival(
         receipt=line.receipt,
         amount=line.paid_in,
