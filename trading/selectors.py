@@ -215,8 +215,12 @@ def payment_is_asked_about(payment: Payment | None) -> bool:
     """Whether M-Pesa is being asked what happened: no answer, a contradiction, or a word that came after the end."""
     if payment is None:
         return False
+    if payment.state == State.FAILED and payment.attention:
+        return True
     if payment.state in _ENDED_UNPAID:
-        return payment.attention or Callback.objects.filter(payment_id=payment.pk, handled_at=None).exists()
+        # Of what was cancelled before it was sent only a callback makes a question; staff may have been told before.
+        heard = Callback.objects.filter(payment_id=payment.pk)
+        return (heard if payment.attention else heard.filter(handled_at=None)).exists()
     return payment.state == State.UNKNOWN or (payment.attention and payment.state in LIVE)
 
 

@@ -92,8 +92,9 @@ def _buy(order: Order, payment: Payment, around: Around) -> list[Step]:
         return _unpaid_buy(order, payment, around)
     if payment.state == State.CREATED:
         sending = f"We are sending the prompt to {number}."
-        if payment.tries:
-            sending = f"M-Pesa is busy, or {number} has another prompt open. We try again in a moment."
+        if payment.tries or payment.attention:
+            busy = f"M-Pesa is busy, or {number} has another prompt open."
+            sending = f"{busy} We ask again in a moment; please do not pay again."
         return [
             Step("Asking M-Pesa", sending, None, "now"),
             Step("Gold in your wallet", "", None, "todo"),

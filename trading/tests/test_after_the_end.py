@@ -17,8 +17,9 @@ from ledger import chart
 from ledger.services import Transfer, post
 from notifications.models import Message
 from payments import purposes
-from payments.models import Payment, State
+from payments.models import Callback, Payment, State
 from payments.sending import payment_step
+from payments.tests.conftest import provider
 from payments.tests.scripted import BUSY, CANCELLED, PAID, REFUSED, SPURIOUS, ScriptedRail, stk, told
 from trading import services
 from trading.models import Order, Status
@@ -36,6 +37,8 @@ from trading.tests.late import (
 )
 from trading.tests.pages import attribute, browser, nothing_changes, text
 from trading.tests.test_rebuy import rebuy
+
+__all__ = ["provider"]
 
 pytestmark = pytest.mark.django_db
 
@@ -296,8 +299,9 @@ def test_a_contradiction_before_staff_is_asked_about_until_they_have_looked(
 def test_an_expired_buy_the_same(world: World) -> None:
     order = buy(world.bob, 1000)
     with shift_clock(seconds=181):
-        assert "Try again" in text(page(order))
         Payment.objects.filter(pk=order.payment_id).update(attention=True)
+        assert "Try again" in text(page(order)), "it was put off again and again, and never sent"
+        Callback.objects.create(payment_id=order.payment_id, kind="collect")
         asking(order)
 
 
