@@ -16,7 +16,8 @@ from ledger import chart
 from ledger.models import Transaction
 from ledger.selectors import balance
 from notifications.models import Message
-from payments.models import Exchange, Kind, Payment, State
+from oversight.models import Run, RunState
+from payments.models import Arrival, Exchange, Kind, Payment, State
 from payments.tests.conftest import provider
 from payments.tests.scripted import PAID, ScriptedRail, b2c, status, stk, told
 from payments.tests.test_ask import question
@@ -24,9 +25,21 @@ from trading.models import Order, Status
 
 __all__ = ["provider"]
 
-#: What a job is about, where it is about one row. All others come by the clock.
+
+def balances_asked():
+    return Exchange.objects.filter(kind=Kind.BALANCE).values_list("pk", flat=True)
+
+
+def runs_started():
+    return Run.objects.filter(state=RunState.RUNNING).values_list("pk", flat=True)
+
+
+#: What a job is about, where it is about one row. All others come by the clock, or are about everything.
 ROWS: dict[str, tuple[str, Callable[[], list]]] = {
     "payments.look": ("payment_id", lambda: list(Payment.objects.values_list("pk", flat=True))),
+    "payments.arrival": ("arrival_id", lambda: list(Arrival.objects.values_list("pk", flat=True))),
+    "payments.balance": ("exchange_id", lambda: list(balances_asked())),
+    "oversight.reconcile_run": ("run_id", lambda: list(runs_started())),
     "notifications.deliver": ("message_id", lambda: list(Message.objects.values_list("pk", flat=True))),
 }
 
@@ -38,12 +51,14 @@ def jobs() -> list[tuple[Callable, dict[str, object]]]:
     for name, task in app.tasks.items():
         if name.startswith(("procrastinate.", "builtin:")):
             continue
-        assert name in ROWS or list(inspect.signature(task.func).parameters) == ["timestamp"], (
-            f"{name}: about what?"
-        )
-        argument, ids = ROWS.get(name, ("timestamp", lambda: [0]))
         call = async_to_sync(task.func) if inspect.iscoroutinefunction(task.func) else task.func
-        found += [(call, {argument: one if argument == "timestamp" else str(one)}) for one in ids()]
+        wanted = list(inspect.signature(task.func).parameters)
+        assert name in ROWS or wanted in ([], ["timestamp"]), f"{name}: about what?"
+        if name in ROWS:
+            argument, ids = ROWS[name]
+            found += [(call, {argument: str(one)}) for one in ids()]
+        else:
+            found.append((call, dict.fromkeys(wanted, 0)))
     return found
 
 
