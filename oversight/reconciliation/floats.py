@@ -11,12 +11,10 @@ from typing import Any
 from goldwallet.money import show_kes
 from goldwallet.wording import exact_time
 from oversight.models import BreakKind, How
+from oversight.reconciliation.closed import RESOLVED, closed_among
 from oversight.reconciliation.found import ZERO, Compared, Found, Row, Side, Span, rows
 from payments.models import Float
 from payments.statements import shortcode_of
-
-#: Postings of a resolved difference say what was so already, so they count whenever they were made.
-RESOLVED = "break_resolved"
 
 _NEWEST = """
 SELECT r.exchange_id, max(r.read_at) AS read_at, sum(r.current) AS kes
@@ -27,25 +25,39 @@ WHERE r.shortcode = %(shortcode)s AND r.name ~* '(utility|charges paid)' AND r.e
 GROUP BY r.exchange_id
 """
 
-#: The float as it stood at the reading, and all that may stand on either side of it.
+#: The float as it stood at the reading, and all that may stand on either side of it. The posting that resolves a
+#: difference counts from the time of what differed, whenever it is made; that of a float itself counts always.
 _BOOK = """
-WITH later AS (
-    SELECT t.kind, t.key, e.amount, t.created_at
+WITH differed AS (
+    SELECT b.request_id, coalesce(l.completed_at, p.ended_at, a.arrived_at) AS at
+    FROM oversight_break b
+    LEFT JOIN payments_statementline l ON l.id = b.line_id
+    LEFT JOIN payments_payment p ON p.id = b.payment_id
+    LEFT JOIN payments_arrival a ON a.id = b.arrival_id
+    WHERE b.state = 'resolved' AND b.closed_at > %(read)s - interval '1 minute'
+), later AS (
+    SELECT t.kind, t.key, e.amount, t.created_at AS at
     FROM ledger_entry e JOIN ledger_transaction t ON t.id = e.transaction_id
     JOIN ledger_account a ON a.id = e.account_id
     WHERE a.code = %(code)s AND t.created_at > %(read)s - interval '1 minute' AND t.kind <> %(resolved)s
+    UNION ALL
+    SELECT t.kind, t.key, e.amount, differed.at
+    FROM differed JOIN ledger_transaction t ON t.key = 'request:' || differed.request_id::text
+    JOIN ledger_entry e ON e.transaction_id = t.id JOIN ledger_account a ON a.id = e.account_id
+    WHERE a.code = %(code)s AND t.kind = %(resolved)s AND differed.at > %(read)s - interval '1 minute'
 ), unsure AS (
     SELECT sum(abs(later.amount)) AS kes FROM later
     LEFT JOIN payments_payment p
            ON later.key LIKE 'payment:%%' AND p.id::text = split_part(later.key, ':', 2)
-    WHERE p.id IS NULL OR later.kind LIKE '%%reversed' OR p.created_at <= %(read)s + interval '1 minute'
+    WHERE CASE WHEN later.kind = %(resolved)s THEN later.at <= %(read)s + interval '1 minute'
+          ELSE p.id IS NULL OR later.kind LIKE '%%reversed' OR p.created_at <= %(read)s + interval '1 minute' END
 ), open AS (
     SELECT sum(amount + 200) AS kes FROM payments_payment
     WHERE direction = %(direction)s AND state IN ('sending', 'pending', 'unknown')
       AND created_at <= %(read)s + interval '1 minute'
 )
 SELECT -coalesce((SELECT balance FROM ledger_account WHERE code = %(code)s), 0)
-       + coalesce((SELECT sum(amount) FROM later WHERE created_at > %(read)s), 0) AS kes,
+       + coalesce((SELECT sum(amount) FROM later WHERE at > %(read)s), 0) AS kes,
        coalesce((SELECT kes FROM unsure), 0) + coalesce((SELECT kes FROM open), 0) AS unsure
 """
 
@@ -94,12 +106,19 @@ def _book(account: Float, reading: Row) -> Row:
 
 
 def _explained(accounts: list[Float], reading: Row, so_far: list[Found]) -> Decimal:
-    """What the differences of this run that happened before the reading come to."""
+    """What the differences of this run that happened before the reading come to.
+
+    What two people have closed is found again and explains nothing: the book has it, or they said that it never moved.
+    """
+    closed = closed_among(found.key for found in so_far)
     return sum(
         (
             found.effect
             for found in so_far
-            if found.account in accounts and found.at is not None and found.at <= reading.read_at
+            if found.account in accounts
+            and found.at is not None
+            and found.at <= reading.read_at
+            and (found.key, found.kind) not in closed
         ),
         ZERO,
     )
@@ -108,7 +127,7 @@ def _explained(accounts: list[Float], reading: Row, so_far: list[Found]) -> Deci
 def _note(label: str, reading: Row, unsure: Decimal, explained: Decimal) -> str:
     said = f"{label}: {show_kes(reading.kes)} on {exact_time(reading.read_at)}."
     if unsure:
-        said += f" {show_kes(unsure)} was on its way then, so so much may differ."
+        said += f" {show_kes(unsure)} was on its way then, so up to that much may differ."
     if explained:
         said += f" Differences above explain {show_kes(explained)}."
     return said

@@ -10,6 +10,7 @@ from typing import Any
 from django.db import connection
 
 from goldwallet.money import show_grams, show_kes
+from goldwallet.templatetags.amounts import MINUS
 from oversight.models import BreakKind, How
 
 #: What happened so shortly ago is not judged: the callback may be on its way, the settlement half done.
@@ -75,7 +76,7 @@ class Side:
 
     def as_json(self, unit: str) -> dict[str, Any]:
         shown = show_grams(self.total) if unit == "grams" else show_kes(self.total)
-        return {"count": self.count, "total": shown}
+        return {"count": self.count, "total": shown.replace("-", MINUS)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,7 @@ from goldwallet.errors import Refused
 from goldwallet.history import events_of
 from goldwallet.paging import page_of
 from oversight.models import Break, BreakKind, BreakState, Run, RunState
-from oversight.reconciliation.found import ZERO
+from oversight.reconciliation.found import GRACE, ZERO
 from oversight.reconciliation.resolving import advice, choices
 from oversight.reconciliation.run import run_begin
 from oversight.tasks import reconcile_run
@@ -35,6 +35,7 @@ from payments.statements import statement_import
 
 _PAGE = 50
 _RECENT = 15
+_GRACE_MINUTES = int(GRACE.total_seconds()) // 60
 
 
 def _me(request: HttpRequest) -> User:
@@ -70,6 +71,7 @@ def _page(request: HttpRequest, refused: Refused | None = None) -> HttpResponse:
         "paused": switch("payouts").paused,
         "accounts": Float.choices,
         "acts": may_act(_me(request), Role.TREASURY),
+        "grace": _GRACE_MINUTES,
         "refused": refused,
         "typed": request.POST if refused else {},
     }
@@ -167,6 +169,7 @@ def run(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
     seen = Break.objects.filter(last_run=found) | Break.objects.filter(first_run=found)
     context = {
         "run": found,
+        "grace": _GRACE_MINUTES,
         "new": Break.objects.filter(first_run=found).count(),
         "seconds": sum(float(step["seconds"]) for step in found.report),
         "breaks": seen.distinct().select_related("owner").order_by("kind", "-kes", "pk")[:500],
@@ -193,6 +196,8 @@ def _break_page(request: HttpRequest, break_id: uuid.UUID, refused: Refused | No
     waiting = request_about(_subject(found.pk)) if opened else None
     context = {
         "found": found,
+        # A float is what stands on an account; everything else is what moved.
+        "moved": "Balance" if found.kind == BreakKind.FLOAT_DIFFERS else "Moved",
         "choices": choices(found) if opened else [],
         "advice": advice(found) if opened else "",
         "details": found.line.details if found.line else "",
