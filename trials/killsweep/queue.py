@@ -40,8 +40,18 @@ def every_task() -> list[str]:
     return sorted(app.tasks)
 
 
+_SUCCEEDED = """
+DELETE FROM procrastinate_jobs dead WHERE status = 'doing' AND EXISTS (
+    SELECT FROM procrastinate_jobs other WHERE other.queueing_lock = dead.queueing_lock
+    AND (other.status = 'todo' OR other.status = 'doing' AND other.id > dead.id)
+)
+"""
+
+
 def rescued() -> None:
+    """As `goldwallet.tasks.jobs_rescue`: a job whose successor waits already is struck out, since only one may wait."""
     with connection.cursor() as cursor:
+        cursor.execute(_SUCCEEDED)
         cursor.execute("UPDATE procrastinate_jobs SET status = 'todo' WHERE status = 'doing'")
 
 
