@@ -13,8 +13,8 @@ from controls.services import switch_pause
 from goldwallet.clock import Now
 from goldwallet.money import show_kes
 from oversight.models import Break, BreakKind, BreakState, Run
+from oversight.reconciliation.closed import closed_among
 from oversight.reconciliation.found import Found
-from oversight.reconciliation.resolving import CLOSES
 from oversight.watch import staff_tell
 
 #: Grams are exact, so any difference is one; a millionth is the smallest amount there is.
@@ -54,7 +54,7 @@ def breaks_keep(*, run: Run, found: Sequence[Found], checked: Sequence[str]) -> 
     """
     by_key = {one.key: one for one in found}
     opened = {row.key: row for row in Break.objects.select_for_update().filter(state=BreakState.OPEN)}
-    closed = _closed(by_key)
+    closed = closed_among(by_key)
     limit = threshold("break_pause_kes")
     graver: list[Break] = []
     fresh: list[Break] = []
@@ -78,12 +78,6 @@ def breaks_keep(*, run: Run, found: Sequence[Found], checked: Sequence[str]) -> 
         again, [name.removesuffix("_id") for name in (*_COLUMNS, "last_run_id")], _CHUNK
     )
     return Kept(len(fresh), len(again), _go(opened, by_key, checked), graver)
-
-
-def _closed(by_key: dict[str, Found]) -> set[tuple[str, str]]:
-    """Differences that two people have closed for good: the lines still say the same, and it is dealt with."""
-    rows = Break.objects.filter(state=BreakState.RESOLVED, key__in=list(by_key), kind__in=CLOSES)
-    return set(rows.values_list("key", "kind"))
 
 
 def _tell(row: Break, one: Found, run: Run) -> None:

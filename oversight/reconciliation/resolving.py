@@ -23,7 +23,7 @@ from ledger import services as ledger
 from ledger.chart import Code
 from ledger.services import Transfer
 from oversight.models import BREAK_MOVES, Break, BreakKind, BreakState, How
-from oversight.reconciliation.floats import RESOLVED
+from oversight.reconciliation.closed import RESOLVED
 from payments.models import (
     ARRIVAL_MOVES,
     Arrival,
@@ -35,21 +35,8 @@ from payments.models import (
     StatementLine,
 )
 from payments.selectors import receipt_is_a_payments
+from payments.services import payment_lock, receipt_claim, receipt_lock
 from payments.statements import payer_of, shortcode_of
-
-#: Once two people have dealt with one of these, the same line or payment is not a difference again.
-CLOSES = frozenset(
-    {
-        BreakKind.LINE_IN_UNKNOWN,
-        BreakKind.LINE_OUT_UNKNOWN,
-        BreakKind.PAYMENT_MISSING,
-        BreakKind.AMOUNT_DIFFERS,
-        BreakKind.LINE_TWICE,
-        BreakKind.CHARGE_DIFFERS,
-        BreakKind.REVERSED,
-        BreakKind.RECEIPT_DIFFERS,
-    }
-)
 
 _WORDS = {
     How.MATCH: "Our records are brought in line. No money moves.",
@@ -235,18 +222,12 @@ def _match(found: Break) -> Done:
     if found.kind != BreakKind.RECEIPT_DIFFERS or found.payment is None:
         return [], "It is noted that our book has it already."
     receipt = _line(found).receipt
-    try:
-        with transaction.atomic():
-            changed = Payment.objects.filter(
-                pk=found.payment.pk,
-                state__in=[State.SUCCEEDED, State.REVERSED],
-                receipt=found.payment.receipt,
-            ).update(receipt=receipt, receipt_seen_at=Now())
-    except IntegrityError:
-        raise Conflict("This receipt belongs to another payment already.", code="receipt_used") from None
-    if not changed:
+    payment = payment_lock(found.payment.pk)
+    if payment.state not in {State.SUCCEEDED, State.REVERSED} or payment.receipt != found.payment.receipt:
         raise Conflict("The payment has changed meanwhile. Run the comparison again.", code="moved")
-    return [], f"Payment {found.payment.reference} has the receipt {receipt} now."
+    freed = receipt_claim(payment, receipt, decided=True)
+    Payment.objects.filter(pk=payment.pk).update(receipt=receipt, receipt_seen_at=Now())
+    return freed, f"Payment {found.payment.reference} has the receipt {receipt} now."
 
 
 def _suspense(found: Break) -> Done:
@@ -260,8 +241,11 @@ def _suspense_enter(found: Break) -> Done:
         raise Refused(
             "M-Pesa moves whole shillings, and this line has cents. Ask M-Pesa what it is.", code="cents"
         )
+    receipt_lock(line.receipt)
     if receipt_is_a_payments(line.receipt):
-        raise Conflict("This receipt is a payment's meanwhile. Run the comparison again.", code="receipt_used")
+        raise Conflict(
+            "This receipt is a payment's meanwhile. Run the comparison again.", code="receipt_used"
+        )
     arrival = Arrival(
         receipt=line.receipt,
         amount=line.paid_in,

@@ -7,6 +7,7 @@ import pytest
 
 from accounts.models import User
 from accounts.tests.people import staff
+from goldwallet.clock import now
 from goldwallet.errors import Refused
 from goldwallet.test.clock import shift_clock
 from goldwallet.test.two import agreed, asked
@@ -184,6 +185,12 @@ def floats() -> Decimal:
     return -(balance(chart.mpesa_collections()) + balance(chart.mpesa_payouts()))
 
 
+def balances_agree(day: Day) -> None:
+    """M-Pesa tells for both floats what our book has now."""
+    day.reading("174379", -balance(chart.mpesa_collections()))
+    day.reading("600991", -balance(chart.mpesa_payouts()))
+
+
 def people_have(day: Day) -> list[Decimal]:
     codes = [make(person.pk) for person in day.people for make in (chart.user_cash, chart.user_gold)]
     return [balance(code) for code in codes]
@@ -207,12 +214,33 @@ def test_resolved_by_two_it_is_not_found_again(
         agreed("break_resolve", {"break": str(found.pk), "how": how}, maker=maker, checker=checker)
         assert floats() - before == adds
         assert people_have(day) == theirs
+    with shift_clock(hours=3):
+        balances_agree(day)
         again = day.compare()
     found.refresh_from_db()
     assert (found.state, found.how, found.request.checker) == (BreakState.RESOLVED, how, checker)
     assert keys(again) == set()
     assert Break.objects.count() == 1
     assert verify() == []
+
+
+@pytest.mark.parametrize("how", ["suspense", "write_off"])
+def test_what_is_resolved_after_the_last_reading_makes_no_float_differ(
+    day: Day, maker: User, checker: User, how: str
+) -> None:
+    """The money came after M-Pesa told its balance, and so does what brings it into our book."""
+    with shift_clock(hours=2):
+        balances_agree(day)
+    with shift_clock(hours=3):
+        at = now()
+    with shift_clock(hours=4):
+        day.collections.append(Row(new_receipt(), at, "Organization transfer", 5_000, "Transfer of Funds"))
+        day.upload()
+        day.compare()
+        payload = {"break": str(Break.objects.get().pk), "how": how}
+        agreed("break_resolve", payload, maker=maker, checker=checker)
+        again = day.compare()
+    assert keys(again) == set()
 
 
 def test_every_kind_says_what_to_do() -> None:
