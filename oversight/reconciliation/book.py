@@ -11,12 +11,14 @@ from oversight.reconciliation.found import ZERO, Compared, Found, Row, Side, Spa
 
 # --- payments and their postings ------------------------------------------------------------------
 
-#: What a payment's transactions (and their mirrors) moved on M-Pesa's account, less what they moved for charges.
+#: What a payment's transactions (and their mirrors) moved on M-Pesa's account, less what they moved for charges. Money
+#: that waited in suspense had come before: what such a transaction takes out of there counts as come.
 _POSTINGS = """
 WITH moved AS MATERIALIZED (
     SELECT transaction_id, sum(amount) AS kes FROM ledger_entry
     WHERE account_id = ANY (ARRAY(SELECT id FROM ledger_account
-                                  WHERE code IN ('mpesa:collections', 'mpesa:payouts', 'house:charges')))
+                                  WHERE code IN ('mpesa:collections', 'mpesa:payouts', 'house:charges',
+                                               'suspense:mpesa')))
     GROUP BY 1
 ), told AS MATERIALIZED (
     SELECT coalesce(t.reverses_id, t.id) AS id, moved.kes
@@ -51,7 +53,8 @@ def postings(span: Span, so_far: list[Found]) -> Compared:
         """
         SELECT count(DISTINCT t.id), -sum(e.amount) FROM ledger_transaction t
         JOIN ledger_entry e ON e.transaction_id = t.id JOIN ledger_account a ON a.id = e.account_id
-        WHERE t.key LIKE 'payment:%' AND a.code IN ('mpesa:collections', 'mpesa:payouts', 'house:charges')
+        WHERE t.key LIKE 'payment:%'
+          AND a.code IN ('mpesa:collections', 'mpesa:payouts', 'house:charges', 'suspense:mpesa')
         """
     )
     return Compared(

@@ -93,7 +93,9 @@ WITH charged AS (
     WHERE l.kind = 'charge' AND l.nth = 1 AND l.completed_at < %(judged)s
     GROUP BY p.id
 ), listing AS (
-    SELECT DISTINCT file_id FROM reconciliation_line WHERE kind = 'charge'
+    -- By the whole file: of an older one only the lines of open differences are compared.
+    SELECT file_id FROM (SELECT DISTINCT file_id FROM reconciliation_line) compared
+    WHERE EXISTS (SELECT FROM payments_statementline l WHERE l.file_id = compared.file_id AND l.kind = 'charge')
 ), bare AS (
     SELECT p.id, l.id AS line_id, l.account, l.completed_at AS at, 0 AS moved
     FROM reconciliation_line l JOIN payments_payment p ON p.id = l.payment_id
@@ -113,16 +115,21 @@ SELECT l.* FROM reconciliation_line l
 WHERE l.kind = 'charge' AND l.nth = 1 AND l.completed_at < %(judged)s
   AND NOT EXISTS (SELECT FROM payments_payment p
                   WHERE p.receipt = l.receipt OR p.receipt = nullif(l.linked_receipt, ''))
+  -- Of a payout that is proposed for a line, the charge goes with that difference.
+  AND NOT EXISTS (SELECT FROM reconciliation_line o WHERE o.id = ANY (%(proposed)s)
+                  AND o.receipt IN (l.receipt, l.linked_receipt))
 ORDER BY l.completed_at, l.id
 """
+#: The difference of such a line is a payment that is not booked under its receipt.
+_PROPOSED = (BreakKind.RECEIPT_DIFFERS, BreakKind.STATE_DIFFERS)
 
 
 def charges(span: Span, so_far: list[Found]) -> Compared:
     """What M-Pesa took for its service against what we booked, payment by payment."""
     parameters = {"judged": span.judged_until}
     differing = [_charge(row) for row in rows(_CHARGES, parameters)]
-    # Of a payout that is proposed for a line, the charge goes with that difference.
-    stray = [_stray(row) for row in rows(_STRAY, parameters)]
+    proposed = [found.line for found in so_far if found.kind in _PROPOSED]
+    stray = [_stray(row) for row in rows(_STRAY, {**parameters, "proposed": proposed})]
     theirs = side("SELECT count(*), sum(moved) FROM reconciliation_line WHERE kind = 'charge'")
     ours = side(
         """

@@ -1,0 +1,94 @@
+"""What one difference does to the others: a fee, suspense and an older statement make no second one."""
+
+import datetime as dt
+
+import pytest
+
+from accounts.models import User
+from accounts.tests.people import staff
+from goldwallet.clock import now
+from goldwallet.test.clock import shift_clock
+from goldwallet.test.two import agreed
+from goldwallet.test.world import World, buy
+from ledger import chart
+from ledger.selectors import balance
+from oversight.models import Break, BreakState
+from oversight.reconciliation.run import reconcile
+from oversight.tests.day import Day, keys, new_receipt, row_charge, row_in, row_out
+from oversight.tests.test_reconciliation_resolve import balances_agree, no_charge, suspended
+from payments.models import Arrival, ArrivalState, Payment
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def maker() -> User:
+    return staff("treasury", email="maker@example.com")
+
+
+@pytest.fixture
+def checker() -> User:
+    return staff("treasury", email="checker@example.com")
+
+
+@pytest.fixture
+def day(world: World, maker: User) -> Day:
+    made = Day(world, maker)
+    made.trade(people=2, buys=3, sales=3)
+    return made
+
+
+def test_a_payment_that_was_paid_out_of_suspense_agrees_with_its_posting(
+    day: Day, maker: User, checker: User
+) -> None:
+    payment = day.pending(buy(day.world.alice, 1777))
+    with shift_clock(hours=2):
+        suspended(day, row_in(payment, receipt="UKLHAND001", reference="WRONG"))
+        payload = {"payment": str(payment.pk), "paid": True, "receipt": "UKLHAND001"}
+        agreed("payment_resolve", payload, maker=maker, checker=checker)
+        assert Arrival.objects.get().state == ArrivalState.MATCHED
+    with shift_clock(hours=3):
+        day.upload()
+        balances_agree(day)
+        run = day.compare()
+    assert keys(run) == set()
+
+
+def paid_without_receipt(day: Day) -> Payment:
+    """A payout that succeeded by its tariff's charge; M-Pesa's line and its fee stand under another receipt."""
+    last = day.sales[-1]
+    assert last.charge
+    day.payouts = [row for row in day.payouts if row.receipt != last.receipt]
+    Payment.objects.filter(pk=last.pk).update(receipt=None)
+    receipt = new_receipt()
+    day.payouts += [row_out(last, receipt=receipt), row_charge(receipt, last.created_at, last.charge)]
+    return last
+
+
+def test_the_fee_of_a_payout_without_a_receipt_is_booked_once(day: Day, maker: User, checker: User) -> None:
+    paid_without_receipt(day)
+    charged = balance(chart.house_charges())
+    with shift_clock(hours=2):
+        day.upload()
+        balances_agree(day)
+        run = day.compare()
+        found = Break.objects.get()
+        assert keys(run) == {("receipt_differs", found.key)}
+        agreed("break_resolve", {"break": str(found.pk), "how": "match"}, maker=maker, checker=checker)
+        again = day.compare()
+    assert keys(again) == set()
+    assert balance(chart.house_charges()) == charged
+
+
+def test_a_charge_that_is_missing_stays_open_when_its_statement_is_an_older_one(day: Day) -> None:
+    no_charge(day)
+    with shift_clock(hours=2):
+        day.upload()
+        day.compare()
+    found = Break.objects.get()
+    assert found.kind == "charge_differs"
+    with shift_clock(days=4):
+        run = reconcile()
+        assert run.starts_at > now() - dt.timedelta(days=3)
+    found.refresh_from_db()
+    assert found.state == BreakState.OPEN
