@@ -13,6 +13,7 @@ from goldwallet.money import show_kes
 from goldwallet.phones import mask
 from oversight.models import BreakKind, How
 from oversight.reconciliation.found import SKEW, ZERO, Compared, Found, Row, Side, Span, rows, side
+from oversight.reconciliation.moves import BOOKED, FloatMoves
 from payments.models import Float, Payment, StatementLine
 
 _PAID = "('succeeded', 'reversed')"
@@ -110,7 +111,7 @@ def _parameters(span: Span, **more: Any) -> dict[str, Any]:
     return {"start": span.start, "end": span.end, "judged": span.judged_until, "skew": SKEW, **more}
 
 
-#: What we know of in the span: payments, and money in that belongs to none.
+#: What we know of in the span: payments, money in that belongs to none, and what we moved between accounts.
 _OURS = {
     "in": f"""
     SELECT amount AS kes FROM payments_payment
@@ -119,10 +120,12 @@ _OURS = {
     SELECT amount FROM payments_arrival
     WHERE state NOT IN ('new', 'matched') AND arrived_at BETWEEN %(start)s AND %(end)s
       AND NOT EXISTS (SELECT FROM payments_payment p WHERE p.receipt = payments_arrival.receipt)
+    UNION ALL {BOOKED.replace("%(code)s", "'mpesa:collections'")}
     """,  # noqa: S608
     "out": f"""
     SELECT -amount AS kes FROM payments_payment
     WHERE direction = 'out' AND state IN {_PAID} AND ended_at BETWEEN %(start)s AND %(end)s
+    UNION ALL {BOOKED.replace("%(code)s", "'mpesa:payouts'")}
     """,  # noqa: S608
 }
 
@@ -151,11 +154,14 @@ def money_out(span: Span, so_far: list[Found]) -> Compared:
 
 def _lines(span: Span, account: str) -> list[Found]:
     found = rows(_LINES, _parameters(span, account=account))
+    moves = FloatMoves()
+    unknown = {BreakKind.LINE_IN_UNKNOWN, BreakKind.LINE_OUT_UNKNOWN}
+    moved = moves.take([row for row in found if row.verdict in unknown])
     proposed: set[Any] = set()
-    return [_line(row, proposed) for row in found]
+    return [_line(row, proposed, moves) for row in found if row.id not in moved]
 
 
-def _line(row: Row, proposed: set[Any]) -> Found:
+def _line(row: Row, proposed: set[Any], moves: FloatMoves) -> Found:
     match row.verdict:
         case BreakKind.STATE_DIFFERS:
             return _state_differs(row)
@@ -164,9 +170,9 @@ def _line(row: Row, proposed: set[Any]) -> Found:
         case BreakKind.RECEIPT_DIFFERS:
             return _receipt_differs(row)
         case BreakKind.LINE_IN_UNKNOWN:
-            return _in_unknown(row)
+            return _in_unknown(row, moves)
         case _:
-            return _out_unknown(row, proposed)
+            return _out_unknown(row, proposed, moves)
 
 
 def _about(row: Row) -> dict[str, Any]:
@@ -217,14 +223,16 @@ def _receipt_differs(row: Row) -> Found:
     )
 
 
-def _in_unknown(row: Row) -> Found:
+def _in_unknown(row: Row, moves: FloatMoves) -> Found:
     collection = row.kind == "collection"
     if row.about_id is not None:
         cause = f"It names payment {row.payment_reference}, which has its money already. Perhaps it was paid twice."
     elif collection:
         cause = "Somebody paid to our number by hand, with a reference that we do not know."
     else:
-        cause = "Money moved between accounts of ours, or came back from M-Pesa. See the line's details."
+        cause = moves.unclear(row) or (
+            "Money moved between accounts of ours, or came back from M-Pesa. See the line's details."
+        )
     return Found(
         **_about(row),
         kind=BreakKind.LINE_IN_UNKNOWN,
@@ -237,7 +245,7 @@ def _in_unknown(row: Row) -> Found:
     )
 
 
-def _out_unknown(row: Row, proposed: set[Any]) -> Found:
+def _out_unknown(row: Row, proposed: set[Any], moves: FloatMoves) -> Found:
     """A payout without a receipt may be the one: same amount, same digits of the phone, about that time."""
     payment = _candidate(row, proposed) if row.kind == "payout" else None
     if payment is None:
@@ -248,7 +256,7 @@ def _out_unknown(row: Row, proposed: set[Any]) -> Found:
             theirs=row.moved,
             ours=ZERO,
             sentence=f"M-Pesa shows {show_kes(-row.moved)} out under {row.receipt}. We sent no such payment.",
-            cause="Money was moved to our bank by hand."
+            cause=moves.unclear(row) or "Money was moved to our bank by hand."
             if settlement
             else "Somebody else may be sending from our account. Ask M-Pesa, and change the credential.",
         )
@@ -285,6 +293,12 @@ def _names(details: str, phone: str) -> bool:
 
 # --- what M-Pesa does not show --------------------------------------------------------------------
 
+#: Whether a line takes this receipt back.
+_TAKEN_BACK = (
+    "EXISTS (SELECT FROM payments_statementline back WHERE back.kind = 'reversal'"
+    " AND back.status = 'Completed' AND back.linked_receipt = {})"
+)
+
 # In two steps: what no receipt shows is little, and only for that is it asked whether a line names its reference.
 _MISSING = f"""
 WITH covered AS ({COVERED}), bare AS MATERIALIZED (
@@ -292,6 +306,10 @@ WITH covered AS ({COVERED}), bare AS MATERIALIZED (
     FROM payments_payment p
     JOIN covered c ON c.account = CASE p.direction WHEN 'in' THEN 'collections' ELSE 'payouts' END
     WHERE p.state IN {_PAID}
+      -- Taken back here, and M-Pesa shows neither the payment nor its reversal: nothing moved on either side.
+      AND (p.state = 'succeeded' OR {_TAKEN_BACK.format("p.receipt")}
+           OR EXISTS (SELECT FROM payments_statementline l WHERE l.receipt = p.reversal_receipt
+                      AND l.status = 'Completed'))
       AND (p.ended_at BETWEEN %(start)s - interval '1 hour' AND %(end)s + interval '1 hour'
            OR p.id IN (SELECT payment_id FROM oversight_break
                        WHERE state = 'open' AND kind = 'payment_missing' AND payment_id IS NOT NULL))
@@ -315,6 +333,8 @@ WITH covered AS ({COVERED})
 SELECT a.id, a.receipt, a.amount, a.arrived_at
 FROM payments_arrival a JOIN covered c ON c.account = 'collections'
 WHERE a.state NOT IN ('new', 'matched')
+  AND (a.state NOT IN ('returned', 'reversed') OR {_TAKEN_BACK.format("a.receipt")})
+  AND NOT EXISTS (SELECT FROM payments_payment p WHERE p.receipt = a.receipt)
   AND (a.arrived_at BETWEEN %(start)s AND %(end)s
        OR a.id IN (SELECT arrival_id FROM oversight_break WHERE state = 'open' AND kind = 'payment_missing'))
   AND tstzrange(a.arrived_at - %(skew)s, a.arrived_at + %(skew)s) <@ c.spans

@@ -1,0 +1,121 @@
+"""What belongs together is not reported, and what does not is: line by line, each case on a small day."""
+
+import datetime as dt
+from decimal import Decimal
+
+import pytest
+
+from accounts.models import User
+from accounts.tests.people import staff
+from goldwallet.clock import now
+from goldwallet.test.books import assert_books
+from goldwallet.test.clock import shift_clock
+from goldwallet.test.two import agreed
+from goldwallet.test.world import World
+from ledger import chart
+from ledger.selectors import balance
+from oversight.tests.day import Day, Row, keys
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def maker() -> User:
+    return staff("treasury", email="maker@example.com")
+
+
+@pytest.fixture
+def checker() -> User:
+    return staff("treasury", email="checker@example.com")
+
+
+@pytest.fixture
+def day(world: World, maker: User) -> Day:
+    made = Day(world, maker)
+    made.trade(people=2, buys=3, sales=3)
+    return made
+
+
+def agree(day: Day) -> None:
+    """M-Pesa's balances are what the book says."""
+    day.reading("174379", -balance(chart.mpesa_collections()))
+    charged = sum((payment.charge or Decimal(0) for payment in day.sales), Decimal(0))
+    day.reading("600991", -balance(chart.mpesa_payouts()) + charged, -charged)
+
+
+# --- moves of the float ---------------------------------------------------------------------------
+
+
+def float_move(move: str, reference: str, maker: User, checker: User, amount: int = 5000) -> None:
+    payload = {"move": move, "amount": str(amount), "reference": reference}
+    agreed("float_move", payload, maker=maker, checker=checker, subject=reference)
+
+
+def test_a_float_move_that_is_booked_is_no_difference(day: Day, maker: User, checker: User) -> None:
+    with shift_clock(hours=1):
+        float_move("owner_payouts", "UKLFLOAT01", maker, checker)
+        float_move("collections_payouts", "UKLFLOAT02", maker, checker, 900)
+        float_move("collections_owner", "FT26-0042", maker, checker, 700)
+        day.payouts += [
+            Row("UKLFLOAT01", now(), "Organization transfer", 5000, "Transfer of Funds"),
+            Row("UKLFLOAT02", now(), "Organization transfer", 900, "Transfer of Funds"),
+        ]
+        day.collections += [
+            Row("UKLFLOAT02", now(), "Organization transfer", -900, "Transfer of Funds"),
+            Row(
+                "UKLFLOAT03", now(), "Organization Settlement FT26-0042 done", -700, "Withdraw Funds to Bank"
+            ),
+        ]
+    with shift_clock(hours=2):
+        day.upload()
+        agree(day)
+        run = day.compare()
+    assert list(run.seen.values_list("sentence", flat=True)) == []
+    told = {step["name"]: step for step in run.report}
+    for name in ("Money in", "Money out"):
+        assert told[name]["theirs"] == {**told[name]["ours"], "name": told[name]["theirs"]["name"]}
+    assert_books()
+
+
+def test_a_float_move_takes_one_line_and_only_its_own(day: Day, maker: User, checker: User) -> None:
+    with shift_clock(hours=1):
+        float_move("owner_payouts", "UKLFLOAT01", maker, checker)
+        float_move("owner_payouts", "BANK", maker, checker, 800)
+        day.payouts += [
+            Row("UKLFLOAT01", now(), "Organization transfer", 5001, "Transfer of Funds"),
+            Row("UKLFLOAT04", now(), "Organization transfer UKLFLOAT01", 5000, "Transfer of Funds"),
+            Row(
+                "UKLFLOAT05",
+                now() + dt.timedelta(minutes=1),
+                "Organization transfer UKLFLOAT01",
+                5000,
+                "Transfer of Funds",
+            ),
+            Row("UKLFLOAT06", now(), "Transfer from BANK", 800, "Transfer of Funds"),
+        ]
+    with shift_clock(hours=2):
+        day.upload()
+        run = day.compare()
+    found = set(run.seen.values_list("line__receipt", "kind"))
+    assert found == {(f"UKLFLOAT0{number}", "line_in_unknown") for number in (1, 5, 6)}
+    assert "booked as BANK" in run.seen.get(line__receipt="UKLFLOAT06").cause
+
+
+# --- what M-Pesa does not show --------------------------------------------------------------------
+
+
+def test_a_payment_that_never_came_is_gone_when_it_was_taken_back(
+    day: Day, maker: User, checker: User
+) -> None:
+    payment = day.buys[-1]
+    day.collections.pop()
+    with shift_clock(hours=2):
+        day.upload()
+        assert keys(day.compare()) == {("payment_missing", f"missing:{payment.pk}")}
+        payload = {"payment": str(payment.pk), "receipt": "UKLREVERS1"}
+        agreed("payment_reversed", payload, maker=maker, checker=checker)
+        assert keys(day.compare()) == set()
+    with shift_clock(hours=4):
+        day.upload()
+        assert keys(day.compare()) == set()
+        assert_books()
