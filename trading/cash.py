@@ -56,11 +56,11 @@ def _what_next(user: User, loose: Decimal, owed: Decimal) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A person's cash with us in KES, unmoved since `since`; `loose` is what can be paid out."""
+    """A person's cash with us in KES, unmoved since `since`; `payable` is what can be paid out to them."""
 
     person: User
     cash: Decimal
-    loose: Decimal
+    payable: Decimal
     since: dt.datetime
 
 
@@ -78,10 +78,13 @@ def holders() -> list[Holder]:
     """Everybody who has cash with us, the longest first."""
     rows = _of_people(people_resting("cash", until=clock.now()))
     late = _late_orders(person for person, _ in rows)
-    return [
-        Holder(person, row.balance, cash_loose(late[person.pk], cash=row.balance), row.since)
-        for person, row in rows
-    ]
+    debts = balances(chart.user_receivable(person.pk) for person, _ in rows)
+    found = []
+    for person, row in rows:
+        barred = person.frozen_reason or debts[chart.user_receivable(person.pk).code] < 0
+        payable = ZERO if barred else cash_loose(late[person.pk], cash=row.balance)
+        found.append(Holder(person, row.balance, payable, row.since))
+    return found
 
 
 def debtors() -> list[Debtor]:

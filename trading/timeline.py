@@ -204,7 +204,7 @@ def _expired(payment: Payment) -> str:
 def _unpaid_sale(order: Order, payment: Payment, around: Around) -> list[Step]:
     if payment.state == State.SUCCEEDED:
         # Paid although it had ended unpaid and the gold was given back (faults.md O07).
-        sentence = "It had not gone out, so your gold went back to your wallet."
+        sentence = "It had ended unpaid, so your gold went back to your wallet."
         way_on = FROZEN if around.on_hold else "If you have a question, please write to us."
         after_all = _receipt(payment, f"M-Pesa has paid this after all. {way_on}")
         return [
@@ -212,7 +212,7 @@ def _unpaid_sale(order: Order, payment: Payment, around: Around) -> list[Step]:
             Step("Paid after all", after_all, payment.ended_at, "wrong"),
         ]
     if around.asking:
-        sentence = "It had not gone out, so your gold is back in your wallet."
+        sentence = "It had ended unpaid, so your gold is back in your wallet."
         now = "M-Pesa may have paid this after all. Please wait until we know."
         return [
             Step("Not paid", sentence, order.finished_at, "wrong"),

@@ -132,7 +132,7 @@ def test_cash_that_could_not_be_sent_is_cash_again(world: World, maker: User, ch
     assert (cash(world.bob), balance(chart.payouts_clearing())) == (1500, 0)
     letter = Message.objects.get(kind="cash_failed").text
     assert "That number is not registered with M-Pesa. The money is safe" in letter
-    assert [row.loose for row in holders()] == [1500]
+    assert [row.payable for row in holders()] == [1500]
     assert_all_books()
 
 
@@ -140,7 +140,7 @@ def test_what_late_orders_wait_for_is_left_to_the_customer(world: World, maker: 
     order = late(world.bob, 700)
     give(world.bob, 500, maker, checker)
     (row,) = holders()
-    assert (row.person, row.cash, row.loose) == (world.bob, 1200, 500)
+    assert (row.person, row.cash, row.payable) == (world.bob, 1200, 500)
     with (
         nothing_changes(),
         pytest.raises(Conflict, match=r"Only KES 500 of this person's cash can be paid out"),
@@ -170,11 +170,13 @@ def test_nobody_on_hold_and_nobody_who_owes_is_paid(world: World, maker: User, c
     with pytest.raises(Conflict, match="on hold"):
         approve(request, checker)
     assert "stays here while your account is on hold" in wallet(world.bob)
+    assert [(row.cash, row.payable) for row in holders()] == [(1500, 0)]
     owes(world.alice)
     give(world.alice, 300, maker, checker)
     User.objects.filter(pk=world.alice.pk).update(frozen_reason="")
     with pytest.raises(Conflict, match="owes us KES 1,000"):
         asked("cash_payout", payout(world.alice, "300"), by=maker)
+    assert [(row.cash, row.payable) for row in holders()] == [(1500, 0), (300, 0)]
     assert "we settle it with what you owe us" in wallet(world.alice)
     assert not Payment.objects.filter(purpose="cash").exists()
     assert_all_books()
