@@ -6,18 +6,14 @@ Nothing here resends anything: an UNKNOWN payment is resolved as paid or as not 
 import uuid
 from typing import Any
 
-from django.db.models import Q
-
 from controls.effects import Change, Description
 from controls.models import Request
-from goldwallet.clock import Now, after
+from goldwallet.clock import after
 from goldwallet.errors import Conflict, Refused
 from goldwallet.money import show_kes
-from goldwallet.states import move
-from ledger import chart
-from ledger.services import Transfer, overdraft_refused
+from ledger.services import overdraft_refused
 from payments import services
-from payments.models import ARRIVAL_MOVES, Arrival, ArrivalState, Direction, Payment, State
+from payments.models import Direction, Payment, State
 from payments.purposes import PURPOSES
 
 #: A payout that nobody answers about may still be under way at M-Pesa. Only after this may people call it not paid.
@@ -100,7 +96,6 @@ def payment_resolve_execute(request: Request) -> str:
     payment, paid = _payment(request.payload), request.payload["paid"] is True
     _not_own(request, payment)
     receipt = receipt_of(request.payload) if paid else ""
-    also = _receipt_take(payment, receipt) if paid else []
     settled = services.payment_settle(
         payment_id=payment.pk,
         paid=paid,
@@ -108,40 +103,10 @@ def payment_resolve_execute(request: Request) -> str:
         code="" if paid else "resolved",
         request=request,
         decision=request.reason,
-        also=also,
     )
     if not settled:
         raise Conflict("This payment has just ended by itself. Look at it again.", code="not_open")
     return f"{_which(payment)} counts as {'paid' if paid else 'not paid'}."
-
-
-def _receipt_take(payment: Payment, receipt: str) -> list[Transfer]:
-    """The receipt is this payment's from now on. Money that stands in suspense under it leaves suspense: the transfer.
-
-    Raises Conflict when it is booked for something else.
-    """
-    services.payment_lock(payment.pk)
-    arrival = Arrival.objects.select_for_update().filter(receipt=receipt).first()
-    incoming = payment.direction == Direction.IN
-    if arrival is not None and incoming and arrival.state == ArrivalState.NEW:
-        _receipt_free(receipt, payment, arrivals=False)
-        return []
-    waits = arrival is not None and incoming and arrival.state == ArrivalState.SUSPENSE
-    if arrival is None or not waits or arrival.amount != payment.amount:
-        _receipt_free(receipt, payment)
-        return []
-    _receipt_free(receipt, payment, arrivals=False)
-    move(arrival, ArrivalState.MATCHED, moves=ARRIVAL_MOVES, payment=payment, decided_at=Now())
-    return [Transfer(chart.suspense_mpesa(), chart.mpesa_collections(), arrival.amount)]
-
-
-def _receipt_free(receipt: str, payment: Payment, *, arrivals: bool = True) -> None:
-    """Refuse a receipt that stands for something else already: each is booked once (faults.md I6)."""
-    others = Payment.objects.exclude(pk=payment.pk)
-    if others.filter(Q(receipt=receipt) | Q(reversal_receipt=receipt)).exists():
-        raise Conflict("This receipt belongs to another payment already.", code="receipt_used")
-    if arrivals and Arrival.objects.filter(receipt=receipt).exists():
-        raise Conflict("This receipt is money that came, and it is booked already.", code="receipt_used")
 
 
 # --- payouts that wait ----------------------------------------------------------------------------
@@ -178,7 +143,6 @@ def payout_record_describe(payload: dict[str, Any]) -> Description:
 def payout_record_execute(request: Request) -> str:
     payment, receipt = _waits(request.payload), receipt_of(request.payload)
     _not_own(request, payment)
-    _receipt_free(receipt, payment)
     services.payout_record(payment_id=payment.pk, by=request.checker_id or request.maker_id, receipt=receipt)
     return f"{_which(payment)} is recorded as paid by hand."
 
@@ -205,7 +169,6 @@ def payment_reversed_execute(request: Request) -> str:
     payment_reversed_describe(request.payload)
     payment, receipt = _payment(request.payload), receipt_of(request.payload)
     _not_own(request, payment)
-    _receipt_free(receipt, payment)
     with overdraft_refused("The person's gold or cash has just moved. Look again."):
         services.payment_reverse(payment_id=payment.pk, receipt=receipt, request=request)
     return f"{_which(payment)} is undone."

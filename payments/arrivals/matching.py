@@ -33,7 +33,7 @@ from payments.models import (
     State,
 )
 from payments.rails import rail
-from payments.services import payment_flag, payment_settle
+from payments.services import payment_flag, payment_settle, receipt_lock
 
 log = structlog.get_logger(__name__)
 
@@ -147,6 +147,7 @@ def _match_once(arrival_id: uuid.UUID) -> ArrivalState:
     ids = _candidates(seen)
     locked = Payment.objects.select_for_update(of=("self",)).select_related("user")
     payments = {payment.pk: payment for payment in locked.filter(pk__in=ids).order_by("pk")}
+    receipt_lock(seen.receipt)
     arrival = Arrival.objects.select_for_update().get(pk=arrival_id)
     if arrival.state != ArrivalState.NEW:
         return ArrivalState(arrival.state)
@@ -157,7 +158,7 @@ def _match_once(arrival_id: uuid.UUID) -> ArrivalState:
     if claimed is not None and named in {None, claimed}:
         _claimed(arrival, claimed, named)
     elif claimed is not None and claimed.receipt_seen_at is not None:
-        _suspend(arrival, named, f"Its receipt is that of payment {claimed.reference} already.")
+        _decided_otherwise(arrival, claimed, named)
     elif named is not None:
         if claimed is not None:
             _take_away(claimed, arrival)
@@ -260,6 +261,17 @@ def _take_away(claimed: Payment, arrival: Arrival) -> None:
     Payment.objects.filter(pk=claimed.pk).update(receipt=None)
     note = f"A callback named receipt {arrival.receipt}, which M-Pesa lists for {_reference(arrival)}."
     payment_flag(claimed, note)
+
+
+def _decided_otherwise(arrival: Arrival, claimed: Payment, named: Payment | None) -> None:
+    """Two people, or a statement, gave its receipt to another payment than its reference names.
+
+    It is booked there, so it is booked nowhere else: people look at both.
+    """
+    note = f"M-Pesa lists receipt {arrival.receipt} for {_reference(arrival)}. It counts for {claimed.reference}."
+    _move(arrival, ArrivalState.MATCHED, claimed, note)
+    for payment in filter(None, (claimed, named)):
+        payment_flag(payment, note)
 
 
 def _covered(payment: Payment) -> bool:

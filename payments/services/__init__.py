@@ -23,6 +23,7 @@ from payments.services.making import (
     payment_request_known,
     payouts_ask_first,
 )
+from payments.services.receipts import receipt_claim, receipt_lock
 from payments.services.settling import payment_reverse, payment_settle
 
 __all__ = [
@@ -43,4 +44,6 @@ __all__ = [
     "payout_refuse",
     "payout_release",
     "payouts_ask_first",
+    "receipt_claim",
+    "receipt_lock",
 ]

@@ -4,7 +4,7 @@
 
 import uuid
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from controls.selectors import request_about
 from goldwallet.clock import Now
@@ -12,7 +12,8 @@ from goldwallet.errors import Conflict, Refused
 from goldwallet.states import move
 from payments.models import FINAL, MOVES, Payment, State
 from payments.selectors import takes_two
-from payments.services.making import look_soon, payment_lock, receipt_is_taken
+from payments.services.making import look_soon, payment_lock
+from payments.services.receipts import receipt_check_free
 from payments.services.settling import payment_charge, payment_tell
 
 TWO = "This payout takes two people. Ask a second person to approve it."
@@ -89,25 +90,20 @@ def payout_refuse(*, payment_id: uuid.UUID, by: uuid.UUID, reason: str) -> None:
 
 @transaction.atomic
 def payout_record(*, payment_id: uuid.UUID, by: uuid.UUID | None, receipt: str) -> None:
-    """A waiting payout was paid by hand at the M-Pesa portal: take over its receipt."""
+    """A waiting payout was paid by hand at the M-Pesa portal: take over its receipt. Raises Conflict."""
     payment = _waiting(payment_id, by)
-    try:
-        with transaction.atomic():
-            move(
-                payment,
-                State.SUCCEEDED,
-                moves=MOVES,
-                ended_at=Now(),
-                due_at=None,
-                decided_by_id=by,
-                receipt=receipt,
-                charge=payment_charge(payment),
-                decision="Paid by hand.",
-            )
-    except IntegrityError as error:
-        if not receipt_is_taken(error):
-            raise
-        raise Conflict("This receipt belongs to another payment already.", code="receipt_used") from None
+    receipt_check_free(receipt, payment)
+    move(
+        payment,
+        State.SUCCEEDED,
+        moves=MOVES,
+        ended_at=Now(),
+        due_at=None,
+        decided_by_id=by,
+        receipt=receipt,
+        charge=payment_charge(payment),
+        decision="Paid by hand.",
+    )
     payment_tell(payment, paid=True)
 
 

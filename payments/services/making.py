@@ -4,13 +4,16 @@ import uuid
 from decimal import Decimal
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.urls import reverse
 
 from goldwallet.clock import Now, after
+from goldwallet.errors import Conflict
 from goldwallet.sql import insert
 from goldwallet.states import move
+from ledger import services as ledger
 from payments.models import MOVES, Direction, Payment, State, new_token
+from payments.services.receipts import receipt_claim
 
 
 def payment_create(
@@ -92,28 +95,28 @@ def payment_flag(payment: Payment, note: str) -> None:
     Payment.objects.filter(pk=payment.pk).update(attention=True, note=note[:300])
 
 
+@transaction.atomic
 def payment_receipt_add(*, payment_id: uuid.UUID, receipt: str) -> None:
     """A payment that was settled by the query alone learns its receipt from the callback that came later."""
-    without = Payment.objects.filter(pk=payment_id, state=State.SUCCEEDED, receipt=None)
+    payment = payment_lock(payment_id)
+    if payment.state != State.SUCCEEDED or payment.receipt is not None:
+        return
     try:
-        with transaction.atomic():
-            without.update(receipt=receipt)
-    except IntegrityError as error:
-        if not receipt_is_taken(error):
-            raise
-        without.update(attention=True, note=taken(receipt))
+        freed = receipt_claim(payment, receipt, decided=False)
+    except Conflict as conflict:
+        payment_flag(payment, taken(receipt, conflict))
+        return
+    Payment.objects.filter(pk=payment_id).update(receipt=receipt)
+    if freed:
+        # Posted with the payment already: what lay in suspense was the same money.
+        ledger.post(
+            key=f"payment:{payment_id}:receipt", kind="arrival_matched", transfers=freed, memo=receipt
+        )
 
 
-def receipt_is_taken(error: IntegrityError) -> bool:
-    """Whether the database refused because another payment carries the receipt."""
-    diagnosis = getattr(error.__cause__, "diag", None)
-    name = getattr(diagnosis, "constraint_name", None) or ""
-    return name.startswith(Payment._meta.db_table) and "receipt" in name
-
-
-def taken(receipt: str) -> str:
-    """What staff read when it is."""
-    return f"Receipt {receipt} was named for this payment, and another payment carries it already."
+def taken(receipt: str, conflict: Conflict) -> str:
+    """What staff read when it is booked for something else."""
+    return f"Receipt {receipt} was named for this payment. {conflict.sentence}"
 
 
 def payouts_ask_first() -> int:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import structlog
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from accounts.services import person_freeze, person_lock
 from controls.models import Cause, Request, SwitchName
@@ -14,7 +14,7 @@ from controls.services import switch_pause
 from goldwallet import clock
 from goldwallet.clock import NAIROBI, Now
 from goldwallet.errors import Conflict
-from goldwallet.states import move
+from goldwallet.states import move, sources
 from ledger import chart
 from ledger import services as ledger
 from ledger.errors import Overdraft
@@ -32,7 +32,8 @@ from payments.models import (
     State,
 )
 from payments.rails import rail
-from payments.services.making import payment_flag, payment_lock, receipt_is_taken, taken
+from payments.services.making import payment_flag, payment_lock, taken
+from payments.services.receipts import receipt_check_free, receipt_claim
 
 log = structlog.get_logger(__name__)
 
@@ -59,13 +60,12 @@ def payment_settle(
     callback: Callback | None = None,
     request: Request | None = None,
     decision: str = "",
-    also: Sequence[Transfer] = (),
 ) -> bool:
     """End a payment on evidence, tell its purpose, post once. False: it had ended already, nothing changed.
 
     The evidence is an answer of the provider's (`exchange`, `callback`) or a request that two people agreed on.
-    A receipt that another payment carries already is not taken over: the payment ends without one, before staff.
-    `also` is posted with what the purpose asks for.
+    A receipt that is booked for something else is not taken over: the payment ends without one, before staff. Where
+    two people gave the receipt, nothing changes: raises Conflict.
     """
     changes: dict[str, Any] = {
         "receipt": receipt or None,
@@ -78,6 +78,9 @@ def payment_settle(
     if request is not None:
         who = request.checker_id or request.maker_id
         changes |= {"evidence_request": request, "decided_by_id": who, "decision": decision[:300]}
+        if receipt:
+            # They saw it in M-Pesa's statement: no callback's claim.
+            changes["receipt_seen_at"] = Now()
     customer: uuid.UUID | None = None
     for attempt in range(1, _SETTLE_TRIES + 1):
         last_try = attempt == _SETTLE_TRIES
@@ -88,7 +91,6 @@ def payment_settle(
                 last_try=last_try,
                 changes=changes,
                 customer=customer,
-                also=also,
             )
         except _CustomerFirst as first:
             if last_try:
@@ -97,10 +99,6 @@ def payment_settle(
         except Overdraft:
             if last_try:
                 raise
-        except IntegrityError as error:
-            if last_try or not receipt_is_taken(error):
-                raise
-            changes |= {"receipt": None, "note": taken(receipt), "attention": True}
     raise AssertionError("unreachable")
 
 
@@ -112,7 +110,6 @@ def _settle_once(
     last_try: bool,
     changes: dict[str, Any],
     customer: uuid.UUID | None,
-    also: Sequence[Transfer],
 ) -> bool:
     if customer is not None:
         person_lock(customer)
@@ -122,15 +119,31 @@ def _settle_once(
         raise _CustomerFirst(payment.user_id)
     if not paid and payment.state == State.CREATED:
         return False
-    charge = payment_charge(payment) if paid else None
     target = State.SUCCEEDED if paid else State.FAILED
+    if payment.state not in sources(MOVES, target):
+        return False
+    changes, freed = _receipt_taken(payment, changes)
+    charge = payment_charge(payment) if paid else None
     if not move(payment, target, moves=MOVES, ended_at=Now(), due_at=None, charge=charge, **changes):
         return False
     if incident:
         _incident(payment)
     else:
-        payment_tell(payment, paid=paid, last_try=last_try, also=also)
+        payment_tell(payment, paid=paid, last_try=last_try, also=freed)
     return True
+
+
+def _receipt_taken(payment: Payment, changes: dict[str, Any]) -> tuple[dict[str, Any], list[Transfer]]:
+    """What is written, and what leaves suspense: the same without the receipt when it is booked for something else."""
+    receipt, decided = changes["receipt"], "evidence_request" in changes
+    if receipt is None:
+        return changes, []
+    try:
+        return changes, receipt_claim(payment, receipt, decided=decided)
+    except Conflict as conflict:
+        if decided:
+            raise
+        return {**changes, "receipt": None, "attention": True, "note": taken(receipt, conflict)}, []
 
 
 def payment_charge(payment: Payment) -> Decimal | None:
@@ -199,6 +212,7 @@ def payment_reverse(*, payment_id: uuid.UUID, receipt: str, request: Request) ->
     # The customer first, in the one lock order: their gold is being taken back, and they may be selling it.
     person_lock(Payment.objects.values_list("user_id", flat=True).get(pk=payment_id))
     payment = payment_lock(payment_id)
+    receipt_check_free(receipt, payment)
     who = request.checker_id or request.maker_id
     changes: dict[str, Any] = {
         "evidence_request": request,
