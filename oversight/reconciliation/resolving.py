@@ -24,6 +24,7 @@ from ledger.chart import Code
 from ledger.services import Transfer
 from oversight.models import BREAK_MOVES, Break, BreakKind, BreakState, How
 from oversight.reconciliation.closed import RESOLVED
+from oversight.reconciliation.stale import still_there
 from payments.models import (
     ARRIVAL_MOVES,
     Arrival,
@@ -75,6 +76,7 @@ def choices(found: Break) -> list[Choice]:
             _off("The money moved twice: write it off"),
         ],
         BreakKind.FLOAT_DIFFERS: _float_differs,
+        BreakKind.REVERSAL_DIFFERS: lambda _: [_off("Write the difference off")],
     }
     return ways[BreakKind(found.kind)](found) if found.kind in ways else []
 
@@ -138,6 +140,7 @@ _ADVICE = {
     "The difference goes away with the next comparison.",
     BreakKind.REVERSED: "Take the payment back on its own page, with this line's receipt. "
     "The difference goes away with the next comparison.",
+    BreakKind.REVERSAL_DIFFERS: "Ask M-Pesa about these receipts first. Only write it off when the house bears it.",
     BreakKind.POSTING_DIFFERS: "Find out who changed what. Reverse the wrong transaction from its page in the ledger, "
     "or ask for an adjustment.",
     BreakKind.POOL_DIFFERS: "Count the bars of this pool. Then correct bars from the pool's page, by two people.",
@@ -193,10 +196,14 @@ def resolve_describe(payload: dict[str, Any]) -> Description:
 
 
 def resolve_execute(request: Request) -> str:
-    """Lock order: the request, the difference, then payment or arrival, then the ledger."""
+    """Lock order: the request, the difference, then payment or arrival, then the ledger.
+
+    Raises Conflict when the difference is not what the last comparison found.
+    """
     found, how = _found(request.payload, lock=True)
     if found.payment is not None and found.payment.user_id in {request.maker_id, request.checker_id}:
         raise Refused("This is about your own payment. Somebody else must decide it.", code="own", status=403)
+    still_there(found, account=_float_code(found))
     resolved = move(
         found, BreakState.RESOLVED, moves=BREAK_MOVES, how=how, request_id=request.pk, closed_at=Now()
     )
@@ -292,8 +299,9 @@ def _write_off(found: Break) -> Done:
     if found.kind == BreakKind.CHARGE_DIFFERS:
         house = chart.house_charges()
         _charge_set(found)
-    if found.kind == BreakKind.REVERSED and found.arrival is not None:
-        move(found.arrival, ArrivalState.REVERSED, moves=ARRIVAL_MOVES, decided_at=Now())
+    taken = found.arrival if found.kind == BreakKind.REVERSED else None
+    if taken is not None and not move(taken, ArrivalState.REVERSED, moves=ARRIVAL_MOVES, decided_at=Now()):
+        raise Conflict("This money has gone back already. Run the comparison again.", code="moved")
     # More at M-Pesa than in the book: value comes out of the outside account, into the house. Less: the way back.
     transfer = Transfer(float_code, house, effect) if effect > 0 else Transfer(house, float_code, -effect)
     return [transfer], f"{show_kes(abs(effect))} is written off."
