@@ -12,7 +12,7 @@ from django.db import transaction
 from controls.models import Cause, SwitchName
 from controls.selectors import threshold
 from controls.services import switch_pause
-from goldwallet.clock import Now
+from goldwallet.clock import NAIROBI, Now
 from goldwallet.money import show_kes
 from ledger import chart
 from ledger.chart import Code
@@ -64,16 +64,18 @@ def balance_take(exchange_id: uuid.UUID) -> int:
     for callback in Callback.objects.filter(exchange=exchange).order_by("received_at"):
         account = callback.kind.removeprefix("balance-")
         if account in Float.values:
-            _keep(exchange, Float(account), rail("daraja").read_balance(callback.body.encode()))
+            _keep(exchange, Float(account), callback)
     Callback.objects.filter(exchange=exchange, handled_at=None).update(handled_at=Now())
     return BalanceReading.objects.filter(exchange=exchange).count()
 
 
-def _keep(exchange: Exchange, account: Float, said: Balances) -> None:
+def _keep(exchange: Exchange, account: Float, callback: Callback) -> None:
+    said = rail("daraja").read_balance(callback.body.encode())
     strange = said.request_id and exchange.request_id and said.request_id != exchange.request_id
     if not said.readable or said.code != "0" or strange:
         log.warning("an answer about our balance says nothing", account=str(account), code=said.code)
         return
+    at = _time_of(said, callback)
     readings = [
         BalanceReading(
             exchange=exchange,
@@ -81,14 +83,27 @@ def _keep(exchange: Exchange, account: Float, said: Balances) -> None:
             name=part.name[:60],
             current=part.current,
             available=part.available,
+            read_at=at,
         )
         for part in said.accounts
         if part.currency == "KES"
     ]
     with transaction.atomic():
         BalanceReading.objects.bulk_create(readings, ignore_conflicts=True)
-        if account == Float.PAYOUTS:
+        newer = BalanceReading.objects.filter(shortcode=shortcode_of(account), read_at__gt=at)
+        if account == Float.PAYOUTS and not newer.exists():
             _pause_when_empty(readings)
+
+
+def _time_of(said: Balances, callback: Callback) -> dt.datetime:
+    """When it stood so: by M-Pesa's clock when that is readable, and never later than its answer came.
+
+    Not when the worker reads it: what moved in between would look like a difference.
+    """
+    if not said.completed_at:
+        return callback.received_at
+    at = dt.datetime.strptime(said.completed_at, "%Y%m%d%H%M%S").replace(tzinfo=NAIROBI)
+    return min(at, callback.received_at)
 
 
 def _pause_when_empty(readings: list[BalanceReading]) -> None:
@@ -133,7 +148,7 @@ def floats() -> list[FloatState]:
 
 def _state(account: Float, book: Decimal) -> FloatState:
     shortcode = shortcode_of(account)
-    newest = BalanceReading.objects.filter(shortcode=shortcode).order_by("-read_at").first()
+    newest = BalanceReading.objects.filter(shortcode=shortcode).order_by("-read_at", "-pk").first()
     if newest is None:
         return FloatState(account, shortcode, book, None, None, [])
     parts = list(

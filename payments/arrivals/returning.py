@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from goldwallet.clock import Now, after
 from goldwallet.states import move
@@ -38,6 +38,10 @@ _ASK_SECONDS = (30, 60, 300, 900, 3600)
 _ASKS_BEFORE_STAFF = 6
 #: An answer that has not come by then does not come.
 _ANSWER_SECONDS = 3600
+
+
+#: We have it, or somebody else has.
+_KEPT = frozenset({ArrivalState.SUSPENSE, ArrivalState.ASSIGNED, ArrivalState.MATCHED})
 
 
 class _Said(StrEnum):
@@ -138,10 +142,15 @@ def _answered(exchange: Exchange, answer: Answer) -> None:
 # --- hearing --------------------------------------------------------------------------------------
 
 
+def _ever_asked(arrival: Arrival) -> QuerySet[Exchange]:
+    """The newest first; what surely did not go out is left out."""
+    asked = Exchange.objects.filter(arrival=arrival, kind=Kind.REVERSE)
+    return asked.exclude(outcome=Outcome.NOT_EXECUTED).order_by("-created_at")
+
+
 def _asked(arrival: Arrival) -> list[Exchange]:
-    """What was asked since two people decided, the newest first; what surely did not go out is left out."""
-    asked = Exchange.objects.filter(arrival=arrival, kind=Kind.REVERSE, created_at__gte=arrival.decided_at)
-    return list(asked.exclude(outcome=Outcome.NOT_EXECUTED).order_by("-created_at"))
+    """What was asked since two people decided to send it back."""
+    return list(_ever_asked(arrival).filter(created_at__gte=arrival.decided_at))
 
 
 def _all_said(arrival: Arrival) -> list[_Said]:
@@ -190,10 +199,13 @@ def _may_still_answer(arrival: Arrival, said: list[_Said]) -> bool:
 
 
 def _said_late(arrival: Arrival) -> None:
-    """An answer after the end. What it says differently goes to staff, and moves nothing."""
-    if arrival.decided_at is None or arrival.state not in {ArrivalState.SUSPENSE, ArrivalState.ASSIGNED}:
+    """An answer after the end. What it says differently goes to staff, and moves nothing.
+
+    Whatever was asked counts: what two people decided after that gave the money away once more.
+    """
+    if arrival.state not in _KEPT:
         return
-    if _Said.DONE in _all_said(arrival):
+    if any(_said(arrival, exchange) == _Said.DONE for exchange in _ever_asked(arrival)):
         note = "M-Pesa says now that it was sent back. Look at the statement before anything else."
         Arrival.objects.filter(pk=arrival.pk).exclude(note=note).update(note=note)
         log.error("sent back after all", arrival=str(arrival.pk))
