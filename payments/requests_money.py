@@ -18,11 +18,15 @@ from goldwallet.states import move
 from ledger import chart
 from ledger import services as ledger
 from ledger.chart import Code
+from ledger.models import Transaction
 from ledger.selectors import balance
 from ledger.services import Transfer, overdraft_refused
 from payments.arrivals.returning import return_start, whole
 from payments.models import ARRIVAL_MOVES, Arrival, ArrivalState
+from payments.selectors import receipt_is_a_payments
+from payments.services import receipt_lock
 
+_FLOAT_MOVE = "float_move"
 _SUSPENSE_MOVED = "This money does not lie in suspense any more. Look at it again."
 
 
@@ -90,6 +94,9 @@ def suspense_return_describe(payload: dict[str, Any]) -> Description:
     arrival = _arrival(payload)
     if not whole(arrival.amount):
         raise Refused("M-Pesa sends back whole shillings only. Send this back by the bank.", code="cents")
+    if "+" in arrival.receipt:
+        # What came beyond the amount that is booked under its receipt.
+        raise Refused("M-Pesa sends back whole payments only. Send this back by the bank.", code="part")
     change = _state(arrival, ArrivalState.RETURNED)
     sentence = (
         f"{_which(arrival)} goes back to who paid it, by M-Pesa. The book follows when M-Pesa confirms it."
@@ -139,6 +146,7 @@ def float_move_describe(payload: dict[str, Any]) -> Description:
     """payload: `move` (of FLOAT_MOVES), `amount` in KES as text, `reference`: that of M-Pesa or the bank."""
     label, transfer, reference = _float_move(payload)
     _enough(transfer)
+    _reference_free(reference)
     out = transfer.source == _OWNER()
     change = Change("Receipt or reference", "none", reference)
     leaving = transfer.amount if out else Decimal(0)
@@ -153,10 +161,22 @@ def _enough(transfer: Transfer) -> None:
         raise Conflict(f"By the book there is {there} on that account.", code="not_enough")
 
 
+def _reference_free(reference: str) -> None:
+    """Each transfer is booked once: refuse a reference that stands for other money or for a move that stands."""
+    receipt = reference.upper()
+    if receipt_is_a_payments(receipt) or Arrival.objects.filter(receipt=receipt).exists():
+        raise Conflict("This receipt is a customer's money, and it is booked already.", code="receipt_used")
+    moves = Transaction.objects.filter(kind=_FLOAT_MOVE, memo__iexact=reference)
+    if moves.filter(reversals=None).exists():
+        raise Conflict("A transfer with this reference is in the book already.", code="receipt_used")
+
+
 def float_move_execute(request: Request) -> str:
     label, transfer, reference = _float_move(request.payload)
+    receipt_lock(reference.upper())
+    _reference_free(reference)
     _enough(transfer)
-    _post(request, "float_move", transfer, reference, key=f"request:{request.pk}")
+    _post(request, _FLOAT_MOVE, transfer, reference, key=f"request:{request.pk}")
     return f"{label}: {show_kes(transfer.amount)} is in the book."
 
 

@@ -6,12 +6,16 @@ import pytest
 
 from accounts.models import User
 from accounts.tests.people import staff
+from controls.models import Request
 from goldwallet import clock
+from goldwallet.errors import Conflict
 from goldwallet.test.books import assert_books
-from goldwallet.test.two import agreed
+from goldwallet.test.two import agreed, approve, asked
 from goldwallet.test.world import World, buy, paid, sell
 from ledger import chart
+from ledger.models import Transaction
 from ledger.selectors import balance
+from ledger.services import reverse
 from payments.arrivals import arrival_match, arrival_take
 from payments.arrivals.matching import Arrived
 from payments.models import Arrival, ArrivalState, Exchange, Kind, Payment, State
@@ -214,3 +218,44 @@ def test_the_charge_of_money_out_of_suspense_is_booked_once(
     assert -balance(chart.house_charges()) == charge
     assert (balance(chart.suspense_mpesa()), collected()) == (0, 1777 - charge)
     assert_books()
+
+
+# --- moves of the float ---------------------------------------------------------------------------
+
+
+def moved(reference: str, tina: User, tom: User, *, kes: str = "5000", subject: str = "") -> Request:
+    payload = {"move": "owner_collections", "amount": kes, "reference": reference}
+    return agreed("float_move", payload, maker=tina, checker=tom, subject=subject)
+
+
+@pytest.mark.fault("P20")
+def test_a_float_move_is_booked_once_until_it_is_reversed(
+    provider: ScriptedRail, tina: User, tom: User
+) -> None:
+    moved("BANK 2026-117", tina, tom)
+    for again in ("BANK 2026-117", "bank 2026-117", " Bank  2026-117 "):
+        with pytest.raises(Conflict, match="in the book already"):
+            moved(again, tina, tom, subject=again)
+    assert collected() == 5000
+    done = Transaction.objects.get(kind="float_move")
+    reverse(transaction_id=done.pk, key="undone")
+    moved("BANK 2026-117", tina, tom, subject="again")
+    assert collected() == 5000
+    assert_books()
+
+
+def test_two_requests_for_one_transfer_book_it_once(provider: ScriptedRail, tina: User, tom: User) -> None:
+    payload = {"move": "owner_collections", "amount": "5000", "reference": "BANK 2026-117"}
+    first, second = (asked("float_move", payload, by=tina, subject=name) for name in ("one", "two"))
+    approve(first, tom)
+    with pytest.raises(Conflict, match="in the book already"):
+        approve(second, tom)
+    assert collected() == 5000
+
+
+def test_a_float_move_takes_no_receipt_of_a_customers_money(order: Order, tina: User, tom: User) -> None:
+    came(RECEIPT)
+    confirmed(order, OTHER)
+    for receipt in (RECEIPT, OTHER, OTHER.lower()):
+        with pytest.raises(Conflict, match="a customer's money"):
+            moved(receipt, tina, tom, subject=receipt)
