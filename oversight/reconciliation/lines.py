@@ -205,7 +205,7 @@ def _amount_differs(row: Row) -> Found:
         ours=booked if row.moved > 0 else -booked,
         sentence=f"M-Pesa moved {show_kes(abs(row.moved))} under {row.receipt}. We booked {show_kes(booked)}.",
         cause="The payment was booked with what we asked for, and another amount moved.",
-        proposal=How.WRITE_OFF,
+        proposal=How.SUSPENSE if row.moved > booked and row.kind == "collection" else How.WRITE_OFF,
     )
 
 
@@ -338,7 +338,9 @@ WHERE a.state NOT IN ('new', 'matched')
   AND (a.arrived_at BETWEEN %(start)s AND %(end)s
        OR a.id IN (SELECT arrival_id FROM oversight_break WHERE state = 'open' AND kind = 'payment_missing'))
   AND tstzrange(a.arrived_at - %(skew)s, a.arrived_at + %(skew)s) <@ c.spans
-  AND NOT EXISTS (SELECT FROM payments_statementline l WHERE l.receipt = a.receipt AND l.status = 'Completed')
+  -- A receipt with a number is what came beyond what was booked under it.
+  AND NOT EXISTS (SELECT FROM payments_statementline l
+                  WHERE l.receipt = split_part(a.receipt, '+', 1) AND l.status = 'Completed')
 ORDER BY a.arrived_at, a.id
 """  # noqa: S608
 

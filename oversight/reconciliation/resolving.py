@@ -16,7 +16,7 @@ from controls.effects import Change, Description
 from controls.models import Request
 from goldwallet.clock import Now
 from goldwallet.errors import Conflict, Refused
-from goldwallet.money import SHILLING, show_kes
+from goldwallet.money import show_kes
 from goldwallet.states import move
 from ledger import chart
 from ledger import services as ledger
@@ -62,21 +62,21 @@ def choices(found: Break) -> list[Choice]:
         BreakKind.LINE_OUT_UNKNOWN: _out_unknown,
         BreakKind.REVERSED: _reversed,
         BreakKind.PAYMENT_MISSING: lambda _: [_off("Write it off")],
-        BreakKind.AMOUNT_DIFFERS: lambda _: [_off("Write the difference off")],
+        BreakKind.REVERSAL_DIFFERS: lambda _: [_off("Write the difference off")],
+        BreakKind.AMOUNT_DIFFERS: lambda found: [_more_came(found) or _off("Write the difference off")],
         BreakKind.RECEIPT_DIFFERS: lambda _: [
             Choice(How.MATCH, "Take over M-Pesa's receipt", "The payment gets the receipt of the line.")
         ],
         BreakKind.CHARGE_DIFFERS: lambda _: [
             Choice(How.WRITE_OFF, "Book what M-Pesa charged", "The difference goes to M-Pesa's charges.")
         ],
-        BreakKind.LINE_TWICE: lambda _: [
+        BreakKind.LINE_TWICE: lambda found: [
             Choice(
                 How.MATCH, "The same line, said twice", "The line stays where it is and counts for nothing."
             ),
-            _off("The money moved twice: write it off"),
+            _more_came(found) or _off("The money moved twice: write it off"),
         ],
         BreakKind.FLOAT_DIFFERS: _float_differs,
-        BreakKind.REVERSAL_DIFFERS: lambda _: [_off("Write the difference off")],
     }
     return ways[BreakKind(found.kind)](found) if found.kind in ways else []
 
@@ -97,6 +97,14 @@ def _line(found: Break) -> StatementLine:
     if found.line is None:
         raise Refused("This difference has no line of a statement.", code="no_line")
     return found.line
+
+
+def _more_came(found: Break) -> Choice | None:
+    """For money that a customer paid beyond what we booked: it is never the house's."""
+    line = found.line
+    if line is None or line.account != Float.COLLECTIONS or line.kind != "collection" or _effect(found) <= 0:
+        return None
+    return Choice(How.SUSPENSE, "More came: post it to suspense", _WORDS[How.SUSPENSE])
 
 
 def _in_unknown(found: Break) -> list[Choice]:
@@ -238,24 +246,38 @@ def _match(found: Break) -> Done:
 
 
 def _suspense(found: Break) -> Done:
-    return _suspense_leave(found) if found.kind == BreakKind.REVERSED else _suspense_enter(found)
+    match found.kind:
+        case BreakKind.REVERSED:
+            return _suspense_leave(found)
+        case BreakKind.LINE_TWICE | BreakKind.AMOUNT_DIFFERS:
+            return _suspense_more(found)
+        case _:
+            return _suspense_enter(found)
 
 
 def _suspense_enter(found: Break) -> Done:
     """An arrival from the line, for `suspense_assign` and `suspense_return`."""
     line = _line(found)
-    if line.paid_in % SHILLING:
-        raise Refused(
-            "M-Pesa moves whole shillings, and this line has cents. Ask M-Pesa what it is.", code="cents"
-        )
     receipt_lock(line.receipt)
     if receipt_is_a_payments(line.receipt):
         raise Conflict(
             "This receipt is a payment's meanwhile. Run the comparison again.", code="receipt_used"
         )
+    return _arrive(found, line.receipt, line.paid_in)
+
+
+def _suspense_more(found: Break) -> Done:
+    """What came beyond what is booked under the receipt: the receipt with a number, since it is not all of it."""
+    receipt = _line(found).receipt
+    number = Arrival.objects.filter(receipt__startswith=f"{receipt}+").count() + 2
+    return _arrive(found, f"{receipt}+{number}", _effect(found))
+
+
+def _arrive(found: Break, receipt: str, amount: Decimal) -> Done:
+    line = _line(found)
     arrival = Arrival(
-        receipt=line.receipt,
-        amount=line.paid_in,
+        receipt=receipt,
+        amount=amount,
         reference=line.reference,
         source=Source.STATEMENT,
         arrived_at=line.completed_at,
@@ -272,8 +294,8 @@ def _suspense_enter(found: Break) -> Done:
             "M-Pesa's own list has brought this money meanwhile. Run the comparison again.", code="arrived"
         ) from None
     Break.objects.filter(pk=found.pk).update(arrival=arrival)
-    transfers = [Transfer(chart.mpesa_collections(), chart.suspense_mpesa(), line.paid_in)]
-    return transfers, f"{show_kes(line.paid_in)} ({line.receipt}) is in suspense."
+    transfers = [Transfer(chart.mpesa_collections(), chart.suspense_mpesa(), amount)]
+    return transfers, f"{show_kes(amount)} ({receipt}) is in suspense."
 
 
 def _suspense_leave(found: Break) -> Done:

@@ -17,8 +17,9 @@ from ledger.selectors import balance
 from ledger.services import Transfer, post, verify
 from oversight.models import Break, BreakKind, BreakState, How
 from oversight.reconciliation.resolving import advice, choices
-from oversight.tests.day import Day, Row, keys, new_receipt, row_charge, row_in, row_out
+from oversight.tests.day import Day, Row, keys, new_receipt, row_charge, row_in, row_out, statement
 from payments.models import Arrival, ArrivalState, Payment, Source
+from payments.statements import statement_import
 
 pytestmark = pytest.mark.django_db
 
@@ -99,6 +100,10 @@ def too_little(day: Day) -> None:
     day.collections[-1] = row_in(day.buys[-1], moved=1000)
 
 
+def too_much(day: Day) -> None:
+    day.collections[-1] = row_in(day.buys[-1], moved=2000)
+
+
 def too_much_out(day: Day) -> None:
     row = day.payouts.pop(0)
     day.payouts.insert(0, row_out(day.sales[0], moved=row.moved - 1))
@@ -130,6 +135,10 @@ def stray_charge(day: Day) -> None:
 
 def said_twice(day: Day) -> None:
     day.collections.append(row_in(day.buys[0], details="Pay Bill Online from another", reference=""))
+
+
+def said_twice_out(day: Day) -> None:
+    day.payouts.append(row_out(day.sales[0], details="Business Payment from another export", moved=-300))
 
 
 def taken_back(day: Day) -> None:
@@ -167,6 +176,7 @@ PAIRS: list[tuple[Callable[[Day], None], str, str, int]] = [
     (lost_out, "payment_missing", "write_off", 323),
     (lost_arrival, "payment_missing", "write_off", -600),
     (too_little, "amount_differs", "write_off", -502),
+    (too_much, "amount_differs", "suspense", 498),
     (too_much_out, "amount_differs", "write_off", -1),
     (other_receipt, "receipt_differs", "match", 0),
     (no_receipt_out, "receipt_differs", "match", 0),
@@ -174,7 +184,8 @@ PAIRS: list[tuple[Callable[[Day], None], str, str, int]] = [
     (no_charge, "charge_differs", "write_off", 5),
     (stray_charge, "charge_differs", "write_off", -33),
     (said_twice, "line_twice", "match", 0),
-    (said_twice, "line_twice", "write_off", 1500),
+    (said_twice, "line_twice", "suspense", 1500),
+    (said_twice_out, "line_twice", "write_off", -300),
     (taken_back, "reversed", "suspense", -600),
     (taken_back_after_given, "reversed", "write_off", -600),
     (float_short, "float_differs", "write_off", -450),
@@ -281,6 +292,43 @@ def test_an_amount_of_the_form_is_not_read(day: Day, maker: User, checker: User)
     assert (arrival.amount, arrival.state, arrival.reference) == (777, ArrivalState.SUSPENSE, "BY HAND")
     assert arrival.payer == "2547****000"
     assert balance(chart.suspense_mpesa()) == 777
+
+
+def test_money_in_with_cents_goes_to_suspense(day: Day, maker: User, checker: User) -> None:
+    """A bank or another organisation may send cents."""
+    row = row_in(day.buys[0], receipt=new_receipt(), reference="BANK", moved=777)
+    with shift_clock(hours=2):
+        data = statement([*day.collections, row]).replace(b"777.00", b"777.50")
+        statement_import(account="collections", name="cents.csv", data=data, by=maker)
+        day.compare()
+        payload = {"break": str(Break.objects.get().pk), "how": "suspense"}
+        agreed("break_resolve", payload, maker=maker, checker=checker)
+    assert balance(chart.suspense_mpesa()) == Decimal("777.50") == Arrival.objects.get().amount
+
+
+@pytest.mark.parametrize("plant", [too_much, said_twice])
+def test_what_came_beyond_a_payment_is_the_customers(
+    day: Day, maker: User, checker: User, plant: Callable[[Day], None]
+) -> None:
+    """It can be given to them, and not kept; M-Pesa would only send back the whole payment."""
+    with shift_clock(hours=2):
+        plant(day)
+        day.upload()
+        day.compare()
+        found = Break.objects.get()
+        assert How.WRITE_OFF not in {choice.how for choice in choices(found)}
+        payload = {"break": str(found.pk), "how": "suspense"}
+        agreed("break_resolve", payload, maker=maker, checker=checker)
+        arrival = Arrival.objects.get()
+        assert arrival.receipt == f"{found.line.receipt}+2"
+        with pytest.raises(Refused, match="whole payments only"):
+            asked("suspense_return", {"arrival": str(arrival.pk)}, by=maker)
+        payload = {"arrival": str(arrival.pk), "user": str(day.people[0].pk)}
+        agreed("suspense_assign", payload, maker=maker, checker=checker)
+    assert balance(chart.user_cash(day.people[0].pk)) == found.kes
+    with shift_clock(hours=4):
+        balances_agree(day)
+        assert keys(day.compare()) == set()
 
 
 def test_nobody_resolves_what_is_about_their_own_payment(day: Day, maker: User, checker: User) -> None:
