@@ -61,6 +61,7 @@ class BreakKind(models.TextChoices):
     STATE_DIFFERS = "state_differs", "M-Pesa shows as paid what we hold as unpaid or open"
     RECEIPT_DIFFERS = "receipt_differs", "M-Pesa knows a payment by another receipt"
     REVERSED = "reversed", "M-Pesa took back a payment that stands with us"
+    REVERSAL_DIFFERS = "reversal_differs", "M-Pesa took back more or less than we did"
     CHARGE_DIFFERS = "charge_differs", "M-Pesa's charge differs from what we booked"
     LINE_TWICE = "line_twice", "One receipt stands on two lines of the same kind"
     FLOAT_DIFFERS = "float_differs", "A float differs from M-Pesa's balance"

@@ -1,86 +1,9 @@
-"""M-Pesa's other lines: what it took back, and what it charged."""
-
-from typing import Any
+"""What M-Pesa charged."""
 
 from goldwallet.money import show_kes
 from oversight.models import BreakKind, How
 from oversight.reconciliation.found import ZERO, Compared, Found, Row, Span, rows, side
 from payments.models import Float
-
-_REVERSALS = """
-SELECT l.*, p.id AS p_id, p.state AS p_state, p.reference AS p_reference, p.direction AS p_direction,
-       a.id AS a_id, a.state AS a_state, a.receipt AS a_receipt
-FROM reconciliation_line l
-LEFT JOIN payments_payment p ON p.receipt = nullif(l.linked_receipt, '')
-LEFT JOIN payments_arrival a ON a.receipt = nullif(l.linked_receipt, '') AND p.id IS NULL
-WHERE l.kind = 'reversal' AND l.nth = 1 AND l.completed_at < %(judged)s
-  AND p.state IS DISTINCT FROM 'reversed'
-  -- What we sent back ourselves, or have undone already.
-  AND (a.state IS NULL OR a.state NOT IN ('returning', 'returned', 'reversed'))
-ORDER BY l.completed_at, l.id
-"""
-
-
-def reversals(span: Span, so_far: list[Found]) -> Compared:
-    """Lines that take a payment back, against the payments and arrivals that stand (faults.md P19)."""
-    found = [_reversal(row) for row in rows(_REVERSALS, {"judged": span.judged_until})]
-    theirs = side("SELECT count(*), sum(moved) FROM reconciliation_line WHERE kind = 'reversal'")
-    ours = side(
-        """
-        SELECT count(*), -sum(abs(l.moved)) FROM reconciliation_line l
-        WHERE l.kind = 'reversal' AND (
-            EXISTS (SELECT FROM payments_payment p WHERE p.receipt = l.linked_receipt AND p.state = 'reversed')
-            OR EXISTS (SELECT FROM payments_arrival a WHERE a.receipt = l.linked_receipt
-                       AND a.state IN ('returning', 'returned', 'reversed')))
-        """
-    )
-    return Compared(found=found, theirs=theirs, ours=ours, checked=())
-
-
-def _reversal(row: Row) -> Found:
-    about: dict[str, Any] = {
-        "key": f"line:{row.id}",
-        "line": row.id,
-        "theirs": row.moved,
-        "ours": ZERO,
-        "account": row.account,
-        "at": row.completed_at,
-    }
-    shown = show_kes(abs(row.moved))
-    if row.moved < 0 and row.p_id is not None and row.p_direction == "in":
-        return Found(
-            **about,
-            kind=BreakKind.REVERSED,
-            payment=row.p_id,
-            sentence=f"M-Pesa took {shown} back under {row.receipt}. Our payment {row.p_reference} stands.",
-            cause="The customer asked M-Pesa for their money back. Take the payment back here too.",
-        )
-    if row.moved < 0 and row.a_id is not None:
-        return Found(
-            **about,
-            kind=BreakKind.REVERSED,
-            arrival=row.a_id,
-            sentence=f"M-Pesa took {shown} back under {row.receipt}. Our book still has {row.a_receipt}.",
-            cause="Whoever paid asked M-Pesa for their money back.",
-            proposal=How.SUSPENSE if row.a_state == "suspense" else How.WRITE_OFF,
-        )
-    if row.moved > 0:
-        return Found(
-            **about,
-            kind=BreakKind.LINE_IN_UNKNOWN,
-            payment=row.p_id,
-            sentence=f"M-Pesa gave {shown} back to us under {row.receipt}.",
-            cause="A payout came back. The customer did not keep the money.",
-        )
-    return Found(
-        **about,
-        kind=BreakKind.LINE_OUT_UNKNOWN,
-        sentence=f"M-Pesa took {shown} back under {row.receipt}, and we know no payment that it belongs to.",
-        cause="A payment that we never booked was taken back, or the line does not say which.",
-    )
-
-
-# --- charges --------------------------------------------------------------------------------------
 
 #: A charge stands under its payment's receipt, or is linked to it. A charge that is missing is only one where the file
 #: that shows the payment lists charges at all.

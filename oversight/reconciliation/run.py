@@ -15,7 +15,7 @@ from django.db.models import Min
 from goldwallet.clock import NAIROBI, Now, now
 from goldwallet.errors import Conflict, Refused
 from oversight.models import Run, RunState
-from oversight.reconciliation import book, charges, floats, lines
+from oversight.reconciliation import book, charges, floats, lines, reversals
 from oversight.reconciliation.breaks import breaks_act, breaks_keep
 from oversight.reconciliation.found import Compared, Found, Span
 from payments.models import StatementFile
@@ -44,7 +44,7 @@ STEPS = (
     Step("Money out", lines.money_out, _MPESA),
     Step("Payments that M-Pesa does not show", lines.missing, _MPESA),
     Step("Receipts on two lines", lines.twice, ("Lines", "Receipts")),
-    Step("Payments taken back", charges.reversals, ("M-Pesa's lines", "Taken back here too")),
+    Step("Payments taken back", reversals.reversals, ("M-Pesa's lines", "Taken back here too")),
     Step("Charges", charges.charges, ("M-Pesa's lines", "Booked with these payments")),
     Step("Payments and the ledger", book.postings, ("Payments", "Postings")),
     Step("Pools and bars", book.pools, ("Bars", "Free, promised and sold")),

@@ -64,8 +64,10 @@ class Row:
 def statement(rows: list[Row]) -> bytes:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
+    # No two exports are the same bytes, since each says when it was made.
+    made = f"Exported {now():%H:%M:%S.%f}"
     writer.writerows(
-        [["M-PESA Organization Statement"], [], HEADINGS, *(row.cells() for row in reversed(rows))]
+        [["M-PESA Organization Statement"], [made], [], HEADINGS, *(row.cells() for row in reversed(rows))]
     )
     return text.getvalue().encode()
 

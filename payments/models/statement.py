@@ -5,6 +5,7 @@ import uuid
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Upper
 
 from goldwallet.clock import Now
 from goldwallet.sealing import sealed_property
@@ -81,6 +82,10 @@ class StatementLine(models.Model):
         indexes = [
             models.Index(fields=["receipt"], name="statement_line_receipt"),
             models.Index(fields=["account", "completed_at"], name="statement_line_time"),
+            models.Index(
+                fields=["linked_receipt"], name="statement_line_linked", condition=~Q(linked_receipt="")
+            ),
+            models.Index(Upper("reference"), name="statement_line_reference", condition=~Q(reference="")),
         ]
 
 
