@@ -18,6 +18,7 @@ from ledger import selectors as ledger
 from ledger.models import Account, Transaction
 from oversight import selectors
 from oversight.health import health
+from oversight.naming import subject_url
 from oversight.reversing import reversal_subject, why_not
 from pools.selectors import current_price
 
@@ -93,6 +94,7 @@ def transaction_page(
     asks = may_ask(cast(User, request.user), "ledger_reverse")
     context = {
         "transaction": found,
+        "about_url": subject_url(found.key, cast(User, request.user)),
         "legs": ledger.legs(found.pk),
         "reversed_by": found.reversals.first(),
         "open_request": request_about(reversal_subject(found.pk)),

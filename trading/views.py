@@ -183,12 +183,18 @@ def _confirm(request: HttpRequest, side: Side) -> HttpResponse:
         return _form_page(request, side, form, short)
     except Refused as refused:
         found = Quote.objects.filter(pk=quote_id, user=person(request)).first()
-        return _used_quote(request, found, refused.sentence, status=refused.status, side=side)
+        return _used_quote(
+            request, found, refused.sentence, status=refused.status, side=side, code=refused.code
+        )
     return redirect("order", order.pk)
 
 
+#: Codes of refusals that last: for everybody, or for somebody on hold.
+_CLOSED = ("paused", "closed", "frozen")
+
+
 def _used_quote(
-    request: HttpRequest, found: Quote | None, sentence: str, *, status: int, side: str = ""
+    request: HttpRequest, found: Quote | None, sentence: str, *, status: int, side: str = "", code: str = ""
 ) -> HttpResponse:
     """A price that cannot be confirmed: why, and where to go from here."""
     order = Order.objects.filter(quote=found).first() if found else None
@@ -200,6 +206,9 @@ def _used_quote(
         "next_url": reverse("order", args=[order.pk]) if order else way_on,
         "next_label": "See your order" if order else "Get a new price",
     }
+    if code in _CLOSED and not order and not (found and found.late_order_id):
+        # There is no new price to get now.
+        context |= {"next_url": reverse("wallet"), "next_label": "Back to the wallet"}
     return render(request, "refused.html", context, status=status)
 
 

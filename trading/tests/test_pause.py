@@ -80,6 +80,11 @@ def test_the_pages_say_so_and_offer_nothing_that_does_not_work(owner: World, sid
     shown = client.get(reverse(f"{side}_quote", args=[asked.pk]))
     assert PAUSED[side] in text(shown)
     assert 'name="quote"' not in shown.content.decode()
+    pressed = client.post(reverse(side), {"quote": str(asked.pk)})
+    assert pressed.status_code == 409
+    assert PAUSED[side] in text(pressed)
+    assert "Back to the wallet" in text(pressed)
+    assert "Get a new price" not in text(pressed)
     page = client.get(reverse(side))
     assert page.status_code == 200
     assert PAUSED[side] in text(page)

@@ -38,7 +38,7 @@ def test_reserved_gold_is_shown_and_not_owned(world: World) -> None:
     order = buy(world.bob, 1000)
     grams, _, said = wallet(world.bob)
     assert grams == 0
-    assert "reserved: waiting for your M-Pesa payment" in said
+    assert "reserved: your purchase is not finished yet." in said
     paid(order)
     assert wallet(world.bob)[0] == order.grams
 
