@@ -44,14 +44,14 @@ WHERE l.kind = 'charge' AND l.nth = 1 AND l.completed_at < %(judged)s
 ORDER BY l.completed_at, l.id
 """
 #: The difference of such a line is a payment that is not booked under its receipt.
-_PROPOSED = (BreakKind.RECEIPT_DIFFERS, BreakKind.STATE_DIFFERS)
+PROPOSED = (BreakKind.RECEIPT_DIFFERS, BreakKind.STATE_DIFFERS)
 
 
 def charges(span: Span, so_far: list[Found]) -> Compared:
     """What M-Pesa took for its service against what we booked, payment by payment."""
     parameters = {"judged": span.judged_until}
     differing = [_charge(row) for row in rows(_CHARGES, parameters)]
-    proposed = [found.line for found in so_far if found.kind in _PROPOSED]
+    proposed = [found.line for found in so_far if found.kind in PROPOSED]
     stray = [_stray(row) for row in rows(_STRAY, {**parameters, "proposed": proposed})]
     theirs = side("SELECT count(*), sum(moved) FROM reconciliation_line WHERE kind = 'charge'")
     ours = side(

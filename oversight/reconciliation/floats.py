@@ -11,6 +11,7 @@ from typing import Any
 from goldwallet.money import show_kes
 from goldwallet.wording import exact_time
 from oversight.models import BreakKind, How
+from oversight.reconciliation.charges import PROPOSED
 from oversight.reconciliation.closed import RESOLVED, closed_among
 from oversight.reconciliation.found import ZERO, Compared, Found, Row, Side, Span, rows
 from payments.models import Float
@@ -59,6 +60,19 @@ WITH differed AS (
 SELECT -coalesce((SELECT balance FROM ledger_account WHERE code = %(code)s), 0)
        + coalesce((SELECT sum(amount) FROM later WHERE at > %(read)s), 0) AS kes,
        coalesce((SELECT kes FROM unsure), 0) + coalesce((SELECT kes FROM open), 0) AS unsure
+"""
+
+#: What M-Pesa charged for payments that are proposed for a line, beyond what is booked with them.
+_CHARGED = """
+SELECT coalesce(sum(charged.kes + CASE WHEN p.state IN ('succeeded', 'reversed') THEN coalesce(p.charge, 0)
+                                       ELSE 0 END), 0) AS kes
+FROM unnest(%(lines)s::uuid[], %(payments)s::uuid[]) AS proposed (line_id, payment_id)
+JOIN reconciliation_line l ON l.id = proposed.line_id
+JOIN payments_payment p ON p.id = proposed.payment_id
+CROSS JOIN LATERAL (SELECT sum(c.moved) AS kes FROM reconciliation_line c
+                    WHERE c.kind = 'charge' AND c.nth = 1 AND l.receipt IN (c.receipt, c.linked_receipt)
+                      AND c.completed_at <= %(read)s) charged
+WHERE l.account = ANY (%(accounts)s) AND charged.kes IS NOT NULL
 """
 
 
@@ -111,7 +125,7 @@ def _explained(accounts: list[Float], reading: Row, so_far: list[Found]) -> Deci
     What two people have closed is found again and explains nothing: the book has it, or they said that it never moved.
     """
     closed = closed_among(found.key for found in so_far)
-    return sum(
+    return _charged(accounts, reading, so_far) + sum(
         (
             found.effect
             for found in so_far
@@ -122,6 +136,19 @@ def _explained(accounts: list[Float], reading: Row, so_far: list[Found]) -> Deci
         ),
         ZERO,
     )
+
+
+def _charged(accounts: list[Float], reading: Row, so_far: list[Found]) -> Decimal:
+    """Such a charge is no difference of its own: it is booked, or put right, with its payment."""
+    proposed = [found for found in so_far if found.kind in PROPOSED and found.line and found.payment]
+    parameters = {
+        "lines": [found.line for found in proposed],
+        "payments": [found.payment for found in proposed],
+        "accounts": [str(account) for account in accounts],
+        "read": reading.read_at,
+    }
+    kes: Decimal = rows(_CHARGED, parameters)[0].kes
+    return kes
 
 
 def _note(label: str, reading: Row, unsure: Decimal, explained: Decimal) -> str:

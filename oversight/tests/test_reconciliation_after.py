@@ -1,6 +1,7 @@
 """What one difference does to the others: a fee, suspense and an older statement make no second one."""
 
 import datetime as dt
+from decimal import Decimal
 
 import pytest
 
@@ -9,14 +10,15 @@ from accounts.tests.people import staff
 from goldwallet.clock import now
 from goldwallet.test.clock import shift_clock
 from goldwallet.test.two import agreed
-from goldwallet.test.world import World, buy
+from goldwallet.test.world import World, buy, sell
 from ledger import chart
 from ledger.selectors import balance
 from oversight.models import Break, BreakState
 from oversight.reconciliation.run import reconcile
 from oversight.tests.day import Day, keys, new_receipt, row_charge, row_in, row_out
 from oversight.tests.test_reconciliation_resolve import balances_agree, no_charge, suspended
-from payments.models import Arrival, ArrivalState, Payment
+from payments.models import Arrival, ArrivalState, Exchange, Kind, Payment, State
+from payments.services import payment_settle
 
 pytestmark = pytest.mark.django_db
 
@@ -78,6 +80,24 @@ def test_the_fee_of_a_payout_without_a_receipt_is_booked_once(day: Day, maker: U
         again = day.compare()
     assert keys(again) == set()
     assert balance(chart.house_charges()) == charged
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["under its receipt", "under another"])
+def test_the_fee_of_a_payout_that_we_hold_as_failed_makes_no_float_differ(day: Day, known: bool) -> None:
+    """M-Pesa paid it after we had given up; its fee is booked when the payment is resolved."""
+    order = sell(day.people[0], Decimal("0.03"))
+    Payment.objects.filter(pk=order.payment_id).update(state=State.PENDING, sent_at=now())
+    payment = Payment.objects.get(pk=order.payment_id)
+    payment_settle(payment_id=payment.pk, paid=False, exchange=Exchange.objects.create(kind=Kind.PAY_OUT_ASK))
+    receipt = new_receipt()
+    if known:
+        Payment.objects.filter(pk=payment.pk).update(receipt=receipt)
+    with shift_clock(hours=2):
+        day.payouts += [row_out(payment, receipt=receipt), row_charge(receipt, payment.created_at, 5)]
+        day.upload()
+        day.reading("600991", -balance(chart.mpesa_payouts()) - payment.amount, Decimal(-5))
+        run = day.compare()
+    assert [kind for kind, _ in keys(run)] == ["state_differs"]
 
 
 def test_a_charge_that_is_missing_stays_open_when_its_statement_is_an_older_one(day: Day) -> None:
