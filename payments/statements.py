@@ -67,7 +67,7 @@ def statement_import(
         starts_at=start,
         ends_at=end,
         lines_count=len(statement.rows),
-        problems=[*statement.problems, *_repeated(statement.rows)],
+        problems=[*statement.problems, *_repeated(statement.rows), *_charges_alone(statement.rows)],
         uploaded_by=by,
     )
     with transaction.atomic():
@@ -98,7 +98,9 @@ def _sentence(file: StatementFile, kept: int) -> str:
     said = f"{kept:,} new lines were taken in"
     said += f", {known:,} were known from another file." if known else "."
     if file.problems:
-        said += " Not every line could be read, so the file does not show that a payment is missing."
+        said += (
+            " It is not the whole statement, so it does not show that a payment is missing. See below why."
+        )
     return said
 
 
@@ -132,14 +134,15 @@ def _span(
 ) -> tuple[dt.datetime, dt.datetime]:
     """From the first to the last completed line, widened by what staff say, or else by what the file says.
 
-    What the file says is believed for days that are over: a statement of a day that goes on names its whole day.
+    A day is believed when it is over: what was exported in a day that goes on shows it until its last line.
     """
     current = now()
     today = current.astimezone(NAIROBI).replace(hour=0, minute=0, second=0, microsecond=0)
     said_start = starts_at or statement.start
-    said_end = ends_at
-    if said_end is None and statement.end is not None:
-        said_end = min(statement.end, today - dt.timedelta(seconds=1))
+    said_end = ends_at or statement.end
+    if said_end is not None and (ends_at is None or ends_at > current):
+        said_end = min(said_end, today - dt.timedelta(seconds=1))
+        said_end = None if said_start and said_end < said_start else said_end
     times = [line.at for line in statement.rows if line.completed]
     starts = [*times, *([said_start] if said_start else [])]
     ends = [*times, *([min(said_end, current)] if said_end else [])]
@@ -160,6 +163,13 @@ def _repeated(rows: Sequence[Line]) -> Iterator[str]:
         first = seen.setdefault(_identity(line), line)
         if first.balance != line.balance:
             yield f"Line {line.line_number} repeats line {first.line_number} with another balance."
+
+
+def _charges_alone(rows: Sequence[Line]) -> Iterator[str]:
+    """The statement of the account that charges are taken from: it shows no payment, so none is missing on it."""
+    kinds = {line_kind(line) for line in rows if line.completed}
+    if kinds == {"charge"}:
+        yield "It lists charges alone, so it does not cover payments. Take in the Utility Account's statement too."
 
 
 def _identity(line: Line) -> tuple[Any, ...]:

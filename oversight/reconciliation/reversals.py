@@ -56,6 +56,11 @@ WITH covered AS ({COVERED}), original AS (
 SELECT original.*, coalesce(added.moved, 0) AS moved, coalesce(added.lines, 0) AS lines, added.ids,
        added.line_receipt, added.last_at, coalesce(added.line_account, original.account) AS at_account,
        CASE original.direction WHEN 'in' THEN -1 ELSE 1 END AS sign, coalesce(off.kes, 0) AS off,
+       EXISTS (SELECT FROM payments_statementline l WHERE l.status = 'Completed' AND l.receipt = original.receipt
+               AND l.kind NOT IN ('charge', 'reversal'))
+       OR original.receipt IS NULL AND EXISTS (
+           SELECT FROM payments_statementline l WHERE l.status = 'Completed' AND l.paid_in > 0
+           AND upper(l.reference) = original.name AND l.reference <> '') AS shown,
        -- All the time in which its lines can stand: from its beginning until we booked it.
        EXISTS (SELECT FROM covered c WHERE c.account = original.account AND original.booked_at < %(judged)s
                AND tstzrange(original.began - %(skew)s, original.booked_at + %(skew)s) <@ c.spans) AS whole
@@ -100,6 +105,9 @@ def _compared(row: Row) -> Found | None:
         return None
     if not row.back and not row.off and row.lines == 1 and row.moved == whole:
         return _stands(row)
+    # Neither the payment nor its reversal is on a statement: nothing moved, here or there.
+    if not row.lines and not row.shown:
+        return None
     # M-Pesa shows less than we took back: the rest may stand where no statement reaches.
     if abs(row.moved) < abs(booked) and not row.whole:
         return None

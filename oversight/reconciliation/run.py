@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 from django.db import IntegrityError, connection, transaction
-from django.db.models import Min
+from django.db.models import Exists, Min, OuterRef
 
 from goldwallet.clock import NAIROBI, Now, now
 from goldwallet.errors import Conflict, Refused
@@ -60,7 +60,8 @@ def run_begin(
 ) -> Run:
     """Make the run that `run_do` works on. Raises Conflict while another one runs.
 
-    Without a span: from yesterday's first moment, or that of the oldest statement that no run has seen, until now.
+    Without a span: from yesterday's first moment, or that of the oldest statement that no run has compared whole,
+    until now.
     """
     current = now()
     start, end = starts_at or _start(current), ends_at or current
@@ -78,10 +79,13 @@ def run_begin(
 def _start(current: dt.datetime) -> dt.datetime:
     midnight = current.astimezone(NAIROBI).replace(hour=0, minute=0, second=0, microsecond=0)
     yesterday = midnight - dt.timedelta(days=1)
-    last = Run.objects.filter(state=RunState.DONE).order_by("-started_at").first()
-    fresh = (
-        StatementFile.objects.filter(uploaded_at__gt=last.started_at) if last else StatementFile.objects.all()
+    whole = Run.objects.filter(
+        state=RunState.DONE,
+        started_at__gt=OuterRef("uploaded_at"),
+        starts_at__lte=OuterRef("starts_at"),
+        ends_at__gte=OuterRef("ends_at"),
     )
+    fresh = StatementFile.objects.filter(~Exists(whole))
     oldest: dt.datetime | None = fresh.aggregate(oldest=Min("starts_at"))["oldest"]
     return min(yesterday, oldest or yesterday)
 

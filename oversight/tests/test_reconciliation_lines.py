@@ -11,10 +11,13 @@ from goldwallet.clock import now
 from goldwallet.test.books import assert_books
 from goldwallet.test.clock import shift_clock
 from goldwallet.test.two import agreed
-from goldwallet.test.world import World
+from goldwallet.test.world import World, buy, paid
 from ledger import chart
 from ledger.selectors import balance
-from oversight.tests.day import Day, Row, keys
+from oversight.reconciliation.run import reconcile
+from oversight.tests.day import HEADINGS, Day, Row, keys, new_receipt, row_out, statement
+from payments.models import Payment, StatementFile
+from payments.statements import statement_import
 
 pytestmark = pytest.mark.django_db
 
@@ -119,3 +122,72 @@ def test_a_payment_that_never_came_is_gone_when_it_was_taken_back(
         day.upload()
         assert keys(day.compare()) == set()
         assert_books()
+
+
+# --- what a statement covers ----------------------------------------------------------------------
+
+
+def test_an_export_of_today_covers_until_its_last_line(day: Day, maker: User) -> None:
+    with shift_clock(hours=2):
+        exported = statement(day.collections)
+    with shift_clock(hours=3):
+        paid(buy(day.people[0], 2000), receipt=new_receipt())
+    with shift_clock(hours=4):
+        end = now() + dt.timedelta(seconds=1)
+        taken = statement_import(
+            account="collections", name="x", data=exported, by=maker, starts_at=day.started, ends_at=end
+        )
+        assert taken.file.ends_at == day.collections[-1].at
+        assert keys(day.compare()) == set()
+
+
+def test_the_charges_alone_show_no_payment_missing(day: Day, maker: User) -> None:
+    with shift_clock(hours=2):
+        charges = statement([row for row in day.payouts if row.details.startswith("Fee")])
+        taken = statement_import(
+            account="payouts", name="x", data=charges, by=maker, starts_at=day.started, ends_at=now()
+        )
+        assert "charges alone" in taken.file.problems[0]
+        assert "not the whole statement" in taken.sentence
+        assert keys(day.compare()) == set()
+
+
+def test_a_statement_is_compared_whole_even_after_a_run_of_other_days(day: Day) -> None:
+    day.payouts.append(row_out(day.sales[0], receipt=new_receipt(), moved=-9_000))
+    with shift_clock(hours=24 * 20):
+        day.upload()
+        assert keys(reconcile(starts_at=now() - dt.timedelta(days=1))) == set()
+        run = reconcile()
+        assert run.starts_at <= min(StatementFile.objects.values_list("starts_at", flat=True))
+        assert {kind for kind, _ in keys(run)} == {"line_out_unknown"}
+        assert reconcile().starts_at > run.starts_at
+
+
+# --- short exports --------------------------------------------------------------------------------
+
+SHORT = (*HEADINGS[:3], "Details", "Transaction Status", "Paid In", "Withdrawn", "Balance")
+
+
+def short(rows: list[Row]) -> bytes:
+    """Eight columns: neither account, nor reason, nor the receipt that a line is linked to."""
+    lines = [",".join(f'"{cell}"' for cell in row.cells()[: len(SHORT)]) for row in rows]
+    return "\n".join([",".join(SHORT), *lines, ""]).encode()
+
+
+def test_a_short_export_names_payments_and_reversals_in_its_details(
+    day: Day, maker: User, checker: User
+) -> None:
+    silent, back = day.buys[-1], day.buys[0]
+    Payment.objects.filter(pk=silent.pk).update(receipt=None)
+    with shift_clock(hours=1):
+        payload = {"payment": str(back.pk), "receipt": "UKLREVERS1"}
+        agreed("payment_reversed", payload, maker=maker, checker=checker)
+        text = f"Transaction Reversal of {back.receipt} to 2547****123"
+        day.collections.append(Row("UKLREVERS1", now(), text, -int(back.amount), "x", linked="x"))
+    with shift_clock(hours=3):
+        statement_import(
+            account="collections", name="x", data=short(day.collections), by=maker,
+            starts_at=day.started, ends_at=now(),
+        )  # fmt: skip
+        run = day.compare()
+    assert list(run.seen.values_list("sentence", flat=True)) == []

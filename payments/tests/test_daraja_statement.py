@@ -149,7 +149,7 @@ def test_files_in_other_forms(delimiter, encoding, end, quote, preamble):
 def test_short_forms(most):
     read = read_statement(written([PAID, SENT], headings=HEADINGS[:most]))
     assert (len(read.rows), read.problems) == (2, ())
-    assert (read.rows[0].reason, read.rows[0].account_reference) == ("", "")
+    assert (read.rows[0].reason, read.rows[0].account_reference) == ("", "GW7K2")
     assert [line_kind(line) for line in read.rows] == ["collection", "payout"], "Details alone tell"
 
 
@@ -432,6 +432,7 @@ def test_what_stands_before_the_headings(lines, shortcode, start, end):
         ("Organization Settle to Bank", "", "out", "", "settlement"),
         ("x", "Withdraw Funds to Bank", "out", "", "settlement"),
         ("Reversal of a payment", "", "out", "", "reversal"),
+        ("Transaction Reversal of UKL7A2B3C4 to 2547****123", "", "out", "", "reversal"),
         ("Pay Bill from 2547****123 - JANE", "", "out", "UKL7A2B3C4", "reversal"),
         ("Business Payment to 2547", "", "in", "UKL7A2B3C4", "reversal"),
         ("x", "y", "out", "UKL7A2B3C4", "reversal"),

@@ -13,7 +13,7 @@ type LineKind = Literal["collection", "payout", "charge", "reversal", "settlemen
 
 _DETAILS: dict[LineKind, re.Pattern[str]] = {
     "charge": re.compile(r"(?:fee for b2c payment|pay bill charge|business charge)\b", re.IGNORECASE),
-    "reversal": re.compile(r"reversal\b", re.IGNORECASE),
+    "reversal": re.compile(r"(?:transaction )?reversal\b", re.IGNORECASE),
     "collection": re.compile(
         r"(?:pay bill from|pay bill online from|merchant payment|pay merchant)\b", re.IGNORECASE
     ),
@@ -22,7 +22,7 @@ _DETAILS: dict[LineKind, re.Pattern[str]] = {
 }
 _REASONS: dict[LineKind, tuple[str, ...]] = {
     "charge": ("Fee For B2C Payment", "Pay Bill Charge", "Business Charge"),
-    "reversal": ("Reversal",),
+    "reversal": ("Reversal", "Transaction Reversal"),
     "collection": ("Pay Bill", "Pay Utility", "Pay Bill Online", "Customer Buy Goods Online", "Pay Merchant"),
     "payout": (
         "Business Payment to Customer via API",

@@ -50,6 +50,9 @@ _RECEIPT = re.compile(r"[A-Z0-9]{8,16}")
 _AMOUNT = re.compile(r"-?(?:[0-9]{1,3}(?:,[0-9]{3}){1,4}|[0-9]{1,15})(?:\.[0-9]{1,2})?")
 _DAY_FIRST = re.compile(r"([0-9]{2})-([0-9]{2})-([0-9]{4}) ([0-9]{2}:[0-9]{2}:[0-9]{2})")
 _YEAR_FIRST = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}")
+# Customers choose the account's text, so all that follows its first mark is theirs.
+_ACCOUNT = re.compile(r"(?:Pay Bill|Pay Bill Online) from .{0,300}?\bAcc\. ?(.+)", re.IGNORECASE)
+_REVERSAL_OF = re.compile(r"(?i:(?:Transaction )?Reversal of) ([A-Z0-9]{8,16})\b")
 # A line within a cell that begins as rows begin.
 _ROW_WITHIN = re.compile(r"[\r\n]\s{0,20}\"?[A-Z0-9]{8,16}\"?\s{0,20}[,;]\s{0,20}\"?[0-9]")
 
@@ -254,22 +257,29 @@ def _read(row: _Row, head: _Head) -> _Read:
     if at is None:
         raise _Unread("it has no Completion Time")
     paid_in, withdrawn = _moved(cells, completed=_is_completed(status))
+    details = text("details", 500)
     line = Line(
         receipt=receipt,
         at=at,
         started_at=started,
-        details=text("details", 500),
+        details=details,
         status=status,
         paid_in=paid_in,
         withdrawn=abs(withdrawn),
         balance=_amount(cells.get("balance", ""), "Balance"),
         reason=text("reason", 100),
         other_party=text("other_party", 200),
-        linked_receipt=text("linked", 64),
-        account_reference=text("account", 64),
+        linked_receipt=text("linked", 64) or _within(_REVERSAL_OF, details, "linked", head),
+        account_reference=text("account", 64) or _within(_ACCOUNT, details, "account", head),
         line_number=row.first,
     )
     return _Read(line, minus=withdrawn < 0)
+
+
+def _within(form: re.Pattern[str], details: str, name: str, head: _Head) -> str:
+    """What a short export, which lacks the column, has among the details; empty when the column is there."""
+    found = None if name in head.places else form.match(details)
+    return found.group(1)[:64] if found else ""
 
 
 def _whole(row: _Row, head: _Head) -> dict[str, str]:
