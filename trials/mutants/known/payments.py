@@ -162,9 +162,10 @@ MUTANTS = (
         world="The payment ends in one transaction and the posting runs in a hook after it; a restart in between "
         "loses it.",
         file=_SETTLING,
-        old="        payment_tell(payment, paid=paid, last_try=last_try, also=also)\n",
-        new="        transaction.on_commit(\n"
-        "            lambda: payment_tell(payment, paid=paid, last_try=last_try, also=also)\n        )\n",
+        old="def _post(payment: Payment, word: str, transfers: Sequence[Transfer]) -> None:\n",
+        new="def _post(payment: Payment, word: str, transfers: Sequence[Transfer]) -> None:\n"
+        "    transaction.on_commit(lambda: _post_later(payment, word, transfers))\n\n\n"
+        "def _post_later(payment: Payment, word: str, transfers: Sequence[Transfer]) -> None:\n",
         tests=("trading/tests/test_fault_time.py::test_no_hook_ever_runs_and_all_the_money_moves",),
     ),
     Mutant(
