@@ -318,14 +318,13 @@ WITH covered AS ({COVERED}), bare AS MATERIALIZED (
       AND NOT EXISTS (SELECT FROM payments_statementline l WHERE l.receipt = p.receipt
                       AND l.status = 'Completed' AND l.kind NOT IN ('charge', 'reversal'))
 )
-SELECT bare.* FROM bare LEFT JOIN (
-    SELECT DISTINCT ON (b.id) b.id
-    FROM bare b JOIN payments_statementline l ON upper(l.reference) = b.reference
-    LEFT JOIN payments_arrival a ON a.receipt = l.receipt
-    WHERE b.direction = 'in' AND l.status = 'Completed' AND l.paid_in > 0
-      AND (a.state IS NULL OR a.state IN ('new', 'matched')) AND (b.receipt IS NULL OR l.paid_in = b.amount)
-) named USING (id)
-WHERE named.id IS NULL ORDER BY ended_at, id
+SELECT bare.* FROM bare WHERE NOT (direction = 'in' AND EXISTS (
+    SELECT FROM payments_statementline l LEFT JOIN payments_arrival a ON a.receipt = l.receipt
+    -- As the index of references has it.
+    WHERE upper(l.reference) = bare.reference AND l.reference <> '' AND l.status = 'Completed' AND l.paid_in > 0
+      AND (a.state IS NULL OR a.state IN ('new', 'matched')) AND (bare.receipt IS NULL OR l.paid_in = bare.amount)
+))
+ORDER BY ended_at, id
 """  # noqa: S608
 
 _ARRIVALS_MISSING = f"""
