@@ -315,8 +315,9 @@ WITH covered AS ({COVERED}), bare AS MATERIALIZED (
                        WHERE state = 'open' AND kind = 'payment_missing' AND payment_id IS NOT NULL))
       AND tstzrange(p.created_at - %(skew)s, p.ended_at + %(skew)s) <@ c.spans
       AND p.ended_at < %(judged)s
-      AND NOT EXISTS (SELECT FROM payments_statementline l WHERE l.receipt = p.receipt
-                      AND l.status = 'Completed' AND l.kind NOT IN ('charge', 'reversal'))
+      -- Counted, so that it is looked up one by one: as NOT EXISTS all lines were read for each payment.
+      AND (SELECT count(*) FROM payments_statementline l WHERE l.receipt = p.receipt
+           AND l.status = 'Completed' AND l.kind NOT IN ('charge', 'reversal')) = 0
 )
 SELECT bare.* FROM bare WHERE NOT (direction = 'in' AND EXISTS (
     SELECT FROM payments_statementline l LEFT JOIN payments_arrival a ON a.receipt = l.receipt
