@@ -80,10 +80,11 @@ def test_who_may_not_act_changes_nothing(found: Break, path: str) -> None:
 
 
 def test_a_statement_is_uploaded_once(day: Day, desk: Client) -> None:
-    page = upload(desk, statement(day.collections))
+    file = statement(day.collections)
+    page = upload(desk, file)
     assert "2 new lines were taken in." in text(page)
     assert "november.csv" in text(page)
-    assert "very file was taken in" in text(upload(desk, statement(day.collections)))
+    assert "very file was taken in" in text(upload(desk, file))
     assert StatementFile.objects.count() == 1
 
 
