@@ -209,14 +209,15 @@ def request_approve(*, request_id: uuid.UUID, by: Any, seen: str, words: str = "
             raise Conflict("This request was changed after it was made. Do not approve it.", code="edited")
         _check_role(request.maker, definition.makers, "Who asked may not ask for this any more. Refuse it.")
         request.checker = by
-        move(
+        if not move(
             request,
             RequestState.EXECUTED,
             moves=REQUEST_MOVES,
             checker=by,
             decided_at=Now(),
             decision=" ".join(words.replace("\x00", " ").split())[:500],
-        )
+        ):
+            raise Conflict("This request does not wait for anybody any more.", code="decided")
         description = kinds.describe(request.kind, request.payload)
         sentence, moved = kinds.execute(request)
         if seen != request_seal(request, _effect(description, moved)):

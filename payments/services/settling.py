@@ -202,6 +202,7 @@ def _incident(payment: Payment) -> None:
     switch_pause(name=SwitchName.PAYOUTS, cause=Cause.INCIDENT, note=note)
     person_freeze(user_id=payment.user_id, reason=f"Payout {reference} was paid and given back as well.")
     payment_flag(payment, note)
+    purposes.after_all(payment)
     owed = Transfer(chart.user_receivable(payment.user_id), chart.mpesa_payouts(), payment.amount)
     _post(payment, "incident", [owed, *_charged(payment)])
 
