@@ -9,11 +9,12 @@ from django.db.models import Q
 
 from goldwallet.clock import Now
 from goldwallet.errors import Conflict
+from goldwallet.money import show_kes
 from goldwallet.states import move
 from ledger import chart
 from ledger.selectors import legs, transactions_of
 from ledger.services import Transfer
-from payments.models import ARRIVAL_MOVES, Arrival, ArrivalState, Direction, Payment
+from payments.models import ARRIVAL_MOVES, Arrival, ArrivalState, Direction, Payment, StatementLine
 
 
 def receipt_lock(receipt: str) -> None:
@@ -31,6 +32,8 @@ def receipt_claim(payment: Payment, receipt: str, *, decided: bool) -> list[Tran
     """
     receipt_lock(receipt)
     _check_payments(receipt, payment)
+    if decided:
+        _check_statement(receipt, payment, paid_in=payment.direction == Direction.IN)
     arrival = Arrival.objects.select_for_update().filter(receipt=receipt).first()
     if arrival is None:
         return []
@@ -46,9 +49,10 @@ def receipt_claim(payment: Payment, receipt: str, *, decided: bool) -> list[Tran
 
 
 def receipt_check_free(receipt: str, payment: Payment) -> None:
-    """Lock it. Raises Conflict when it stands for money that came, or for another payment."""
+    """Lock it. Raises Conflict when it stands for money that came, for another payment, or for another amount out."""
     receipt_lock(receipt)
     _check_payments(receipt, payment)
+    _check_statement(receipt, payment, paid_in=False)
     if Arrival.objects.filter(receipt=receipt).exists():
         raise Conflict("This receipt is money that came, and it is booked already.", code="receipt_used")
 
@@ -57,6 +61,19 @@ def _check_payments(receipt: str, payment: Payment) -> None:
     others = Payment.objects.exclude(pk=payment.pk).filter(Q(receipt=receipt) | Q(reversal_receipt=receipt))
     if others.exists():
         raise Conflict("This receipt belongs to another payment already.", code="receipt_used")
+
+
+def _check_statement(receipt: str, payment: Payment, *, paid_in: bool) -> None:
+    """A receipt that people typed: where a statement shows it, it must show this very amount, in this direction."""
+    lines = StatementLine.objects.filter(receipt=receipt, status__iexact="completed").exclude(kind="charge")
+    for line in lines:
+        if (line.paid_in if paid_in else line.withdrawn) != payment.amount:
+            shown = show_kes(line.paid_in or line.withdrawn)
+            way = "in" if line.paid_in else "out"
+            raise Conflict(
+                f"M-Pesa's statement shows this receipt as {shown} {way}. It is another movement of money.",
+                code="receipt_amount",
+            )
 
 
 def _is_booked_so(arrival: Arrival, payment: Payment) -> bool:

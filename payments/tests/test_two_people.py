@@ -20,7 +20,7 @@ from goldwallet.test.world import World, buy, paid, sell
 from ledger import chart
 from ledger.selectors import balance
 from payments.arrivals.matching import Arrived, arrival_take
-from payments.models import Arrival, ArrivalState, Payment, State
+from payments.models import Arrival, ArrivalState, Payment, State, StatementFile, StatementLine
 from payments.sending import payment_step
 from payments.tests.scripted import LOST, ScriptedRail, b2c, told
 from trading.models import Order, Status
@@ -351,6 +351,34 @@ def test_a_receipt_of_other_money_is_refused_everywhere(
     with pytest.raises(Conflict):
         asked("payment_reversed", {"payment": str(again.payment_id), "receipt": "UKLREVERSE"}, by=tina)
     assert_books()
+
+
+@pytest.mark.fault("O10", "P20")
+@pytest.mark.parametrize(("withdrawn", "taken"), [(2500, False), (16_000, True)])
+def test_a_typed_receipt_must_be_this_amount_where_a_statement_shows_it(
+    waiting: Order, tina: User, withdrawn: int, taken: bool
+) -> None:
+    moment = clock.now()
+    file = StatementFile.objects.create(
+        account="payouts", name="x.csv", sha256="x", starts_at=moment, ends_at=moment, uploaded_by=tina
+    )
+    StatementLine.objects.create(
+        file=file,
+        account="payouts",
+        receipt=RECEIPT,
+        kind="payout",
+        status="Completed",
+        completed_at=moment,
+        paid_in=0,
+        withdrawn=withdrawn,
+        fingerprint="x",
+    )
+    payload = {"payment": str(waiting.payment_id), "receipt": RECEIPT}
+    if taken:
+        assert asked("payout_record", payload, by=tina)
+    else:
+        with pytest.raises(Conflict, match="KES 2,500 out"):
+            asked("payout_record", payload, by=tina)
 
 
 # --- looked at ------------------------------------------------------------------------------------
