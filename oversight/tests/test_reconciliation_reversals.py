@@ -8,6 +8,7 @@ import pytest
 from accounts.models import User
 from accounts.tests.people import staff
 from goldwallet.clock import now
+from goldwallet.errors import Conflict
 from goldwallet.test.clock import shift_clock
 from goldwallet.test.two import agreed
 from goldwallet.test.world import World
@@ -45,8 +46,8 @@ def taken_back_there(
     day.collections.append(Row(receipt, now(), text, -kes, "Reversal", linked=payment.receipt or ""))
 
 
-def taken_back_here(payment: Payment, maker: User, checker: User) -> None:
-    payload = {"payment": str(payment.pk), "receipt": "UKLREVERS1"}
+def taken_back_here(payment: Payment, maker: User, checker: User, receipt: str = "UKLREVERS1") -> None:
+    payload = {"payment": str(payment.pk), "receipt": receipt}
     agreed("payment_reversed", payload, maker=maker, checker=checker)
 
 
@@ -99,7 +100,9 @@ def test_a_part_is_a_difference_before_and_after(day: Day, maker: User, checker:
         taken_back_there(day, payment, moved=500)
     only(compared(day), payment.pk, -500, 0)
     with shift_clock(hours=5):
-        taken_back_here(payment, maker, checker)
+        with pytest.raises(Conflict, match="KES 500 out"):
+            taken_back_here(payment, maker, checker)
+        taken_back_here(payment, maker, checker, "UKLNOTTHIS")
     found = only(compared(day, 6), payment.pk, -500, -int(payment.amount))
 
     # Written off by two people: gone; and what M-Pesa takes back later is a difference of its own size.
