@@ -12,7 +12,7 @@ from accounts.models import User
 from accounts.tests.people import signed_in
 from controls.selectors import thresholds_forget
 from goldwallet.test.browser import Visitor, chromium
-from goldwallet.test.house import House
+from goldwallet.test.house import House, callbacks_end
 from goldwallet.test.provider import Simulator
 from goldwallet.test.race import queue_empty
 from goldwallet.test.world import World, world_create
@@ -42,11 +42,12 @@ def simulator_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simu
 
 
 @pytest.fixture
-def simulator(simulator_process: Simulator, live_server: LiveServer, settings) -> Simulator:
-    """The simulator, emptied, with the house's callbacks reaching the live server of this test."""
+def simulator(simulator_process: Simulator, live_server: LiveServer, settings) -> Iterator[Simulator]:
+    """The simulator, emptied, with the house's callbacks reaching the live server of this test, and none after it."""
     simulator_process.reset()
     point_at(simulator_process, live_server.url, settings)
-    return simulator_process
+    yield simulator_process
+    callbacks_end(simulator_process)
 
 
 def point_at(simulator: Simulator, base_url: str, settings) -> None:

@@ -30,13 +30,25 @@ def database_url() -> str:
     return f"postgresql://{who}{secret}@/{found['NAME']}{where}{port}"
 
 
-_BUSY = """
-SELECT EXISTS (SELECT FROM procrastinate_jobs WHERE status = 'doing') OR EXISTS (
+_AT_WORK = """
+EXISTS (
     SELECT FROM pg_stat_activity
     WHERE datname = current_database() AND backend_type = 'client backend' AND state <> 'idle'
       AND pid <> pg_backend_pid()
 )
 """
+_BUSY = f"SELECT EXISTS (SELECT FROM procrastinate_jobs WHERE status = 'doing') OR {_AT_WORK}"
+
+
+def callbacks_end(simulator: Simulator, *, patience: float = 30) -> None:
+    """The simulator forgets the callbacks that it has not sent, and those on their way have been taken in: after
+    this the tables may be emptied.
+    """
+    simulator.reset()
+    end = time.monotonic() + patience
+    while not _quiet(0.1, f"SELECT {_AT_WORK}"):
+        if time.monotonic() > end:
+            raise TimeoutError("callbacks do not end")
 
 
 class House:
@@ -138,17 +150,17 @@ class House:
         return subprocess.Popen([sys.executable, *command], env=self.environment, cwd=CHECKOUT)
 
 
-def _busy() -> bool:
+def _busy(question: str = _BUSY) -> bool:
     with connection.cursor() as cursor:
-        cursor.execute(_BUSY)
+        cursor.execute(question)
         (busy,) = cursor.fetchone()
     return bool(busy)
 
 
-def _quiet(seconds: float) -> bool:
+def _quiet(seconds: float, question: str = _BUSY) -> bool:
     """Whether nothing is under way, and nothing comes for so long."""
     end = time.monotonic() + seconds
-    while not _busy():
+    while not _busy(question):
         if time.monotonic() > end:
             return True
         time.sleep(0.01)
