@@ -14,7 +14,7 @@ EXAMPLE = (ROOT / ".env.example").read_text()
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES = COMPOSE["services"]
 
-READERS = r"_secret|env\.(text|flag|number|names)"
+READERS = r"_secret|env\.(text|choice|flag|number|names)"
 
 
 def dockerfile() -> list[list[str]]:
