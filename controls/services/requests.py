@@ -209,6 +209,7 @@ def request_approve(*, request_id: uuid.UUID, by: Any, seen: str, words: str = "
             raise Conflict("This request was changed after it was made. Do not approve it.", code="edited")
         _check_role(request.maker, definition.makers, "Who asked may not ask for this any more. Refuse it.")
         request.checker = by
+        description = kinds.describe(request.kind, request.payload)
         if not move(
             request,
             RequestState.EXECUTED,
@@ -218,7 +219,6 @@ def request_approve(*, request_id: uuid.UUID, by: Any, seen: str, words: str = "
             decision=" ".join(words.replace("\x00", " ").split())[:500],
         ):
             raise Conflict("This request does not wait for anybody any more.", code="decided")
-        description = kinds.describe(request.kind, request.payload)
         sentence, moved = kinds.execute(request)
         if seen != request_seal(request, _effect(description, moved)):
             raise Conflict(
