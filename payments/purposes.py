@@ -12,7 +12,7 @@ from functools import cache
 from django.utils.module_loading import import_string
 
 from ledger.services import Transfer
-from payments.models import Payment
+from payments.models import Arrival, Payment
 
 #: Called with the locked payment and `last_try` (the gold ran out twice while it tried: do without).
 type Handler = Callable[..., Sequence[Transfer]]
@@ -86,3 +86,8 @@ def reversed_(payment: Payment) -> Sequence[Transfer]:
 def after_all(payment: Payment) -> None:
     """Tell whoever asked for a payout that it was paid although it had ended unpaid."""
     _load(PURPOSES[payment.purpose].after_all)(payment=payment)
+
+
+def stray(arrival: Arrival) -> None:
+    """Tell whoever is concerned where money that could not pay an order stands now. It moves no money."""
+    _load("trading.services.stray_tell")(arrival=arrival)

@@ -23,6 +23,7 @@ from ledger.selectors import balance
 from ledger.services import Transfer, overdraft_refused
 from payments.arrivals.returning import return_start, whole
 from payments.models import ARRIVAL_MOVES, Arrival, ArrivalState
+from payments.purposes import stray
 from payments.selectors import receipt_is_a_payments
 from payments.services import receipt_lock
 
@@ -81,6 +82,7 @@ def suspense_assign_execute(request: Request) -> str:
     changes: dict[str, Any] = {"user": user, "decided_at": Now(), "due_at": None, "note": ""}
     if not move(arrival, ArrivalState.ASSIGNED, moves=ARRIVAL_MOVES, **changes):
         raise Conflict(_SUSPENSE_MOVED, code="not_in_suspense")
+    stray(arrival)
     given = Transfer(chart.suspense_mpesa(), chart.user_cash(user.pk), arrival.amount)
     _post(request, "arrival_assigned", given, arrival.receipt, key=f"arrival:{arrival.pk}:assigned")
     return f"{_which(arrival)} is the cash of {user.email} now."

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from accounts.models import User
 from goldwallet.clock import now
@@ -29,6 +29,12 @@ def arrivals_open() -> "QuerySet[Arrival]":
 
 def arrivals_all() -> "QuerySet[Arrival]":
     return Arrival.objects.select_related("payment", "user")
+
+
+def arrivals_naming(payment_id: UUID) -> "QuerySet[Arrival]":
+    """Money whose reference names this payment and that did not pay it, oldest first."""
+    pays = Q(state__in=[ArrivalState.NEW, ArrivalState.MATCHED]) | Q(payment__receipt=F("receipt"))
+    return Arrival.objects.filter(payment_id=payment_id).exclude(pays).order_by("arrived_at", "receipt")
 
 
 @dataclass(frozen=True, slots=True)

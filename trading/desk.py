@@ -15,6 +15,7 @@ from goldwallet.history import events_of
 from goldwallet.sealing import fingerprint
 from ledger.selectors import legs, transactions_of
 from payments.selectors import trail
+from payments.selectors_money import arrivals_naming
 from pools.services import allocations_of
 from trading import selectors
 from trading.forms import OrderFilters
@@ -72,6 +73,7 @@ def order(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
         "transactions": [(posted, legs(posted.pk)) for posted in transactions_of(keys)],
         "allocations": allocations_of(order_id=found.pk),
         "history": events_of(found),
+        "strays": arrivals_naming(found.payment_id) if found.is_buy and found.rebuys_id is None else [],
         "sees_treasury": may_see(cast(User, request.user), "treasury"),
     }
     return render(request, "trading/desk_order.html", context)

@@ -7,8 +7,9 @@ from django.urls import reverse
 
 from goldwallet import phones
 from goldwallet.money import show_grams, show_kes
-from payments.models import Payment
+from payments.models import Arrival, Payment
 from trading.models import Order, not_sent_sentence
+from trading.strays import stray_why
 from trading.terms import Undoing
 
 
@@ -178,3 +179,47 @@ def paid_after_all(payout: Payment) -> tuple[str, str]:
         "at it together."
     )
     return f"M-Pesa has paid you {show_kes(payout.amount)} after all", _letter(lead, _payout_facts(payout))
+
+
+# --- money that could not pay an order ------------------------------------------------------------
+
+
+def _stray_facts(arrival: Arrival, order: Order | None = None) -> str:
+    lines = [] if order is None else [f"Order: {order.reference}"]
+    return "\n".join([*lines, f"Received: {show_kes(arrival.amount)}", f"M-Pesa receipt: {arrival.receipt}"])
+
+
+def stray_kept(arrival: Arrival, order: Order) -> tuple[str, str]:
+    lead = (
+        f"{stray_why(arrival, order.payment.amount)} So it could not pay the order. The money is safe. Our team looks "
+        "at it now: it becomes your cash with us, or goes back to the phone that paid it. You get a mail when that is "
+        f"done, and you need not do anything. The page of your order:\n{_page(order)}"
+    )
+    return f"Your {show_kes(arrival.amount)} is safe with us", _letter(lead, _stray_facts(arrival, order))
+
+
+def stray_given(arrival: Arrival) -> tuple[str, str]:
+    kes = show_kes(arrival.amount)
+    lead = (
+        f"{kes} had reached us by M-Pesa without paying an order. It is yours, and stands as cash in your wallet, "
+        f"which says what happens with it next:\n{settings.BASE_URL}{reverse('wallet')}"
+    )
+    return f"{kes} is your cash with us now", _letter(lead, _stray_facts(arrival))
+
+
+def stray_gone(arrival: Arrival, order: Order) -> tuple[str, str]:
+    kes = show_kes(arrival.amount)
+    lead = (
+        f"{kes} had reached us with the reference of your order and could not pay it. M-Pesa has given it back to the "
+        "phone that paid it."
+    )
+    return f"{kes} went back to the phone that paid it", _letter(lead, _stray_facts(arrival, order))
+
+
+def stray_not_theirs(arrival: Arrival, order: Order) -> tuple[str, str]:
+    kes = show_kes(arrival.amount)
+    lead = (
+        f"{kes} had reached us with the reference of your order. We have found out that it was somebody else's money. "
+        "For your order and your wallet nothing changes. If you think that this is wrong, please write to us."
+    )
+    return f"{kes} was not meant for your order", _letter(lead, _stray_facts(arrival, order))

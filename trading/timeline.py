@@ -12,6 +12,7 @@ from goldwallet.money import show_grams, show_kes
 from payments.models import Payment, State
 from trading.models import USED, Order, Status
 from trading.selectors import FROZEN, SPENT, late_money_here, payment_is_asked_about
+from trading.strays import stray_news
 
 # A payout that takes longer is no longer called quick.
 _USUAL = dt.timedelta(minutes=2)
@@ -35,7 +36,7 @@ class Around:
 
     `payouts_paused`: a payout that M-Pesa has not heard of yet stays here for a while. `late_money_here`: of an order
     whose late money waits for a choice. `asking`, `asking_refund`: M-Pesa is being asked what became of the payment, or
-    of the refund, also when it has ended.
+    of the refund, also when it has ended. `strays`: sentences about money that came for it and could not pay it.
     """
 
     payouts_paused: bool
@@ -43,6 +44,7 @@ class Around:
     late_money_here: bool
     asking: bool
     asking_refund: bool
+    strays: list[str]
 
 
 def look_around(order: Order, *, user: User, paused: Collection[str]) -> Around:
@@ -53,6 +55,7 @@ def look_around(order: Order, *, user: User, paused: Collection[str]) -> Around:
         late_money_here=order.status == Status.PAID_LATE and late_money_here(order),
         asking=order.status in _STILL_ASKED and payment_is_asked_about(order.payment),
         asking_refund=order.status == Status.PAID_LATE and payment_is_asked_about(order.refund),
+        strays=stray_news(order),
     )
 
 
@@ -119,7 +122,7 @@ def _unpaid_buy(order: Order, payment: Payment, around: Around) -> list[Step]:
         )
         return [ended, _CHECKING_BUY]
     if order.status == Status.EXPIRED:
-        return [Step("Expired", _expired(payment), order.finished_at, "wrong")]
+        return [Step("Expired", _expired(payment, around), order.finished_at, "wrong")]
     return [Step("Not paid", order.failure_sentence, order.finished_at, "wrong")]
 
 
@@ -195,9 +198,11 @@ def _not_taken(payout: Payment, deed: str) -> str:
     return f"We are about to ask M-Pesa to {deed}."
 
 
-def _expired(payment: Payment) -> str:
+def _expired(payment: Payment, around: Around) -> str:
     if payment.state in {State.SENDING, State.PENDING, State.UNKNOWN}:
         return "The gold was let go after three minutes. We still ask M-Pesa: if you paid, your money is not lost."
+    if around.strays:
+        return "The right amount did not reach us within three minutes. Nothing was bought."
     return "No payment reached us within three minutes. Nothing was bought."
 
 

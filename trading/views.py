@@ -242,6 +242,7 @@ def order(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
         "payment": found.payment,
         "timeline": timeline(found, around),
         "asking": around.asking,
+        "strays": around.strays,
         "may_try_again": not around.asking and _over_unpaid(found),
         "choices": offered.offers,
         "choice_note": offered.note,

@@ -38,6 +38,7 @@ from payments.models import (
 from payments.selectors import receipt_is_a_payments
 from payments.services import payment_lock, receipt_claim, receipt_lock
 from payments.statements import payer_of, shortcode_of
+from trading.services import stray_tell
 
 _WORDS = {
     How.MATCH: "Our records are brought in line. No money moves.",
@@ -308,6 +309,7 @@ def _suspense_leave(found: Break) -> Done:
         arrival, ArrivalState.REVERSED, moves=ARRIVAL_MOVES, decided_at=Now()
     ):
         raise Conflict("This money is not in suspense any more.", code="moved")
+    stray_tell(arrival=arrival)
     transfers = [Transfer(chart.suspense_mpesa(), chart.mpesa_collections(), arrival.amount)]
     return transfers, f"{show_kes(arrival.amount)} ({arrival.receipt}) has left suspense."
 

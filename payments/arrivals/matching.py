@@ -32,6 +32,7 @@ from payments.models import (
     Source,
     State,
 )
+from payments.purposes import stray
 from payments.rails import rail
 from payments.services import payment_flag, payment_settle, receipt_lock
 
@@ -300,6 +301,7 @@ def _move(arrival: Arrival, state: ArrivalState, payment: Payment | None, note: 
 def _suspend(arrival: Arrival, payment: Payment | None, note: str) -> None:
     """Nobody's yet: kept apart until two people have decided. `payment` is the one that its reference names."""
     _move(arrival, ArrivalState.SUSPENSE, payment, note)
+    stray(arrival)
     kept = Transfer(chart.mpesa_collections(), chart.suspense_mpesa(), arrival.amount)
     ledger.post(
         key=f"arrival:{arrival.pk}:suspense",

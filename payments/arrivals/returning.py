@@ -27,6 +27,7 @@ from payments.models import (
     Kind,
     new_token,
 )
+from payments.purposes import stray
 from payments.rails import Answer, Outcome, ReversalResult, rail
 from payments.services import hook_url
 
@@ -218,6 +219,7 @@ def _said_late(arrival: Arrival) -> None:
 def _returned(arrival: Arrival) -> None:
     if not move(arrival, ArrivalState.RETURNED, moves=ARRIVAL_MOVES, due_at=None, note="Sent back."):
         return
+    stray(arrival)
     back = Transfer(chart.suspense_mpesa(), chart.mpesa_collections(), arrival.amount)
     ledger.post(
         key=f"arrival:{arrival.pk}:returned",

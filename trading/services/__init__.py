@@ -8,6 +8,7 @@ from trading.services.rebuying import quote_rebuy, rebuy_confirm
 from trading.services.refunding import refund_ask, refund_failed, refund_paid
 from trading.services.reversing import buy_reversed
 from trading.services.selling import sell_confirm, sell_failed, sell_paid
+from trading.services.straying import stray_tell
 
 __all__ = [
     "QUOTE_UNKNOWN",
@@ -31,4 +32,5 @@ __all__ = [
     "sell_confirm",
     "sell_failed",
     "sell_paid",
+    "stray_tell",
 ]
