@@ -192,10 +192,12 @@ def _of_another(request_id: str, payment: Payment) -> bool:
 
 
 def handled(hints: Hints) -> None:
-    """Mark what was read as done with."""
+    """Mark what was read as done with. Two who read the same lock it in one order, or they would deadlock."""
     unhandled = [callback.pk for callback in hints.callbacks if callback.handled_at is None]
     if unhandled:
-        Callback.objects.filter(pk__in=unhandled).update(handled_at=Now())
+        mine = Callback.objects.filter(pk__in=unhandled).order_by("pk").select_for_update()
+        with transaction.atomic():
+            Callback.objects.filter(pk__in=mine.values("pk")).update(handled_at=Now())
 
 
 def take_in_late(payment: Payment, hints: Hints) -> None:

@@ -1,5 +1,7 @@
 """Races of real processes: 50 rounds of each, and what they find when a guard of the database is off."""
 
+import time
+
 import pytest
 
 from goldwallet.test.race import (
@@ -11,9 +13,11 @@ from goldwallet.test.race import (
     schema_kept,
 )
 from payments import rails
+from payments.services import receipts
 from trials.contests import RACES
+from trials.contests.money_in import Collect, ReceiptOnce
 from trials.contests.rows import house_create
-from trials.races import Report, race_run
+from trials.races import Race, Report, race_run
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
@@ -29,8 +33,12 @@ def rail_kept(transactional_db, monkeypatch: pytest.MonkeyPatch):
 
 
 def run(name: str, rounds: int = ROUNDS, *, whole: bool = True) -> Report:
-    house_create(RACES[name].stock)
-    report = race_run(RACES[name], rounds, whole=whole)
+    return run_race(RACES[name], rounds, whole=whole)
+
+
+def run_race(race: Race, rounds: int, *, whole: bool) -> Report:
+    house_create(race.stock)
+    report = race_run(race, rounds, whole=whole)
     print(report, *report.violations[:5], sep="\n  ")
     return report
 
@@ -141,7 +149,32 @@ def test_without_one_order_of_locks_crossing_posts_deadlock() -> None:
     assert any("deadlock detected" in violation for violation in report.violations)
 
 
-def test_without_its_unique_key_a_receipt_pays_for_several_payments() -> None:
+class ReceiptUnlocked(ReceiptOnce):
+    """The same without the receipt's lock: everybody looks, rests, and writes."""
+
+    def before(self, number: int, item: list[Collect]) -> None:
+        looked = receipts._check_payments
+        if receipts.receipt_lock is _no_lock:
+            return
+
+        def slowly(*args: object) -> None:
+            looked(*args)
+            time.sleep(0.05)
+
+        receipts.receipt_lock, receipts._check_payments = _no_lock, slowly
+
+
+def _no_lock(receipt: str) -> None:
+    pass
+
+
+def test_without_its_lock_a_receipt_meets_the_unique_key() -> None:
+    report = run_race(ReceiptUnlocked(), 5, whole=False)
+    assert any("errors reached somebody" in violation for violation in report.violations)
+    assert not any("payments carry one receipt" in violation for violation in report.violations)
+
+
+def test_without_its_lock_and_its_unique_key_a_receipt_pays_for_several_payments() -> None:
     with schema_kept(), constraint_off("payments_payment", "payments_payment_receipt_key"):
-        report = run("receipt-once", 5, whole=False)
+        report = run_race(ReceiptUnlocked(), 5, whole=False)
     assert any("payments carry one receipt" in violation for violation in report.violations)
