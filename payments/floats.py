@@ -4,10 +4,11 @@ import datetime as dt
 import uuid
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 
 import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 
 from controls.models import Cause, SwitchName
 from controls.selectors import threshold
@@ -17,7 +18,7 @@ from goldwallet.money import show_kes
 from ledger import chart
 from ledger.chart import Code
 from ledger.selectors import balances
-from payments.models import BalanceReading, Callback, Exchange, Float, Kind, new_token
+from payments.models import BalanceReading, Callback, Direction, Exchange, Float, Kind, new_token
 from payments.rails import Balances, Outcome, rail
 from payments.services import hook_url
 
@@ -119,9 +120,49 @@ def _pause_when_empty(readings: list[BalanceReading]) -> None:
 # --- reading --------------------------------------------------------------------------------------
 
 
+#: What a float's account has moved since a reading, and what of it M-Pesa may have counted before we did: all that
+#: belongs to no payment, and payments that were there by then. What is still open may stand on either side too, with
+#: its charge (none is above KES 200). M-Pesa writes whole seconds, so a reading stands for the end of its second.
+#: Walks back from the newest entry, so a young reading costs little.
+_SINCE = """
+WITH last AS (
+    SELECT e.seq FROM ledger_entry e JOIN ledger_account a ON a.id = e.account_id
+    JOIN ledger_transaction t ON t.id = e.transaction_id
+    WHERE a.code = %(code)s AND t.created_at <= %(read)s - interval '1 minute'
+    ORDER BY e.seq DESC LIMIT 1
+), later AS (
+    SELECT e.amount, t.created_at AS at, p.id IS NULL OR t.kind LIKE '%%reversed'
+           OR p.created_at <= %(read)s + interval '1 minute' AS unsure
+    FROM ledger_entry e JOIN ledger_account a ON a.id = e.account_id
+    JOIN ledger_transaction t ON t.id = e.transaction_id
+    LEFT JOIN payments_payment p ON t.key LIKE 'payment:%%' AND p.id::text = split_part(t.key, ':', 2)
+    WHERE a.code = %(code)s AND e.seq > coalesce((SELECT seq FROM last), 0)
+)
+SELECT coalesce((SELECT sum(amount) FROM later WHERE at >= %(read)s + interval '1 second'), 0),
+       coalesce((SELECT sum(abs(amount)) FROM later WHERE unsure), 0)
+       + coalesce((SELECT sum(amount + 200) FROM payments_payment
+                   WHERE direction = %(direction)s AND state IN ('sending', 'pending', 'unknown')
+                     AND created_at <= %(read)s + interval '1 minute'), 0)
+"""
+
+
+class Verdict(StrEnum):
+    """How M-Pesa's newest word compares with the book of that moment."""
+
+    UNASKED = "unasked"
+    AGREES = "agrees"
+    #: It differs by no more than what was on its way.
+    MOVING = "moving"
+    DIFFERS = "differs"
+
+
 @dataclass(frozen=True, slots=True)
 class FloatState:
-    """One account. KES: `book` by the ledger, `there` by the newest reading (Utility and Charges Paid)."""
+    """One account, in KES: `book` by the ledger now; `there` by the newest reading (Utility and Charges Paid).
+
+    `then` is what the book had at the time of the reading, of all accounts under this shortcode, and up to `unsure`
+    was on its way.
+    """
 
     account: Float
     shortcode: str
@@ -129,6 +170,8 @@ class FloatState:
     there: Decimal | None
     read_at: dt.datetime | None
     parts: list[BalanceReading]
+    then: Decimal = Decimal(0)
+    unsure: Decimal = Decimal(0)
 
     @property
     def label(self) -> str:
@@ -136,18 +179,27 @@ class FloatState:
 
     @property
     def difference(self) -> Decimal | None:
-        """What M-Pesa has more than the book. Payments that end this minute may stand on one side only."""
-        return None if self.there is None else self.there - self.book
+        """What M-Pesa had more than the book of that moment."""
+        return None if self.there is None else self.there - self.then
+
+    @property
+    def verdict(self) -> Verdict:
+        if self.difference is None:
+            return Verdict.UNASKED
+        if self.difference == 0:
+            return Verdict.AGREES
+        return Verdict.MOVING if abs(self.difference) <= self.unsure else Verdict.DIFFERS
 
 
 def floats() -> list[FloatState]:
     """Both accounts, with what M-Pesa said last."""
     found = balances([code_of(account) for account in Float])
-    return [_state(account, -found[str(code_of(account))]) for account in Float]
+    books = {account: -found[str(code_of(account))] for account in Float}
+    return [_state(account, books) for account in Float]
 
 
-def _state(account: Float, book: Decimal) -> FloatState:
-    shortcode = shortcode_of(account)
+def _state(account: Float, books: dict[Float, Decimal]) -> FloatState:
+    shortcode, book = shortcode_of(account), books[account]
     newest = BalanceReading.objects.filter(shortcode=shortcode).order_by("-read_at", "-pk").first()
     if newest is None:
         return FloatState(account, shortcode, book, None, None, [])
@@ -155,4 +207,24 @@ def _state(account: Float, book: Decimal) -> FloatState:
         BalanceReading.objects.filter(exchange=newest.exchange_id, shortcode=shortcode).order_by("pk")
     )
     counted = [part.current for part in parts if part.name.lower().startswith((UTILITY, CHARGES))]
-    return FloatState(account, shortcode, book, sum(counted, Decimal(0)), newest.read_at, parts)
+    there = sum(counted, Decimal(0))
+    then = unsure = Decimal(0)
+    for one in Float:
+        if shortcode_of(one) == shortcode:
+            since, moving = _since(one, newest.read_at)
+            # Value that enters an account at M-Pesa comes out of its code (ledger.chart).
+            then, unsure = then + books[one] + since, unsure + moving
+    return FloatState(account, shortcode, book, there, newest.read_at, parts, then, unsure)
+
+
+def _since(account: Float, read_at: dt.datetime) -> tuple[Decimal, Decimal]:
+    """What the account's code has moved since then, and how much may stand on either side of that moment."""
+    parameters: dict[str, str | dt.datetime] = {
+        "code": str(code_of(account)),
+        "read": read_at,
+        "direction": Direction.IN if account == Float.COLLECTIONS else Direction.OUT,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_SINCE, parameters)
+        moved, unsure = cursor.fetchone()
+    return moved, unsure

@@ -18,15 +18,16 @@ from goldwallet.test.clock import shift_clock
 from goldwallet.test.provider import Simulator, free_port
 from goldwallet.test.two import agreed, approve, asked
 from goldwallet.test.worker import work, work_until
-from goldwallet.test.world import World
+from goldwallet.test.world import World, buy
 from ledger import chart
 from ledger.models import Transaction
 from ledger.selectors import balance
 from payments.arrivals import arrival_take, pull_run
 from payments.arrivals.matching import Arrived
 from payments.arrivals.returning import return_step, returns_due
-from payments.floats import balances_ask, floats
+from payments.floats import FloatState, Verdict, balances_ask, floats
 from payments.models import Arrival, ArrivalState, BalanceReading, Callback, Exchange, Float, Kind, Source
+from trading.models import Order, Status
 
 pytestmark = [pytest.mark.simulator, pytest.mark.django_db(transaction=True)]
 
@@ -227,6 +228,44 @@ def test_the_balances_agree_with_the_book(rail: Simulator, stray: Arrival) -> No
     assert found[Float.COLLECTIONS].there == found[Float.COLLECTIONS].book == 700
     assert found[Float.PAYOUTS].difference == 0
     assert not switch("payouts").paused
+
+
+def test_what_moved_since_is_no_difference(rail: Simulator, stray: Arrival, tina: User, tom: User) -> None:
+    """An old answer is compared with the book of its time, and not with the book of now."""
+    balances_ask()
+    work_until(lambda: BalanceReading.objects.values("shortcode").distinct().count() == 2)
+    with shift_clock(minutes=10):
+        payload = {"move": "owner_collections", "amount": "5000", "reference": "BANK 2026-117"}
+        agreed("float_move", payload, maker=tina, checker=tom)
+        found = {one.account: one for one in floats()}[Float.COLLECTIONS]
+    assert (found.there, found.then, found.book) == (700, 700, 5700)
+    assert found.verdict == Verdict.AGREES
+
+
+def read(kes: int) -> FloatState:
+    """M-Pesa says now that `kes` shillings stand at the collecting Paybill."""
+    exchange = Exchange.objects.create(kind=Kind.BALANCE)
+    BalanceReading.objects.create(
+        exchange=exchange, shortcode="174379", name="Utility Account", current=kes, available=kes
+    )
+    return {one.account: one for one in floats()}[Float.COLLECTIONS]
+
+
+def test_what_is_on_its_way_may_stand_on_either_side(world: World, rail: Simulator) -> None:
+    assert read(1000).verdict == Verdict.DIFFERS
+    order = buy(world.bob, 1000)
+    work_until(lambda: bool(rail.prompts(world.bob.phone)))
+    assert read(1000).verdict == Verdict.MOVING
+    assert read(1500).verdict == Verdict.DIFFERS
+    rail.answer(world.bob.phone, "accept")
+    before = read(0)
+    work_until(lambda: Order.objects.get(pk=order.pk).status == Status.COMPLETED)
+    with shift_clock(minutes=5):
+        after = {one.account: one for one in floats()}[Float.COLLECTIONS]
+        assert after.read_at == before.read_at
+        assert after.verdict in {Verdict.AGREES, Verdict.MOVING}
+        assert read(1000).verdict == Verdict.AGREES
+        assert read(0).verdict == Verdict.DIFFERS, "it was booked long before"
 
 
 def test_too_little_for_payouts_pauses_them(rail: Simulator, world: World) -> None:
