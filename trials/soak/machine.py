@@ -81,6 +81,8 @@ class Machine(RuleBasedStateMachine):
         self.people: list[User] = []
         self.quotes: list[tuple[User, Any]] = []
         self.used: set[uuid.UUID] = set()
+        #: What M-Pesa took back of this life: payment -> receipt of the reversal.
+        self.taken_back: dict[uuid.UUID, str] = {}
         self.story: list[str] = []
         self.broken = False
         self.mishaps = Mishaps()
@@ -311,9 +313,14 @@ class Machine(RuleBasedStateMachine):
             self._play("release", lambda: staff.release(self.place, payment))
 
     def take_back(self, chance: random.Random) -> None:
+        """M-Pesa takes a payment back, whatever becomes of the people who book it; they look at it once more later."""
         payment = self._payment(chance, State.SUCCEEDED, direction=Direction.IN)
-        if payment is not None:
-            self._play("taken back", lambda: staff.taken_back(self.place, payment))
+        if payment is None:
+            return
+        receipt = self.taken_back.get(payment.pk) or staff.complained(self.place, payment)
+        if receipt:
+            self.taken_back[payment.pk] = receipt
+            self._play("taken back", lambda: staff.taken_back(self.place, payment.pk, receipt))
 
     def pause(self, chance: random.Random) -> None:
         self._play("pause", lambda: staff.pause(self.place, chance.choice(["buy", "sell", "payouts"])))
@@ -342,6 +349,7 @@ class Machine(RuleBasedStateMachine):
         for seconds in (1, 61, 200, 400, 901, 3700):
             self._round(seconds)
         staff.resolve_everything(self.place, self.people)
+        staff.reversals_booked(self.place, self.taken_back)
         for seconds in (10, 61, 400):
             self._round(seconds)
         self.everything_holds()

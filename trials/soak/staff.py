@@ -4,7 +4,7 @@ import json
 import random
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -71,14 +71,17 @@ def release(place: Place, payment: Payment) -> None:
     two(place, "payout_release", {"payment": str(payment.pk)}, subject=f"payment:{payment.pk}:{uuid.uuid4()}")
 
 
-def taken_back(place: Place, payment: Payment) -> None:
-    """A customer complains at M-Pesa, which takes the payment back; two people book it."""
-    receipt = receipt_of(place, payment)
-    answer = place.simulator.http.post("/control/reverse", json={"receipt": receipt})
-    if answer.status_code != 200:
-        return
-    payload = {"payment": str(payment.pk), "receipt": answer.json()["receipt"]}
-    two(place, "payment_reversed", payload, subject=f"payment:{payment.pk}:{uuid.uuid4()}")
+def complained(place: Place, payment: Payment) -> str:
+    """A customer complains at M-Pesa, which takes the payment back: the receipt of that, empty when it does not."""
+    body = {"receipt": receipt_of(place, payment)}
+    answer = place.simulator.http.post("/control/reverse", json=body)
+    return str(answer.json()["receipt"]) if answer.status_code == 200 else ""
+
+
+def taken_back(place: Place, payment_id: uuid.UUID, receipt: str) -> None:
+    """Two people see on the statement that M-Pesa took a payment back, and book it."""
+    payload = {"payment": str(payment_id), "receipt": receipt}
+    two(place, "payment_reversed", payload, subject=f"payment:{payment_id}:{uuid.uuid4()}")
 
 
 def pause(place: Place, name: str) -> None:
@@ -138,6 +141,12 @@ def resolve_everything(place: Place, people: Sequence[User]) -> None:
         elif payment.state in {State.UNKNOWN, State.PENDING}:
             resolve(place, payment)
     suspense_left(place)
+
+
+def reversals_booked(place: Place, receipts: Mapping[uuid.UUID, str]) -> None:
+    """Whoever was to book that M-Pesa took a payment back may have died over it. The statement still shows it."""
+    for payment in Payment.objects.filter(pk__in=receipts, state=State.SUCCEEDED):
+        taken_back(place, payment.pk, receipts[payment.pk])
 
 
 def unrest(place: Place, people: Sequence[User]) -> list[str]:
