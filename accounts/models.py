@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 import pghistory
+import pgtrigger
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.db import models
 from django.db.models.functions import Lower
@@ -20,6 +21,22 @@ class KycStatus(models.TextChoices):
     PENDING = "pending", "In review"
     VERIFIED = "verified", "Verified"
     REJECTED = "rejected", "Rejected"
+    EXPIRED = "expired", "Expired"
+
+
+class Tier(models.TextChoices):
+    """How much a person may trade (`kyc.selectors`)."""
+
+    UNVERIFIED = "unverified", "Not verified"
+    VERIFIED = "verified", "Verified"
+    ENHANCED = "enhanced", "Enhanced"
+
+
+def tier_of(kyc_status: str, *, enhanced: bool) -> Tier:
+    """An identity that is not, or no longer, proven counts for nothing beyond the lowest tier."""
+    if kyc_status != KycStatus.VERIFIED:
+        return Tier.UNVERIFIED
+    return Tier.ENHANCED if enhanced else Tier.VERIFIED
 
 
 class PeopleManager(UserManager["User"]):
@@ -50,10 +67,20 @@ class User(AbstractUser):  # type: ignore[django-manager-missing]
     # On hold: signs in and reads, and neither buys nor sells nor is paid. Empty: not on hold.
     frozen_reason = models.CharField(max_length=200, blank=True, default="")
 
+    # Two people have agreed that a verified person may trade more (`kyc.requests.tier_set`).
+    enhanced = models.BooleanField(default=False)
+    # Nothing is paid out before: somebody's second factor was taken away (faults.md A09).
+    payouts_from = models.DateTimeField(null=True, default=None)
+    closed_at = models.DateTimeField(null=True, default=None)
+
     # Put there by django-otp's middleware: has this session shown the second factor?
     is_verified: Callable[[], bool]
 
     phone = sealed_property("phone_sealed", lookup="phone_lookup", kind="phone")
+
+    @property
+    def tier(self) -> Tier:
+        return tier_of(self.kyc_status, enhanced=self.enhanced)
 
     objects: ClassVar[PeopleManager] = PeopleManager()
 
@@ -146,3 +173,138 @@ class RecoveryCode(models.Model):
 
     def __str__(self) -> str:
         return f"recovery code {self.pk}"
+
+
+# --- proofs for one operation ---------------------------------------------------------------------
+
+
+class Method(models.TextChoices):
+    """How a person proves once more who they are."""
+
+    CODE = "code", "Authenticator or recovery code"
+    MAIL = "mail", "Code by mail"
+
+
+class StepUp(models.Model):
+    """A proof for exactly one operation of one session, minutes long, used once (faults.md A08).
+
+    `operation` names what it is for; `digest` is the hash of everything that was shown to the person, so a proof for
+    one sale pays no other. Asked, proven, used: each is a time, and the last one ends it.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    operation = models.CharField(max_length=20)
+    digest = models.CharField(max_length=64)
+    # A keyed hash of the session's key: another session's proof is none.
+    session_hash = models.CharField(max_length=64)
+    method = models.CharField(max_length=4, choices=Method)
+    # Of the code that went out by mail, keyed. Empty for an authenticator.
+    code_hash = models.CharField(max_length=64, blank=True, default="")
+    tries = models.PositiveSmallIntegerField(default=0)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    expires_at = models.DateTimeField()
+    proven_at = models.DateTimeField(null=True, default=None)
+    used_at = models.DateTimeField(null=True, default=None)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="step_up_used_after_it_was_proven",
+                condition=models.Q(used_at=None) | models.Q(proven_at__isnull=False),
+            ),
+        ]
+        indexes = [models.Index(fields=["user", "operation", "digest"], name="step_up_operation")]
+        triggers = [
+            pgtrigger.ReadOnly(name="bound", fields=["user", "operation", "digest", "session_hash"]),
+            pgtrigger.Protect(
+                name="used_once",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__used_at__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.operation} {self.pk}"
+
+
+# --- where money goes -----------------------------------------------------------------------------
+
+
+@pghistory.track(exclude=["phone_sealed"], append_only=True)
+class PayoutNumber(models.Model):
+    """Another M-Pesa number that a person wants to be paid on. It takes money from `usable_from` on (faults.md O12).
+
+    Then it becomes the person's phone. Until then the old number stays, and its owner can call it off.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="payout_numbers")
+    phone_sealed = models.TextField()
+    phone_lookup = models.CharField(max_length=64, db_index=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    usable_from = models.DateTimeField()
+    adopted_at = models.DateTimeField(null=True, default=None)
+    cancelled_at = models.DateTimeField(null=True, default=None)
+
+    phone = sealed_property("phone_sealed", lookup="phone_lookup", kind="phone")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user"],
+                name="payout_number_one_waiting",
+                condition=models.Q(adopted_at=None, cancelled_at=None),
+            ),
+            models.CheckConstraint(
+                name="payout_number_cools_off",
+                condition=models.Q(usable_from__gt=models.F("created_at")),
+            ),
+        ]
+        triggers = [
+            pgtrigger.ReadOnly(name="stays", fields=["user", "phone_lookup", "created_at", "usable_from"])
+        ]
+
+    def __str__(self) -> str:
+        return f"payout number {self.pk}"
+
+
+class ResetState(models.TextChoices):
+    WAITING = "waiting", "Waits"
+    DONE = "done", "Done"
+    CANCELLED = "cancelled", "Called off"
+
+
+@pghistory.track(append_only=True)
+class FactorReset(models.Model):
+    """Two people have agreed to take somebody's second factor away, and it happens at `due_at` (faults.md A09).
+
+    Until then the person, who was told, can call it off.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    request = models.OneToOneField("controls.Request", on_delete=models.PROTECT, related_name="+")
+    state = models.CharField(max_length=10, choices=ResetState, default=ResetState.WAITING)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    due_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, default=None)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user"], name="factor_reset_one_waiting", condition=models.Q(state="waiting")
+            ),
+            models.CheckConstraint(
+                name="factor_reset_takes_its_time", condition=models.Q(due_at__gt=models.F("created_at"))
+            ),
+        ]
+        triggers = [
+            pgtrigger.ReadOnly(name="delay_stays", fields=["user", "request", "created_at", "due_at"]),
+            pgtrigger.FSM(
+                name="ends_once", field="state", transitions=[("waiting", "done"), ("waiting", "cancelled")]
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"reset of {self.user_id}: {self.state}"

@@ -19,7 +19,13 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
 # Written in settings.py and in .env.example, so anybody may know them.
-DEMO_KEYS = frozenset({b"demo-field-key-32-bytes-long!!!!", b"demo-lookup-key-32-bytes-long!!!"})
+DEMO_KEYS = frozenset(
+    {
+        b"demo-document-key-32-bytes-long!",
+        b"demo-field-key-32-bytes-long!!!!",
+        b"demo-lookup-key-32-bytes-long!!!",
+    }
+)
 # Of a session of the database. Without them a slow statement or lock piles up until nothing answers (faults.md W08).
 TIMEOUTS = ("statement_timeout=", "lock_timeout=", "idle_in_transaction_session_timeout=")
 _SANDBOX = "sandbox.safaricom.co.ke"
@@ -72,8 +78,8 @@ UNSAFE = (
     ),
     Rule(
         "E008",
-        "FIELD_KEYS holds a key of the demo, which is public, or one that is not random.",
-        lambda c: _known(c.FIELD_KEYS.values()),
+        "FIELD_KEYS or DOCUMENT_KEYS holds a key of the demo, which is public, or one that is not random.",
+        lambda c: _known([*c.FIELD_KEYS.values(), *c.DOCUMENT_KEYS.values()]),
     ),
     Rule(
         "E009",
@@ -82,8 +88,8 @@ UNSAFE = (
     ),
     Rule(
         "E010",
-        "LOOKUP_KEY must be another key than those in FIELD_KEYS.",
-        lambda c: _is_key(c.LOOKUP_KEY) and base64.b64decode(c.LOOKUP_KEY) in c.FIELD_KEYS.values(),
+        "LOOKUP_KEY, FIELD_KEYS and DOCUMENT_KEYS must not share a key.",
+        lambda c: _keys_shared(c),
     ),
     Rule(
         "E011",
@@ -236,6 +242,13 @@ def _is_key(encoded: bytes) -> bool:
     except (binascii.Error, ValueError):
         return False
     return len(key) == 32 and not _known([key])
+
+
+def _keys_shared(c: Any) -> bool:
+    keys = [*c.FIELD_KEYS.values(), *c.DOCUMENT_KEYS.values()]
+    if _is_key(c.LOOKUP_KEY):
+        keys.append(base64.b64decode(c.LOOKUP_KEY))
+    return len(keys) != len(set(keys))
 
 
 def _open_policy(policy: Any) -> bool:

@@ -62,6 +62,9 @@ CSRF_TRUSTED_ORIGINS = env.names("CSRF_TRUSTED_ORIGINS", "" if DEMO else BASE_UR
 # --- secrets --------------------------------------------------------------------------------------
 SECRET_KEY = _secret("SECRET_KEY", "demo-only-secret-key-that-everybody-may-read-0123456789")
 FIELD_KEYS = _keys("FIELD_KEYS", _secret("FIELD_KEYS", "demo1:ZGVtby1maWVsZC1rZXktMzItYnl0ZXMtbG9uZyEhISE="))
+DOCUMENT_KEYS = _keys(
+    "DOCUMENT_KEYS", _secret("DOCUMENT_KEYS", "demo1:ZGVtby1kb2N1bWVudC1rZXktMzItYnl0ZXMtbG9uZyE=")
+)
 LOOKUP_KEY = _secret("LOOKUP_KEY", "ZGVtby1sb29rdXAta2V5LTMyLWJ5dGVzLWxvbmchISE=").encode()
 
 # --- applications ---------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ def throwaway() -> dict[str, str]:
         "GOLDWALLET_MODE": "production",
         "SECRET_KEY": secrets.token_urlsafe(64),
         "FIELD_KEYS": f"k1:{base64.b64encode(secrets.token_bytes(32)).decode()}",
+        "DOCUMENT_KEYS": f"d1:{base64.b64encode(secrets.token_bytes(32)).decode()}",
         "LOOKUP_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
         "BASE_URL": "https://gold.example",
         "ALLOWED_HOSTS": "gold.example",

@@ -17,7 +17,7 @@ from django.db import connection
 from goldwallet import checks
 
 ROOT = Path(__file__).resolve().parents[2]
-DEMO_FIELD, DEMO_LOOKUP = sorted(checks.DEMO_KEYS)
+DEMO_DOCUMENT, DEMO_FIELD, DEMO_LOOKUP = sorted(checks.DEMO_KEYS)
 
 SESSION = "-c statement_timeout=30s -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s"
 
@@ -40,6 +40,7 @@ def safe(**changes):
         "SECURE_SSL_REDIRECT": True,
         "SECURE_PROXY_SSL_HEADER": None,
         "FIELD_KEYS": {"k1": bytes(range(32))},
+        "DOCUMENT_KEYS": {"d1": bytes(range(64, 96))},
         "LOOKUP_KEY": base64.b64encode(bytes(range(32, 64))),
         "DARAJA": {"base_url": "https://api.safaricom.co.ke"},
         "SIMULATOR_URL": "",
@@ -89,6 +90,9 @@ def test_what_is_safe_passes():
         ("E007", {"SECURE_SSL_REDIRECT": False}),
         ("E008", {"FIELD_KEYS": {"k1": bytes(range(32)), "old": DEMO_FIELD}}),
         ("E008", {"FIELD_KEYS": {"k1": b"a" * 32}}),
+        ("E008", {"DOCUMENT_KEYS": {"d1": b"a" * 32}}),
+        ("E008", {"DOCUMENT_KEYS": {"d1": DEMO_DOCUMENT}}),
+        ("E010", {"DOCUMENT_KEYS": {"d1": bytes(range(32))}}),
         ("E009", {"LOOKUP_KEY": base64.b64encode(DEMO_LOOKUP)}),
         ("E009", {"LOOKUP_KEY": b"not base64 at all"}),
         ("E009", {"LOOKUP_KEY": base64.b64encode(b"too short")}),
@@ -179,6 +183,7 @@ def production(**changes):
         "GOLDWALLET_MODE": "production",
         "SECRET_KEY": secrets.token_urlsafe(64),
         "FIELD_KEYS": f"k1:{base64.b64encode(secrets.token_bytes(32)).decode()}",
+        "DOCUMENT_KEYS": f"d1:{base64.b64encode(secrets.token_bytes(32)).decode()}",
         "LOOKUP_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
         "BASE_URL": "https://gold.example",
         "ALLOWED_HOSTS": "gold.example",
