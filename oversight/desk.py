@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET
 from accounts.asking import may_ask
 from accounts.models import User
 from accounts.permissions import may_see, staff_page
+from accounts.selectors import person_by_email
 from controls.models import SwitchName
 from controls.selectors import request_about, switches
 from goldwallet.errors import Refused
@@ -18,7 +19,7 @@ from ledger import selectors as ledger
 from ledger.models import Account, Transaction
 from oversight import selectors
 from oversight.health import health
-from oversight.naming import subject_url
+from oversight.naming import account_names, actor_name, subject_url
 from oversight.reversing import reversal_subject, why_not
 from pools.selectors import current_price
 
@@ -50,16 +51,23 @@ def _asked(request: HttpRequest, name: str) -> str:
     return request.GET.get(name, "").replace("\x00", "").strip()
 
 
+def _code(written: str) -> str:
+    """The part of a code that is looked for: a person's, for an e-mail address that somebody has."""
+    person = person_by_email(written) if "@" in written else None
+    return f"user:{person.pk}:" if person else written
+
+
 @require_GET
 @staff_page("treasury")
 def accounts(request: HttpRequest) -> HttpResponse:
     contains = _asked(request, "code")
-    found = ledger.accounts_page(contains=contains, after=_asked(request, "after"))
+    found = ledger.accounts_page(contains=_code(contains), after=_asked(request, "after"))
+    names = account_names(account.code for account in found)
     older = ""
     if len(found) == 100:
         older = f"{reverse('desk_ledger')}?{urlencode({'code': contains, 'after': found[-1].code})}"
     context = {
-        "accounts": found,
+        "accounts": [(account, names[account.code]) for account in found],
         "trial_balance": ledger.trial_balance(),
         "contains": contains,
         "older_url": older,
@@ -77,7 +85,9 @@ def account(request: HttpRequest, code: str) -> HttpResponse:
     older = (
         f"{reverse('desk_account', args=[found.code])}?after={lines[-1].seq}" if len(lines) == _PAGE else ""
     )
-    return render(request, "oversight/account.html", {"account": found, "lines": lines, "older_url": older})
+    name = account_names([found.code])[found.code]
+    context = {"account": found, "name": name, "lines": lines, "older_url": older}
+    return render(request, "oversight/account.html", context)
 
 
 @require_GET
@@ -94,6 +104,7 @@ def transaction_page(
     asks = may_ask(cast(User, request.user), "ledger_reverse")
     context = {
         "transaction": found,
+        "by": actor_name(found.actor),
         "about_url": subject_url(found.key, cast(User, request.user)),
         "legs": ledger.legs(found.pk),
         "reversed_by": found.reversals.first(),

@@ -34,7 +34,7 @@ _POOL = {"vault": "in the vault", "available": "free gold"}
 
 def account_names(codes: Iterable[str]) -> dict[str, str]:
     """Each account in words: `user:U:cash` -> `alice@example.com: cash that we owe`."""
-    owners = {code: chart.owner_of(code) for code in codes}
+    owners = {code: chart.owner_of(code) for code in set(codes)}
     people = _in_bulk(User, [owner.id for owner in owners.values() if owner.kind == "user"])
     pools = _in_bulk(Pool, [owner.id for owner in owners.values() if owner.kind == "pool"])
     names = {}
@@ -48,6 +48,12 @@ def account_names(codes: Iterable[str]) -> dict[str, str]:
             pool = pools.get(owner.id)
             names[code] = f"{pool.name if pool else owner.id}: {_POOL.get(owner.part, owner.part)}"
     return names
+
+
+def actor_name(actor: str) -> str:
+    """Who posted something: the e-mail address behind an id, and any other text as it is."""
+    person = _in_bulk(User, [actor]).get(actor)
+    return person.email if person else actor
 
 
 def _in_bulk[M: (User, Pool)](model: type[M], ids: Iterable[str]) -> dict[str, M]:

@@ -8,8 +8,10 @@ from typing import Any
 from django.db.models import Count, Min, Q, QuerySet, Sum
 from django.urls import reverse
 
+from accounts.asking import may_decide
 from accounts.models import User
 from accounts.roles import Role
+from controls.kinds import KINDS
 from controls.selectors import requests_waiting
 from goldwallet import clock
 from ledger import chart
@@ -129,6 +131,12 @@ def _kinds() -> list[tuple[str, QuerySet[Any], str, str, tuple[str, ...]]]:
             money,
         ),
     ]
+
+
+def to_decide(user: User) -> int:
+    """How many requests wait for this person to decide them: of kinds that their roles decide, and not their own."""
+    kinds = [name for name in KINDS if may_decide(user, name)]
+    return requests_waiting().filter(kind__in=kinds).exclude(maker=user).count() if kinds else 0
 
 
 def waiting() -> list[Waiting]:

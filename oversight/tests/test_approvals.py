@@ -105,6 +105,23 @@ def test_yours_are_told_apart(maker: User, checker: User) -> None:
     assert "Nothing waits for you." in keeper
 
 
+def test_the_navigation_counts_what_waits_for_the_reader(maker: User, checker: User) -> None:
+    def counted(person: User) -> str:
+        page = signed_in(person).get(reverse("desk_steering")).content.decode()
+        found = re.search(r'class="nav-count">(\d+)<', page)
+        return found.group(1) if found else ""
+
+    assert counted(checker) == ""
+    asked(maker)
+    second = asked(maker, "2000", name="float_least_kes")
+    assert counted(checker) == "2"
+    assert counted(maker) == "", "their own wait for somebody else"
+    assert counted(staff("pricing")) == "2"
+    assert counted(staff("auditor")) == ""
+    approve(signed_in(checker), second)
+    assert counted(checker) == "1"
+
+
 def test_what_has_been_edited_is_not_approved(maker: User, checker: User) -> None:
     """Somebody with the database's own rights gets past the trigger. The hash tells."""
     request = asked(maker)

@@ -49,6 +49,44 @@ def test_finding_an_account(world: World, desk: Client) -> None:
     assert codes(desk.get(reverse("desk_ledger"), {"code": "no such account"})) == []
 
 
+def test_accounts_are_called_by_their_owners(world: World, desk: Client) -> None:
+    """Nobody has to know which person has which id: on no page of the ledger an id is read."""
+    order = paid(buy(world.alice, 1000))
+    posted = Transaction.objects.get(key=f"payment:{order.payment_id}:paid")
+    cash, free = chart.user_cash(world.alice.pk).code, chart.pool_available(world.pool.pk).code
+    for url in (
+        reverse("desk_ledger"),
+        reverse("desk_account", args=[chart.mpesa_collections().code]),
+        reverse("desk_transaction", args=[posted.pk]),
+        reverse("desk_order", args=[order.pk]),
+    ):
+        said = text(desk.get(url))
+        assert "alice@example.com: cash that we owe" in said, url
+        assert cash not in said, url
+    keeper = signed_in(staff("vault"))
+    assert "alice@example.com: gold reserved for a buy" in text(
+        keeper.get(reverse("desk_pool", args=[world.pool.pk]))
+    )
+    assert "First: free gold" in text(desk.get(reverse("desk_account", args=[free])))
+
+
+def test_a_person_is_found_by_the_email_address(world: World, desk: Client) -> None:
+    paid(buy(world.alice, 1000))
+    paid(buy(world.bob, 1000))
+    found = codes(desk.get(reverse("desk_ledger"), {"code": "Alice@example.com"}))
+    assert found == sorted([f"user:{world.alice.pk}:{part}" for part in ("cash", "gold", "gold:incoming")])
+    assert codes(desk.get(reverse("desk_ledger"), {"code": "nobody@example.com"})) == []
+
+
+def test_who_posted_it_is_named(world: World, desk: Client) -> None:
+    transfer = Transfer(chart.mpesa_collections(), chart.house_sales(), Decimal(1))
+    post(key="test:by", kind="test", transfers=[transfer], actor=str(world.vault.pk))
+    posted = Transaction.objects.get(key="test:by")
+    said = text(desk.get(reverse("desk_transaction", args=[posted.pk])))
+    assert "keeper@example.com" in said
+    assert str(world.vault.pk) not in said
+
+
 def test_nonsense_in_the_address(world: World, desk: Client) -> None:
     for name in ("code", "after"):
         for written in ("\x00", "%", "_", "'", "\\", "x" * 2000, "é"):
