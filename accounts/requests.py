@@ -59,7 +59,10 @@ def roles_set_describe(payload: dict[str, Any]) -> Description:
     if _held(person) == roles:
         raise Refused(f"{person.email} has exactly these roles already.", code="same")
     change = Change(f"Roles of {person.email}", _words(_held(person)), _words(roles))
-    return Description(f"{person.email} has the roles {change.after} instead of {change.before}.", (change,))
+    sessions = Change(f"Where {person.email} is signed in", "as now", "signed out, and signs in again")
+    return Description(
+        f"{person.email} has the roles {change.after} instead of {change.before}.", (change, sessions)
+    )
 
 
 def roles_set_execute(request: Request) -> str:

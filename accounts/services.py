@@ -10,7 +10,7 @@ from django.contrib.auth.models import Group
 from django.db import connection, transaction
 
 from accounts import second_factor
-from accounts.models import KycStatus, User
+from accounts.models import KycStatus, Tier, User, tier_of
 from accounts.roles import Role
 from goldwallet import phones
 from goldwallet.errors import Refused
@@ -80,12 +80,20 @@ class LockedPerson:
     kyc_status: str
     is_active: bool
     frozen: bool
+    enhanced: bool
+    #: Nothing is paid out to the person for now (`User.payouts_from`).
+    payouts_held: bool
+
+    @property
+    def tier(self) -> Tier:
+        return tier_of(self.kyc_status, enhanced=self.enhanced)
 
 
 # NO KEY UPDATE excludes other orders of the person; rows that merely point at the person (a message, an order being
 # settled) do not wait for it. Raw, since it opens every order (docs/performance.md); a test holds it to the model.
 PERSON_LOCK = """
-SELECT id, kyc_status, is_active, frozen_reason <> '' FROM accounts_user WHERE id = %s FOR NO KEY UPDATE
+SELECT id, kyc_status, is_active, frozen_reason <> '', enhanced, coalesce(payouts_from > wallet_now(), false)
+FROM accounts_user WHERE id = %s FOR NO KEY UPDATE
 """
 
 
@@ -101,8 +109,10 @@ def person_lock(user_id: uuid.UUID) -> LockedPerson:
 
 def person_freeze(*, user_id: uuid.UUID, reason: str, by: uuid.UUID | None = None) -> bool:
     """Put a person on hold, by staff or by the house itself (None); False: they were on hold already, and the first
-    reason stays. Lifting it takes two people.
+    reason stays. Lifting it takes two people. Raises Refused without a reason, and for a hold on oneself.
     """
+    if by == user_id:
+        raise Refused("You cannot put yourself on hold. Ask somebody else to do it.", code="own", status=403)
     said = " ".join(reason.replace("\x00", " ").split())[:200]
     if len(said) < 5:
         raise Refused("Write why. The person's history keeps it.", code="reason")

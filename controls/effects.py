@@ -30,12 +30,16 @@ class AccountChange:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What a kind says about a payload: one sentence, and what changes besides the ledger."""
+    """What a kind says about a payload: one sentence, and what changes besides the ledger.
+
+    `warnings`: sentences about what is unusual, for whoever decides to look twice. They forbid nothing.
+    """
 
     summary: str
     changes: tuple[Change, ...] = ()
     #: KES that leave the house for good when this is approved.
     leaving_kes: Decimal = Decimal(0)
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,7 @@ class Effect:
     changes: tuple[Change, ...] = ()
     accounts: tuple[AccountChange, ...] = field(default=())
     leaving_kes: str = "0"
+    warnings: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -63,4 +68,6 @@ def effect_of(stored: dict[str, Any]) -> Effect:
         changes=tuple(Change(**change) for change in stored["changes"]),
         accounts=tuple(AccountChange(**change) for change in stored["accounts"]),
         leaving_kes=stored["leaving_kes"],
+        # Those that were made before there were warnings have none.
+        warnings=tuple(stored.get("warnings", ())),
     )

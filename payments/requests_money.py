@@ -4,8 +4,11 @@ The same rules as in `payments.requests`: nothing in a payload is trusted, both 
 """
 
 import uuid
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
+
+from django.db.models import Max
 
 from accounts.models import User
 from accounts.services import person_lock
@@ -18,16 +21,19 @@ from goldwallet.states import move
 from ledger import chart
 from ledger import services as ledger
 from ledger.chart import Code
-from ledger.models import Transaction
+from ledger.models import Entry, Transaction
 from ledger.selectors import balance
 from ledger.services import Transfer, overdraft_refused
 from payments.arrivals.returning import return_start, whole
+from payments.floats import FloatState, code_of, floats
 from payments.models import ARRIVAL_MOVES, Arrival, ArrivalState
 from payments.purposes import stray
 from payments.selectors import receipt_is_a_payments
 from payments.services import receipt_lock
 
 _FLOAT_MOVE = "float_move"
+#: A transfer so many times the largest one so far is warned of.
+_FAR_ABOVE = 3
 _SUSPENSE_MOVED = "This money does not lie in suspense any more. Look at it again."
 
 
@@ -152,7 +158,36 @@ def float_move_describe(payload: dict[str, Any]) -> Description:
     out = transfer.source == _OWNER()
     change = Change("Receipt or reference", "none", reference)
     leaving = transfer.amount if out else Decimal(0)
-    return Description(f"{label}: {show_kes(transfer.amount)}.", (change,), leaving_kes=leaving)
+    summary = f"{label}: {show_kes(transfer.amount)}."
+    return Description(summary, (change,), leaving_kes=leaving, warnings=tuple(_unusual(transfer)))
+
+
+def _unusual(transfer: Transfer) -> Iterator[str]:
+    """What should make the second person look twice: a nought too many is typed easily."""
+    for found in floats():
+        if code_of(found.account) == transfer.source:
+            # Value that enters an account at M-Pesa comes out of its code.
+            yield from _more_than_there(found, transfer.amount)
+    largest = _largest_move()
+    if largest and transfer.amount > _FAR_ABOVE * largest:
+        yield f"This is far above the usual: the largest transfer in the book so far is {show_kes(largest)}."
+
+
+def _more_than_there(found: FloatState, amount: Decimal) -> Iterator[str]:
+    if found.there is not None and found.there < amount:
+        yield (
+            f"M-Pesa said last that {show_kes(found.there)} stands on that account, less than this transfer alone. Ask "
+            "M-Pesa for the balance before you decide."
+        )
+    elif found.there is None and 0 < found.book < amount:
+        yield f"This is more than the {show_kes(found.book)} that the book has on that account now."
+
+
+def _largest_move() -> Decimal | None:
+    """Of the moves of floats that stand, in KES."""
+    moves = Entry.objects.filter(transaction__kind=_FLOAT_MOVE, transaction__reversals=None)
+    largest: Decimal | None = moves.aggregate(kes=Max("amount"))["kes"]
+    return largest
 
 
 def _enough(transfer: Transfer) -> None:

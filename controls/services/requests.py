@@ -75,6 +75,7 @@ def _effect(description: Description, accounts: tuple[AccountChange, ...]) -> Ef
         changes=description.changes,
         accounts=accounts,
         leaving_kes=str(description.leaving_kes),
+        warnings=description.warnings,
     )
 
 

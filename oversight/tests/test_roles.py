@@ -46,6 +46,7 @@ def test_two_people_change_a_role_and_the_sessions_end(admin: User, second: User
     assert theirs.get("/desk/").status_code == other.get("/desk/").status_code == 200
     page = ask(signed_in(admin), keeper, "vault", "pricing")
     assert "keeper@example.com has the roles pricing, vault instead of pricing." in text(page)
+    assert "Where keeper@example.com is signed in as now signed out, and signs in again" in text(page)
     assert held(keeper) == {Role.PRICING}
     assert theirs.get("/desk/").status_code == 200
     approve(signed_in(second), Request.objects.get())
@@ -208,6 +209,17 @@ def test_a_hold_that_makes_no_sense(
     answer = signed_in(second).post(reverse("desk_hold"), {"email": email, "reason": reason})
     assert answer.status_code == 400
     assert sentence in text(answer)
+    assert not User.objects.exclude(frozen_reason="").exists()
+
+
+def test_nobody_puts_themselves_on_hold(admin: User, second: User) -> None:
+    """Their own requests would stop half-way, and two others would have to lift it."""
+    for person in (admin, second):
+        form = {"email": person.email, "reason": "Trying the button."}
+        answer = signed_in(person).post(reverse("desk_hold"), form)
+        assert answer.status_code == 403
+        assert "You cannot put yourself on hold." in text(answer)
+        assert "Trying the button." in answer.content.decode()
     assert not User.objects.exclude(frozen_reason="").exists()
 
 

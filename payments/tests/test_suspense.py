@@ -5,9 +5,11 @@ from decimal import Decimal
 
 import pytest
 from django.core.management import call_command
+from django.urls import reverse
 
 from accounts.models import User
-from accounts.tests.people import staff
+from accounts.tests.people import signed_in, staff
+from controls.kinds import describe
 from controls.models import Cause
 from controls.selectors import switch
 from controls.services import threshold_set
@@ -242,11 +244,11 @@ def test_what_moved_since_is_no_difference(rail: Simulator, stray: Arrival, tina
     assert found.verdict == Verdict.AGREES
 
 
-def read(kes: int) -> FloatState:
-    """M-Pesa says now that `kes` shillings stand at the collecting Paybill."""
+def read(kes: int, *, shortcode: str = "174379") -> FloatState:
+    """M-Pesa says now that `kes` shillings stand on an account; answers the float of the collecting Paybill."""
     exchange = Exchange.objects.create(kind=Kind.BALANCE)
     BalanceReading.objects.create(
-        exchange=exchange, shortcode="174379", name="Utility Account", current=kes, available=kes
+        exchange=exchange, shortcode=shortcode, name="Utility Account", current=kes, available=kes
     )
     return {one.account: one for one in floats()}[Float.COLLECTIONS]
 
@@ -306,6 +308,37 @@ def test_floats_move_by_two_people(
     moved = [after - was for after, was in zip([balance(code) for code in codes], before, strict=True)]
     assert moved == [-Decimal(collections), -Decimal(payouts), Decimal(capital)]
     assert_books()
+
+
+def warnings(kes: int, **changes: str) -> list[str]:
+    payload = {"move": "owner_payouts", "amount": str(kes), "reference": "BANK 2026-200", **changes}
+    return list(describe("float_move", payload).warnings)
+
+
+def test_a_transfer_beyond_what_is_there_is_warned_of(world: World, tina: User, tom: User) -> None:
+    """The house has a float of KES 5,000,000, and no transfer is in the book yet."""
+    assert warnings(5_000_000) == []
+    (book,) = warnings(5_000_001)
+    assert "more than the KES 5,000,000 that the book has" in book
+    assert warnings(9_000_000, move="owner_collections") == [], "it is opened with this"
+    read(4_000_000, shortcode="600991")
+    assert warnings(4_000_000) == []
+    (there,) = warnings(4_000_001)
+    assert "M-Pesa said last that KES 4,000,000 stands on that account" in there
+
+
+def test_a_transfer_far_above_the_usual_is_warned_of_where_it_is_decided(
+    world: World, tina: User, tom: User
+) -> None:
+    payload = {"move": "owner_payouts", "amount": "1000", "reference": "BANK 2026-117"}
+    agreed("float_move", payload, maker=tina, checker=tom)
+    assert warnings(3000) == []
+    payload = {"move": "owner_payouts", "amount": "3001", "reference": "BANK 2026-118"}
+    request = asked("float_move", payload, by=tina)
+    page = signed_in(tom).get(reverse("desk_approval", args=[request.pk])).content.decode()
+    assert "far above the usual: the largest transfer in the book so far is KES 1,000." in page
+    approve(request, tom)
+    assert warnings(9003) == [], "it may be done all the same, and is the usual from then on"
 
 
 @pytest.mark.parametrize(
