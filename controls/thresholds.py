@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
+YES_NO = "yes or no"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Definition:
-    """`unit` is what the number counts. `places`: digits allowed after the point."""
+    """`unit` is what the number counts; YES_NO counts nothing: 1 is yes, 0 is no. `places`: digits after the point."""
 
     name: str
     label: str
@@ -18,10 +20,20 @@ class Definition:
 
     def show(self, value: Decimal) -> str:
         """The value with its unit, as staff read it."""
+        if self.unit == YES_NO:
+            return "yes" if value else "no"
         number = f"{value:,.{self.places}f}"
         if self.unit == "KES":
             return f"KES {number}"
         return f"{number}{self.unit}" if self.unit == "%" else f"{number} {self.unit}".rstrip()
+
+    @property
+    def bounds(self) -> str:
+        """`1 to 168 hours`, `KES 1 to KES 250,000`, `yes or no`."""
+        if self.unit == YES_NO:
+            return "yes or no"
+        least = self.show(self.least) if self.unit == "KES" else f"{self.least:,.{self.places}f}"
+        return f"{least} to {self.show(self.most)}"
 
 
 def _kes(name: str, label: str, default: int, *, least: int = 0, most: int = 100_000_000) -> Definition:
@@ -46,14 +58,27 @@ def _count(name: str, label: str, default: int, *, least: int, most: int, unit: 
     )
 
 
+def _limits(tier: str, *, order: int, day: int, month: int) -> list[Definition]:
+    """What a person of this tier may buy, and may sell (`kyc.limits`)."""
+    people = {"unverified": "an unverified", "verified": "a verified", "enhanced": "an enhanced"}[tier]
+    acts = {"buy": "Purchases", "sell": "Sales"}
+    spans = {"order": ("one order", order), "day": ("one day", day), "month": ("30 days", month)}
+    return [
+        _kes(f"{tier}_{side}_{span}_kes", f"{act} of {people} person in {words}", default, most=1_000_000_000)
+        for side, act in acts.items()
+        for span, (words, default) in spans.items()
+    ]
+
+
 # M-Pesa itself moves KES 1 to 250,000 in one go, and a B2C payout at least KES 10.
 _ALL = [
     _kes("buy_min_kes", "The smallest buy", 100, least=1, most=250_000),
     _kes("sell_min_kes", "The least that a sale pays", 10, least=10, most=250_000),
     _kes("order_max_kes", "The largest buy or sale", 250_000, least=100, most=250_000),
     _kes("payout_approval_kes", "Payouts of this much or more wait for staff", 100_000, most=250_001),
-    _kes("unverified_day_kes", "Buys and sales of an unverified person in one day", 20_000),
-    _kes("verified_day_kes", "Buys and sales of a verified person in one day", 1_000_000),
+    *_limits("unverified", order=20_000, day=20_000, month=100_000),
+    *_limits("verified", order=250_000, day=1_000_000, month=5_000_000),
+    *_limits("enhanced", order=250_000, day=5_000_000, month=50_000_000),
     _count("price_max_age_hours", "Oldest price that people trade at", 24, least=1, most=168, unit="hours"),
     _count("price_jump_percent", "A larger price move takes two people", 20, least=1, most=100, unit="%"),
     _count("prompts_unpaid_per_phone_hour", "Unpaid prompts to a phone in an hour", 10, least=1, most=1000),
@@ -76,7 +101,9 @@ _ALL = [
         500_000,
         least=1_000,
     ),
-    _count("payouts_manual", "1: every payout waits for staff. 0: only large ones", 0, least=0, most=1),
+    _count(
+        "payouts_manual", "Every payout waits for staff, not only large ones", 0, least=0, most=1, unit=YES_NO
+    ),
 ]
 
 DEFINITIONS: dict[str, Definition] = {definition.name: definition for definition in _ALL}

@@ -17,7 +17,7 @@ from accounts.roles import Role
 from controls import services
 from controls.models import Cause, Request, Switch, SwitchName, Threshold
 from controls.selectors import requests_waiting, switches, thresholds
-from controls.thresholds import DEFINITIONS, Definition
+from controls.thresholds import DEFINITIONS, YES_NO, Definition
 from goldwallet.errors import Refused
 from goldwallet.history import events_of
 from pools.selectors import current_price
@@ -184,19 +184,13 @@ def _threshold_rows(waiting: dict[str, Request], *names: str) -> list[ThresholdR
             label=found.label,
             value=found.show(values[found.name]),
             default=found.show(found.default),
-            bounds=_bounds(found),
+            bounds=found.bounds,
             moved=moved.get(found.name),
             open_request=waiting.get(f"threshold:{found.name}"),
         )
         for found in DEFINITIONS.values()
         if not names or found.name in names
     ]
-
-
-def _bounds(found: Definition) -> str:
-    """`1 to 168 hours`, `KES 1 to KES 250,000`."""
-    least = found.show(found.least) if found.unit == "KES" else f"{found.least:,.{found.places}f}"
-    return f"{least} to {found.show(found.most)}"
 
 
 @require_http_methods(["GET", "POST"])
@@ -223,6 +217,7 @@ def _threshold_page(request: HttpRequest, definition: Definition, typed: Typed |
     context = {
         "row": row,
         "unit": definition.unit,
+        "yes_no": definition.unit == YES_NO,
         "history": [
             (event.pgh_created_at, event.by.email if event.by else "", definition.show(event.value))
             for event in reversed(moves)

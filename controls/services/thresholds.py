@@ -22,7 +22,7 @@ def _checked(name: str, value: Decimal) -> Definition:
         raise Refused(f"There is no threshold called {name}.", code="threshold_unknown")
     if not value.is_finite() or not definition.least <= value <= definition.most:
         raise Refused(
-            f"{definition.label}: choose a number from {definition.least} to {definition.most}.",
+            f"{definition.label}: choose {definition.bounds}.",
             code="threshold_bounds",
         )
     if value != round(value, definition.places):

@@ -73,15 +73,15 @@ def test_who_changed_what_is_recorded(chief):
     ("name", "value", "sentence"),
     [
         ("no_such", "1", "no threshold"),
-        ("buy_min_kes", "0", "from 1 to 250000"),
-        ("buy_min_kes", "-5", "from 1"),
-        ("order_max_kes", "250001", "to 250000"),
-        ("sell_min_kes", "9", "from 10"),
-        ("payouts_manual", "2", "from 0 to 1"),
-        ("price_jump_percent", "0.5", "from 1"),
+        ("buy_min_kes", "0", "KES 1 to KES 250,000"),
+        ("buy_min_kes", "-5", "choose KES 1 to"),
+        ("order_max_kes", "250001", "to KES 250,000"),
+        ("sell_min_kes", "9", "choose KES 10 to"),
+        ("payouts_manual", "2", "choose yes or no"),
+        ("price_jump_percent", "0.5", "choose 1 to 100%"),
         ("price_jump_percent", "1.5", "whole number"),
-        ("quote_open_max", "NaN", "from 1"),
-        ("quote_open_max", "Infinity", "from 1"),
+        ("quote_open_max", "NaN", "choose 1 to 1,000"),
+        ("quote_open_max", "Infinity", "choose 1 to 1,000"),
     ],
 )
 def test_what_makes_no_sense_is_refused(chief, name, value, sentence):

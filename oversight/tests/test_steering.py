@@ -145,6 +145,25 @@ def test_every_threshold_stands_there_with_its_bounds(world: World) -> None:
     assert "1 to 168 hours" in page
 
 
+def test_yes_or_no_is_asked_and_told_in_words(world: World) -> None:
+    path = reverse("desk_threshold_ask", args=["payouts_manual"])
+    desk = signed_in(staff("treasury", email="one@example.com"))
+    page = desk.get(path)
+    assert "Default no Bounds yes or no" in text(page)
+    assert '<option value="1">yes</option>' in page.content.decode()
+    asked = desk.post(path, {"value": "1", "reason": "M-Pesa is slow today."}, follow=True)
+    assert "Every payout waits for staff, not only large ones: no becomes yes." in text(asked)
+    approve(signed_in(staff("pricing", email="two@example.com")), Request.objects.get())
+    assert thresholds()["payouts_manual"] == 1
+
+
+def test_a_value_out_of_bounds_is_told_the_bounds_as_amounts_are_written(world: World) -> None:
+    path = reverse("desk_threshold_ask", args=["sell_min_kes"])
+    form = {"value": "250001", "reason": "Small sales cost more than they bring."}
+    answer = signed_in(staff("treasury")).post(path, form)
+    assert "choose KES 10 to KES 250,000." in text(answer)
+
+
 def test_two_people_move_a_threshold(world: World) -> None:
     path = reverse("desk_threshold_ask", args=["sell_min_kes"])
     desk = signed_in(staff("treasury", email="one@example.com"))
