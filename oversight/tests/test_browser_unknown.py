@@ -67,7 +67,7 @@ def sells_and_nobody_knows(house: House, person: Visitor, user: User, *faults: d
 def opens_the_payout(staff: Visitor, order: Order) -> None:
     staff.go("/desk/payouts/")
     staff.page.get_by_role("link", name=order.reference).click()
-    staff.sees("KES 1,600", "It is never sent a second time.")
+    staff.sees("It is never sent a second time.", "Look there for KES 1,600 to 0712 345 678")
     for label in ("Approve", "Send", "Retry", "Try again"):
         expect(staff.page.get_by_role("main").get_by_role("button", name=label)).to_have_count(0)
 
@@ -157,6 +157,8 @@ def test_it_was_paid_say_two(world: World, house: House, visit, tmp_path, one: U
     person.sees("You sold 0.100000 g", f"The money is on 0712 345 678. Receipt {receipt}.")
     maker.go(f"/desk/payouts/{order.payment_id}/")
     maker.sees("Paid", receipt, "treasury2@example.com")
+    maker.page.get_by_role("link", name="Two people decided this.").click()
+    maker.sees("treasury2@example.com", statement.name)
 
     assert sent_once(order)
     assert [payout["receipt"] for payout in house.simulator.payouts()] == [receipt]
