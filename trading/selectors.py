@@ -16,6 +16,7 @@ from goldwallet import clock
 from goldwallet.errors import Conflict, Refused
 from goldwallet.money import cents_down
 from goldwallet.paging import Page, page_of
+from kyc.limits import Use
 from ledger import chart
 from ledger.selectors import Correction, balance, balances, corrections
 from payments.models import LIVE, Callback, Payment, State
@@ -80,31 +81,44 @@ def why_closed(side: Side, *, user: User, price_holds: bool, paused: Collection[
 
 
 @dataclass(frozen=True, slots=True)
-class DayUse:
-    """What a person has used of today's limit in KES, and the unpaid prompts of the last hour."""
+class Used:
+    """What a person has used of the limits by side, and the unpaid prompts of the last hour."""
 
-    kes: Decimal
+    buy: Use
+    sell: Use
     person_prompts: int
     phone_prompts: int
 
+    def of(self, side: str) -> Use:
+        return self.buy if side == Side.BUY else self.sell
 
-# The day runs from midnight to midnight in Nairobi. What failed or expired used nothing; late money that bought anew
-# is the same money, and counts with the new order; what M-Pesa took back is undone.
-_DAY_USE = f"""
-SELECT (SELECT coalesce(sum(total_kes), 0) FROM trading_order
+
+# The day runs from midnight to midnight in Nairobi, thirty days back from this moment. What failed or expired used
+# nothing; late money that bought anew is the same money and counts with the new order; what M-Pesa took back is undone.
+_USED = f"""
+SELECT buy_day, buy_month, sell_day, sell_month, person_prompts, phone_prompts
+FROM (
+    SELECT coalesce(sum(total_kes) FILTER (WHERE side = 'buy' AND today), 0) AS buy_day,
+           coalesce(sum(total_kes) FILTER (WHERE side = 'buy'), 0) AS buy_month,
+           coalesce(sum(total_kes) FILTER (WHERE side = 'sell' AND today), 0) AS sell_day,
+           coalesce(sum(total_kes) FILTER (WHERE side = 'sell'), 0) AS sell_month
+    FROM (
+        SELECT side, total_kes, created_at >= date_trunc('day', wallet_now(), 'Africa/Nairobi') AS today
+        FROM trading_order
         WHERE user_id = %(user_id)s AND status NOT IN ('failed', 'expired', 'refunded', 'rebought', 'reversed')
           AND id IS DISTINCT FROM %(without)s::uuid
-          AND created_at >= date_trunc('day', wallet_now(), 'Africa/Nairobi')),
-       person_prompts, phone_prompts
-FROM ({UNPAID_PROMPTS}) AS prompts
+          AND created_at >= wallet_now() - interval '30 days'
+    ) AS orders
+) AS used, ({UNPAID_PROMPTS}) AS prompts
 """  # noqa: S608 - the fragment is a constant
 
 
-def day_use(*, user_id: uuid.UUID, phone_lookup: str = "", without: uuid.UUID | None = None) -> DayUse:
+def used(*, user_id: uuid.UUID, phone_lookup: str = "", without: uuid.UUID | None = None) -> Used:
     """One statement. Binding only while the person's row is locked. `without`: an order that does not count."""
     with connection.cursor() as cursor:
-        cursor.execute(_DAY_USE, {"user_id": user_id, "phone_lookup": phone_lookup, "without": without})
-        return DayUse(*cursor.fetchone())
+        cursor.execute(_USED, {"user_id": user_id, "phone_lookup": phone_lookup, "without": without})
+        buy_day, buy_month, sell_day, sell_month, person, phone = cursor.fetchone()
+    return Used(Use(buy_day, buy_month), Use(sell_day, sell_month), person, phone)
 
 
 # --- holding --------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from accounts.permissions import customer_page
 from controls.selectors import PAUSED
 from goldwallet import clock, phones
 from goldwallet.errors import Refused
-from kyc.selectors import Limits, limits
+from kyc.limits import Limits, limits
 from payments.models import State
 from pools import selectors as pools
 from trading import selectors, services
@@ -59,14 +59,14 @@ def wallet(request: HttpRequest) -> HttpResponse:
         "price": price,
         "history": [(row.effective_from, row.sell) for row in pools.price_history(_CHART_DAYS)],
         "orders": selectors.orders_page(selectors.orders_of(user.pk), limit=5).rows,
-        "limits": _limits(user),
-        "kyc_status": user.kyc_status,
+        "limits": list(_limits(user).values()),
     }
     return render(request, "trading/wallet.html", context)
 
 
-def _limits(user: User) -> Limits:
-    return limits(kyc_status=user.kyc_status, used_today=selectors.day_use(user_id=user.pk).kes)
+def _limits(user: User) -> dict[Side, Limits]:
+    used = selectors.used(user_id=user.pk)
+    return {side: limits(tier=user.tier, side=side, use=used.of(side)) for side in Side}
 
 
 # --- buy and sell ---------------------------------------------------------------------------------
@@ -127,7 +127,7 @@ def _form_page(
         "form": form,
         "price": price,
         "holding": selectors.holding(person(request).pk, price=price),
-        "limits": _limits(person(request)),
+        "limits": _limits(person(request))[side],
         "offer": offer,
         "closed": selectors.why_closed(side, user=person(request), price_holds=holds, paused=paused),
         "payouts_paused": PAUSED["payouts"] if "payouts" in paused else "",

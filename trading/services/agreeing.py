@@ -8,7 +8,7 @@ from accounts.services import LockedPerson, person_lock
 from controls.selectors import threshold
 from goldwallet.errors import Refused
 from goldwallet.sealing import fingerprint
-from kyc.services import check_day_limit
+from kyc.limits import limits_check
 from ledger import chart
 from ledger.services import Transfer
 from notifications.services import message_enqueue
@@ -17,7 +17,7 @@ from payments.selectors import person_payouts_day
 from pools.services import Share
 from trading import mails
 from trading.models import Order, Quote, Side
-from trading.selectors import FROZEN, DayUse, day_use, late_order_check
+from trading.selectors import FROZEN, Used, late_order_check, used
 from trading.terms import Undoing
 
 
@@ -31,10 +31,10 @@ def customer_lock(user_id: uuid.UUID) -> LockedPerson:
     return person
 
 
-def limits_check(person: LockedPerson, quote: Quote) -> DayUse:
-    """Refuse what goes over today's limit, under the person's lock."""
-    use = day_use(user_id=person.id, phone_lookup=fingerprint(quote.phone, kind="phone"))
-    check_day_limit(kyc_status=person.kyc_status, used_today=use.kes, amount=quote.total_kes)
+def limits_use(person: LockedPerson, quote: Quote) -> Used:
+    """Refuse what goes over the limits of the person's tier, under their lock."""
+    use = used(user_id=person.id, phone_lookup=fingerprint(quote.phone, kind="phone"))
+    limits_check(tier=person.tier, side=quote.side, use=use.of(quote.side), amount=quote.total_kes)
     return use
 
 

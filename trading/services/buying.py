@@ -22,7 +22,7 @@ from pools import services as pools
 from pools.selectors import grams_available
 from pools.services import Share
 from trading.models import MOVES, Order, Quote, Side, Status
-from trading.selectors import DayUse
+from trading.selectors import Used
 from trading.services import agreeing
 from trading.services.quotes import new_reference, not_enough, quote_consume
 
@@ -55,7 +55,7 @@ def buy_confirm(*, user_id: uuid.UUID, quote_id: uuid.UUID) -> Order:
 def _buy_once(*, user_id: uuid.UUID, quote_id: uuid.UUID) -> Order:
     person = agreeing.customer_lock(user_id)
     quote = quote_consume(quote_id=quote_id, user_id=user_id, side=Side.BUY)
-    _check_prompts(agreeing.limits_check(person, quote))
+    _check_prompts(agreeing.limits_use(person, quote))
     try:
         shares = pools.allocate(grams=quote.grams)
     except pools.NotEnough as short:
@@ -82,7 +82,7 @@ def _buy_once(*, user_id: uuid.UUID, quote_id: uuid.UUID) -> Order:
     return order
 
 
-def _check_prompts(use: DayUse) -> None:
+def _check_prompts(use: Used) -> None:
     """Prompts that nobody pays pester the owner of the phone (faults.md P17). Counted over all processes."""
     if use.phone_prompts >= threshold("prompts_unpaid_per_phone_hour"):
         raise Refused(

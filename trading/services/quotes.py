@@ -17,13 +17,13 @@ from goldwallet.clock import Now, after
 from goldwallet.counters import Counter, count
 from goldwallet.errors import Conflict, Refused
 from goldwallet.money import show_grams, show_kes
-from kyc.services import check_day_limit
+from kyc.limits import limits_check
 from ledger import chart
 from ledger.selectors import balance
 from pools import selectors as pools
 from trading import terms
 from trading.models import Order, Quote, Side
-from trading.selectors import day_use, price_or_refuse, running_or_refuse
+from trading.selectors import price_or_refuse, running_or_refuse, used
 
 QUOTE_SECONDS = 60
 QUOTE_UNKNOWN = "We do not find this price. Please ask for a new one."
@@ -60,7 +60,7 @@ def quote_buy(*, user: User, phone: str, kes: Decimal | None = None, grams: Deci
     check_amount(deal.kes, side=Side.BUY)
     if max(deal.grams, grams or 0) > stock:
         raise not_enough(stock, price=price.buy)
-    _check_day(user, deal)
+    _check_limits(user, Side.BUY, deal)
     return quote_make(user, Side.BUY, deal, price=price.buy, phone=phone)
 
 
@@ -73,12 +73,12 @@ def quote_sell(*, user: User, phone: str, grams: Decimal | None) -> Quote:
     check_owned(asked, owned=owned)
     deal = terms.sell_grams(asked, price=price.sell)
     check_amount(deal.kes, side=Side.SELL)
-    _check_day(user, deal)
+    _check_limits(user, Side.SELL, deal)
     return quote_make(user, Side.SELL, deal, price=price.sell, phone=phone, everything=grams is None)
 
 
-def _check_day(user: User, deal: terms.Deal) -> None:
-    check_day_limit(kyc_status=user.kyc_status, used_today=day_use(user_id=user.pk).kes, amount=deal.kes)
+def _check_limits(user: User, side: Side, deal: terms.Deal) -> None:
+    limits_check(tier=user.tier, side=side, use=used(user_id=user.pk).of(side), amount=deal.kes)
 
 
 def check_owned(asked: Decimal, *, owned: Decimal) -> None:

@@ -4,14 +4,14 @@ import uuid
 
 from django.db import transaction
 
-from accounts.models import User
+from accounts.models import Tier, User
 from goldwallet.clock import Now
 from goldwallet.counters import Counter, count
 from goldwallet.errors import Conflict
 from goldwallet.money import show_kes
 from goldwallet.sql import insert
 from goldwallet.states import move
-from kyc.services import check_day_limit
+from kyc.limits import limits_check
 from ledger import chart
 from ledger import services as ledger
 from ledger.errors import Overdraft
@@ -21,7 +21,7 @@ from pools import services as pools
 from pools.selectors import grams_available
 from trading import terms
 from trading.models import MOVES, Order, Quote, Side, Status
-from trading.selectors import SPENT, day_use, late_order_of, price_or_refuse, running_or_refuse
+from trading.selectors import SPENT, late_order_of, price_or_refuse, running_or_refuse, used
 from trading.services import agreeing
 from trading.services.quotes import check_amount, new_reference, quote_consume, quote_make
 
@@ -35,7 +35,7 @@ def quote_rebuy(*, user: User, order_id: uuid.UUID) -> Quote:
     price = price_or_refuse()
     deal = terms.buy_for_kes(order.payment.amount, price=price.buy)
     check_amount(deal.kes, side=Side.BUY)
-    _check_day(user.pk, user.kyc_status, order=order)
+    _check_limits(user.pk, user.tier, order=order)
     if deal.grams > grams_available():
         raise _short(order.payment)
     return quote_make(user, Side.BUY, deal, price=price.buy, phone=order.payment.phone, late_order=order)
@@ -64,7 +64,7 @@ def _rebuy_once(*, user_id: uuid.UUID, quote_id: uuid.UUID) -> Order:
     assert quote.late_order_id is not None
     late = agreeing.late_order_lock(user_id=user_id, order_id=quote.late_order_id)
     payment = Payment.objects.select_related("user").get(pk=late.payment_id)
-    _check_day(person.id, person.kyc_status, order=late)
+    _check_limits(person.id, person.tier, order=late)
     try:
         shares = pools.allocate(grams=quote.grams)
     except pools.NotEnough:
@@ -90,10 +90,10 @@ def _rebuy_once(*, user_id: uuid.UUID, quote_id: uuid.UUID) -> Order:
     return order
 
 
-def _check_day(user_id: uuid.UUID, kyc_status: str, *, order: Order) -> None:
-    """Today's limit. The late order does not count beside the one that it becomes: it is the same money."""
-    used = day_use(user_id=user_id, without=order.pk).kes
-    check_day_limit(kyc_status=kyc_status, used_today=used, amount=order.payment.amount)
+def _check_limits(user_id: uuid.UUID, tier: Tier, *, order: Order) -> None:
+    """The late order does not count beside the one that it becomes: it is the same money."""
+    use = used(user_id=user_id, without=order.pk).buy
+    limits_check(tier=tier, side=Side.BUY, use=use, amount=order.payment.amount)
 
 
 def _short(payment: Payment) -> Conflict:

@@ -41,7 +41,7 @@ def sell_confirm(*, user_id: uuid.UUID, quote_id: uuid.UUID) -> Order:
 def _sell_once(*, user_id: uuid.UUID, quote_id: uuid.UUID) -> Order:
     person = agreeing.customer_lock(user_id)
     quote = quote_consume(quote_id=quote_id, user_id=user_id, side=Side.SELL)
-    agreeing.limits_check(person, quote)
+    agreeing.limits_use(person, quote)
     payment = payment_create(
         direction=Direction.OUT,
         purpose="sell",

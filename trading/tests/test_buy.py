@@ -245,7 +245,7 @@ def test_prompts_of_one_person_that_are_not_paid(world: World) -> None:
 
 
 def test_what_failed_or_expired_uses_nothing_of_the_day(world: World) -> None:
-    threshold_set(name="unverified_day_kes", value=Decimal(1000), by=world.vault)
+    threshold_set(name="unverified_buy_day_kes", value=Decimal(1000), by=world.vault)
     fail(buy(world.bob, 1000))
     buy(world.bob, 1000)
     with shift_clock(minutes=4):

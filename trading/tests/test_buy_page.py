@@ -156,7 +156,7 @@ def test_an_unverified_person_up_to_the_limit_of_the_day(world: World) -> None:
     with nothing_changes():
         response = ask(client, "buy", amount_kes="5001")
     assert response.status_code == 400
-    assert "You can buy and sell for KES 20,000 a day, and KES 5,000 of it is left today." in text(response)
+    assert "You can buy for KES 20,000 a day, and KES 5,000 of it is left today." in text(response)
     assert "When you have shown us who you are, you can trade more." in text(response)
     order_confirmed(client, "buy", amount_kes="5000")
     assert "KES 0 of it is left today" in text(ask(client, "buy", amount_kes="100"))

@@ -188,14 +188,14 @@ def test_16_buys_of_an_unverified_person_and_the_limit_of_the_day(
     world: World = world_create()
     agreed = [quote(world.bob, Decimal(6000)) for _ in range(16)]
     meeting = Meeting(16, patience=0.5 if locked else 10)
-    check = agreeing.limits_check
+    check = agreeing.limits_use
 
     def looked_then_waits(person: User, quote: Quote) -> object:
         use = check(person, quote)
         meeting.wait()
         return use
 
-    monkeypatch.setattr(agreeing, "limits_check", looked_then_waits)
+    monkeypatch.setattr(agreeing, "limits_use", looked_then_waits)
     if not locked:
         rows_unlocked(monkeypatch)
     results = confirm_together(agreed)

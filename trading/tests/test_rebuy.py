@@ -18,7 +18,7 @@ from payments.models import Direction, Payment, State
 from pools.models import Allocation
 from trading import services
 from trading.models import Order, Quote, Status
-from trading.selectors import day_use, holding
+from trading.selectors import holding, used
 from trading.tests.late import assert_all_books, cash, gold, late, mails, price, refund_ends
 from trading.tests.pages import nothing_changes
 
@@ -69,9 +69,9 @@ def test_from_several_pools(db: None) -> None:
 def test_the_same_money_counts_once_against_the_day(world: World) -> None:
     """bob's day is KES 20,000: the late order fills it, and the same money still buys."""
     old = late(world.bob, 20_000)
-    assert day_use(user_id=world.bob.pk).kes == 20_000
+    assert used(user_id=world.bob.pk).buy.day == 20_000
     rebuy(old)
-    assert day_use(user_id=world.bob.pk).kes == 20_000
+    assert used(user_id=world.bob.pk).buy.day == 20_000
     with pytest.raises(Refused) as refused:
         buy(world.bob, 100)
     assert refused.value.code == "day_limit"
@@ -176,7 +176,7 @@ def test_a_limit_that_was_lowered_meanwhile(world: World) -> None:
     type(world.alice).objects.filter(pk=world.alice.pk).update(kyc_status=KycStatus.UNVERIFIED)
     with nothing_changes(), pytest.raises(Refused) as refused:
         services.rebuy_confirm(user_id=world.alice.pk, quote_id=asked.pk)
-    assert refused.value.code == "day_limit"
+    assert refused.value.code == "order_limit"
 
 
 def test_after_a_refund_that_failed(world: World) -> None:

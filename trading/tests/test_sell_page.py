@@ -9,10 +9,12 @@ from controls.services import threshold_set
 from goldwallet.test.books import assert_books
 from goldwallet.test.clock import shift_clock
 from goldwallet.test.world import World, buy, paid, sell
+from kyc.limits import Use
 from ledger import chart
 from ledger.selectors import balance
 from payments.models import State
 from trading.models import Quote, Status
+from trading.selectors import used
 from trading.tests.pages import (
     ask,
     browser,
@@ -88,7 +90,6 @@ def test_what_is_reserved_or_being_sold_cannot_be_sold(owner: World) -> None:
 
 
 def test_more_than_mpesa_moves_at_once(owner: World) -> None:
-    threshold_set(name="verified_day_kes", value=Decimal(10_000_000), by=owner.vault)
     paid(buy(owner.alice, 250_000))
     with nothing_changes():
         response = ask(browser(owner.alice), "sell", everything="on")
@@ -97,15 +98,29 @@ def test_more_than_mpesa_moves_at_once(owner: World) -> None:
     assert quote_asked(browser(owner.alice), "sell", grams="15.625000").total_kes == 250_000
 
 
-def test_the_limit_of_the_day_counts_sales_too(world: World) -> None:
-    paid(buy(world.bob, 16_500))
-    with nothing_changes():
-        response = ask(browser(world.bob), "sell", grams="0.5")
-    assert response.status_code == 400
-    assert "KES 3,500 of it is left today" in text(response)
+def test_sales_have_limits_of_their_own(world: World) -> None:
+    """What was bought today takes nothing from them."""
+    threshold_set(name="unverified_sell_day_kes", value=Decimal(10_000), by=world.vault)
     threshold_set(name="price_max_age_hours", value=Decimal(48), by=world.vault)
+    paid(buy(world.bob, 20_000))
+    sell(world.bob, Decimal("0.5"))
+    with nothing_changes():
+        response = ask(browser(world.bob), "sell", grams="0.2")
+    assert response.status_code == 400
+    assert "You can sell for KES 10,000 a day, and KES 2,000 of it is left today." in text(response)
+    threshold_set(name="unverified_sell_month_kes", value=Decimal(11_000), by=world.vault)
     with shift_clock(hours=24):
-        assert ask(browser(world.bob), "sell", grams="0.5").status_code == 302
+        with nothing_changes():
+            response = ask(browser(world.bob), "sell", grams="0.2")
+        assert "You can sell for KES 11,000 in 30 days, and KES 3,000 of it is left." in text(response)
+        assert ask(browser(world.bob), "sell", grams="0.1").status_code == 302
+    found = used(user_id=world.bob.pk)
+    assert (found.buy, found.sell) == (
+        Use(Decimal(20_000), Decimal(20_000)),
+        Use(Decimal(8000), Decimal(8000)),
+    )
+    with shift_clock(days=30, hours=1):
+        assert used(user_id=world.bob.pk).sell == Use(Decimal(0), Decimal(0))
 
 
 @pytest.mark.fault("Q09")

@@ -98,10 +98,11 @@ def test_cash_that_came_too_late_is_shown(world: World) -> None:
 
 def test_what_is_left_of_the_day(world: World) -> None:
     paid(buy(world.bob, 1500))
-    assert (
-        "You can still buy and sell for KES 18,500 today. Your limit is KES 20,000 a day"
-        in wallet(world.bob)[2]
-    )
+    said = " ".join(wallet(world.bob)[2].split())
+    assert "Left today KES 18,500 of KES 20,000 KES 20,000 of KES 20,000" in said
+    assert "Left in 30 days KES 98,500 of KES 100,000" in said
+    assert "Show us who you are, and you can trade more." in said
+    assert "Do you need more? Write to us" in wallet(world.alice)[2]
 
 
 def test_without_a_price_the_grams_stay(world: World) -> None:
