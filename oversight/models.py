@@ -3,6 +3,7 @@
 import uuid
 
 import pghistory
+import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -37,8 +38,9 @@ class Run(models.Model):
     step = models.CharField(max_length=80, blank=True, default="")
     steps_done = models.PositiveSmallIntegerField(default=0)
     steps_total = models.PositiveSmallIntegerField(default=0)
-    #: Per comparison: what was compared, both sides' totals, seconds, differences. Amounts as text.
+    #: Per comparison: what was compared, both sides' totals, why they differ, seconds, differences. Amounts as text.
     report = models.JSONField(default=list)
+    #: Differences that it left open; each stands in `findings`.
     found = models.PositiveIntegerField(default=0)
     error = models.CharField(max_length=300, blank=True, default="")
 
@@ -145,3 +147,46 @@ class Break(models.Model):
             ),
         ]
         indexes = [models.Index(fields=["state", "found_at"], name="break_open")]
+
+
+class News(models.TextChoices):
+    """What a difference was to the run that tells it."""
+
+    NEW = "new", "New"
+    KNOWN = "known", "Known before"
+    GONE = "gone", "No longer there"
+
+
+class Finding(models.Model):
+    """A difference as one run found it: the run's report, which stays as it was printed.
+
+    What became of the difference since, and who has it, stands with the difference itself. Amounts as there; of one
+    that is gone they are those of the run that found it last.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    run = models.ForeignKey(Run, models.PROTECT, related_name="findings")
+    difference = models.ForeignKey(Break, models.PROTECT, related_name="findings")
+    news = models.CharField(max_length=5, choices=News)
+    kind = models.CharField(max_length=20, choices=BreakKind)
+    #: The receipt, the payment's reference or the account that it is about.
+    subject = models.CharField(max_length=120)
+    kes = models.DecimalField(max_digits=20, decimal_places=2, null=True, default=None)
+    grams = models.DecimalField(max_digits=18, decimal_places=6, null=True, default=None)
+    theirs = models.DecimalField(max_digits=20, decimal_places=6, null=True, default=None)
+    ours = models.DecimalField(max_digits=20, decimal_places=6, null=True, default=None)
+    sentence = models.CharField(max_length=300)
+    cause = models.CharField(max_length=300)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "difference"], name="finding_once_a_run"),
+            models.CheckConstraint(name="finding_news_known", condition=Q(news__in=News.values)),
+            models.CheckConstraint(name="finding_kind_known", condition=Q(kind__in=BreakKind.values)),
+        ]
+        triggers = [
+            pgtrigger.Protect(name="never_changed", operation=pgtrigger.Update | pgtrigger.Delete),
+        ]
+
+    def __str__(self) -> str:
+        return self.sentence

@@ -2,11 +2,15 @@
 
 import uuid
 
+import structlog
 from procrastinate.contrib.django import app
 
 from goldwallet.errors import Conflict
 from oversight import watch
 from oversight.reconciliation import run
+from oversight.reconciliation.alive import JOB
+
+log = structlog.get_logger(__name__)
 
 
 @app.periodic(cron="* * * * *")
@@ -33,6 +37,10 @@ def reconcile(timestamp: int) -> None:
         return
 
 
-@app.task(name="oversight.reconcile_run", queue="default")
+@app.task(name=JOB, queue="default")
 def reconcile_run(run_id: str) -> None:
-    run.run_do(uuid.UUID(run_id))
+    try:
+        run.run_do(uuid.UUID(run_id))
+    except Conflict as conflict:
+        # Its worker was killed, and the next one did not wait for it; or the job was given out twice.
+        log.info("nothing to compare", run=run_id, why=conflict.code)

@@ -1,6 +1,7 @@
 """Our own tables against the ledger. Each comparison is one statement, so it sees one moment of a busy house."""
 
 import hashlib
+from decimal import Decimal
 from typing import Any
 
 from goldwallet.money import show_grams, show_kes
@@ -13,8 +14,8 @@ from oversight.reconciliation.found import ZERO, Compared, Found, Row, Side, Spa
 
 #: What a payment's transactions (and their mirrors) moved on M-Pesa's account, less what they moved for charges. Money
 #: that waited in suspense had come before: what such a transaction takes out of there counts as come.
-_POSTINGS = """
-WITH moved AS MATERIALIZED (
+_BOOKED = """
+moved AS MATERIALIZED (
     SELECT transaction_id, sum(amount) AS kes FROM ledger_entry
     WHERE account_id = ANY (ARRAY(SELECT id FROM ledger_account
                                   WHERE code IN ('mpesa:collections', 'mpesa:payouts', 'house:charges',
@@ -28,7 +29,11 @@ WITH moved AS MATERIALIZED (
     FROM told JOIN ledger_transaction t USING (id)
     WHERE t.key LIKE 'payment:%' AND split_part(t.key, ':', 3) IN ('paid', 'incident', 'reversed')
     GROUP BY 1
-), due AS (
+)
+"""
+
+_POSTINGS = f"""
+WITH {_BOOKED}, due AS (
     -- Money that came left the outside account, hence below zero; a payout went into it.
     SELECT id, reference, direction, state, ended_at,
            CASE WHEN state <> 'succeeded' THEN 0 WHEN direction = 'in' THEN -amount ELSE amount END AS kes
@@ -40,7 +45,7 @@ SELECT coalesce(due.id::text, booked.payment) AS payment, due.id, due.reference,
 FROM due FULL JOIN booked ON booked.payment = due.id::text
 WHERE coalesce(due.kes, 0) <> coalesce(booked.kes, 0)
 ORDER BY 1
-"""
+"""  # noqa: S608
 
 
 def postings(span: Span, so_far: list[Found]) -> Compared:
@@ -49,14 +54,7 @@ def postings(span: Span, so_far: list[Found]) -> Compared:
         "SELECT count(*), sum(CASE direction WHEN 'in' THEN amount ELSE -amount END)"
         " FROM payments_payment WHERE state = 'succeeded'"
     )
-    ours = side(
-        """
-        SELECT count(DISTINCT t.id), -sum(e.amount) FROM ledger_transaction t
-        JOIN ledger_entry e ON e.transaction_id = t.id JOIN ledger_account a ON a.id = e.account_id
-        WHERE t.key LIKE 'payment:%'
-          AND a.code IN ('mpesa:collections', 'mpesa:payouts', 'house:charges', 'suspense:mpesa')
-        """
-    )
+    ours = side(f"WITH {_BOOKED} SELECT count(*) FILTER (WHERE kes <> 0), -sum(kes) FROM booked")  # noqa: S608
     return Compared(
         found=[_posting(row) for row in rows(_POSTINGS)], theirs=theirs, ours=ours, checked=("posting:",)
     )
@@ -104,19 +102,24 @@ def pools(span: Span, so_far: list[Found]) -> Compared:
     every = rows(_POOLS)
     found = [_pool(row) for row in every if not row.bars == row.vault == row.free + row.given]
     theirs = Side(len(every), sum((row.bars for row in every), ZERO))
-    ours = Side(len(every), sum((row.free + row.given for row in every), ZERO))
+    ours = Side(len(every), sum((_booked(row) for row in every), ZERO))
     return Compared(found=found, theirs=theirs, ours=ours, checked=("pool:",), unit="grams")
 
 
+def _booked(row: Row) -> Decimal:
+    """What the book has; of its two figures the one that differs from the bars, if one does."""
+    given: Decimal = row.free + row.given
+    return given if row.bars != given else row.vault
+
+
 def _pool(row: Row) -> Found:
-    booked = row.free + row.given if row.bars != row.free + row.given else row.vault
     return Found(
         key=f"pool:{row.id}",
         kind=BreakKind.POOL_DIFFERS,
         about=str(row.id),
         grams=True,
         theirs=row.bars,
-        ours=booked,
+        ours=_booked(row),
         sentence=f"{row.name}: its bars hold {show_grams(row.bars)}, the book has {show_grams(row.vault)} in the "
         f"vault, and {show_grams(row.free + row.given)} are free, promised or sold.",
         cause="A bar or an allocation was changed past the pages of the desk.",
@@ -170,7 +173,7 @@ def _holding(row: Row) -> Found:
 
 # --- holds ----------------------------------------------------------------------------------------
 
-_HOLDS = r"""
+_GOLD_HELD = r"""
 SELECT coalesce(due.code, held.code) AS code, 'GOLD' AS asset, coalesce(due.amount, 0) AS due,
        coalesce(held.balance, 0) AS held
 FROM (SELECT 'user:' || user_id::text || CASE side WHEN 'buy' THEN ':gold:incoming' ELSE ':gold:locked' END AS code,
@@ -178,11 +181,12 @@ FROM (SELECT 'user:' || user_id::text || CASE side WHEN 'buy' THEN ':gold:incomi
       FROM trading_order WHERE status = 'pending' GROUP BY 1) due
 FULL JOIN (SELECT code, balance FROM ledger_account
            WHERE balance <> 0 AND code ~ '^user:[^:]+:gold:(incoming|locked)$') held USING (code)
-UNION ALL
-SELECT 'payouts:clearing', 'KES',
+"""
+_MONEY_HELD = """
+SELECT 'payouts:clearing' AS code, 'KES' AS asset,
        (SELECT coalesce(sum(amount), 0) FROM payments_payment WHERE direction = 'out'
-        AND state IN ('created', 'awaiting_approval', 'sending', 'pending', 'unknown')),
-       (SELECT coalesce(sum(balance), 0) FROM ledger_account WHERE code = 'payouts:clearing')
+        AND state IN ('created', 'awaiting_approval', 'sending', 'pending', 'unknown')) AS due,
+       (SELECT coalesce(sum(balance), 0) FROM ledger_account WHERE code = 'payouts:clearing') AS held
 UNION ALL
 SELECT 'suspense:mpesa', 'KES',
        (SELECT coalesce(sum(amount), 0) FROM payments_arrival WHERE state IN ('suspense', 'returning')),
@@ -194,16 +198,26 @@ _HELD_FOR = {
 }
 
 
-def holds(span: Span, so_far: list[Found]) -> Compared:
-    """Gold is held for open orders, money for open payouts and for arrivals that nobody has claimed."""
-    every = rows(f"SELECT * FROM ({_HOLDS}) found ORDER BY code")  # noqa: S608
+def gold_held(span: Span, so_far: list[Found]) -> Compared:
+    """Gold is held for open orders."""
+    return _held(rows(f"SELECT * FROM ({_GOLD_HELD}) found ORDER BY code"), ("hold:user:",), "grams")  # noqa: S608
+
+
+def money_held(span: Span, so_far: list[Found]) -> Compared:
+    """Money is held for open payouts, and for arrivals that nobody has claimed."""
+    every = rows(_MONEY_HELD)
+    told = " ".join(_hold_sentence(row) for row in every)
+    return _held(every, ("hold:payouts:", "hold:suspense:"), "KES", told)
+
+
+def _held(every: list[Row], checked: tuple[str, ...], unit: str, note: str = "") -> Compared:
     return Compared(
         found=[_hold(row) for row in every if row.due != row.held],
-        theirs=Side(len(every), sum((row.due for row in every if row.asset == "GOLD"), ZERO)),
-        ours=Side(len(every), sum((row.held for row in every if row.asset == "GOLD"), ZERO)),
-        checked=("hold:",),
-        unit="grams",
-        note=" ".join(_hold_sentence(row) for row in every if row.asset == "KES"),
+        theirs=Side(len(every), sum((row.due for row in every), ZERO)),
+        ours=Side(len(every), sum((row.held for row in every), ZERO)),
+        checked=checked,
+        unit=unit,
+        note=note,
     )
 
 

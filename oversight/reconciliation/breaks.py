@@ -1,19 +1,20 @@
 """Keeping what a comparison found: each difference once, by its key, until it is resolved or no longer there."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from django.db import transaction
-from django.db.models import Q
 
 from controls.models import Cause, SwitchName
 from controls.selectors import threshold
 from controls.services import switch_pause
 from goldwallet.clock import Now
 from goldwallet.money import show_kes
-from oversight.models import Break, BreakKind, BreakState, Run
+from oversight.models import Break, BreakKind, BreakState, News, Run
 from oversight.reconciliation.closed import closed_among
+from oversight.reconciliation.explained import Outcome
+from oversight.reconciliation.findings import findings_keep
 from oversight.reconciliation.found import Found
 from oversight.watch import staff_tell
 
@@ -45,26 +46,30 @@ class Kept:
     gone: int
     graver: Sequence[Break]
 
+    @property
+    def open(self) -> int:
+        return self.new + self.again
+
 
 @transaction.atomic
-def breaks_keep(*, run: Run, found: Sequence[Found], checked: Sequence[str]) -> Kept:
-    """Write the differences of a finished comparison.
+def breaks_keep(*, run: Run, outcome: Outcome, checked: Sequence[str]) -> Kept:
+    """Write the differences of a finished comparison, and the run's own list of them.
 
     `checked`: the beginnings of keys that were looked at; an open difference among them that was not found is gone.
     """
-    by_key = {one.key: one for one in found}
     opened = {row.key: row for row in Break.objects.select_for_update().filter(state=BreakState.OPEN)}
-    closed = closed_among(by_key)
     limit = threshold("break_pause_kes")
     graver: list[Break] = []
     fresh: list[Break] = []
     again: list[Break] = []
-    for key, one in by_key.items():
-        row = opened.get(key)
+    by_key = {one.key: one for one in outcome.found}
+    # Read once more, now that the open ones are locked: two people may have settled one while the run worked.
+    closed = closed_among(by_key)
+    found = [one for one in by_key.values() if (one.key, one.kind) not in closed]
+    for one in found:
+        row = opened.get(one.key)
         if row is None:
-            if (key, one.kind) in closed:
-                continue
-            row = Break(key=key, first_run=run)
+            row = Break(key=one.key, first_run=run)
             fresh.append(row)
             before = False
         else:
@@ -77,7 +82,10 @@ def breaks_keep(*, run: Run, found: Sequence[Found], checked: Sequence[str]) -> 
     Break.objects.bulk_update(
         again, [name.removesuffix("_id") for name in (*_COLUMNS, "last_run_id")], _CHUNK
     )
-    return Kept(len(fresh), len(again), _go(opened, by_key, checked), graver)
+    gone = _go(opened, {one.key for one in found}, checked)
+    told = [(News.NEW, fresh), (News.KNOWN, again), (News.GONE, gone)]
+    findings_keep(run=run, told=[(news, row) for news, each in told for row in each])
+    return Kept(len(fresh), len(again), len(gone), graver)
 
 
 def _tell(row: Break, one: Found, run: Run) -> None:
@@ -92,14 +100,13 @@ def _tell(row: Break, one: Found, run: Run) -> None:
     row.last_run = run
 
 
-def _go(opened: dict[str, Break], by_key: dict[str, Found], checked: Sequence[str]) -> int:
+def _go(opened: dict[str, Break], found: Collection[str], checked: Sequence[str]) -> list[Break]:
     gone = [
-        row.pk
-        for key, row in opened.items()
-        if key not in by_key and any(key.startswith(one) for one in checked)
+        row for key, row in opened.items() if key not in found and any(key.startswith(one) for one in checked)
     ]
-    rows = Break.objects.filter(Q(pk__in=gone), state=BreakState.OPEN)
-    return rows.update(state=BreakState.GONE, closed_at=Now())
+    rows = Break.objects.filter(pk__in=[row.pk for row in gone], state=BreakState.OPEN)
+    rows.update(state=BreakState.GONE, closed_at=Now())
+    return gone
 
 
 def _grave(row: Break, limit: Decimal) -> bool:

@@ -2,7 +2,9 @@
 
 from goldwallet.money import show_kes
 from oversight.models import BreakKind, How
-from oversight.reconciliation.found import ZERO, Compared, Found, Row, Span, rows, side
+from oversight.reconciliation.explained import FRESH, UNEXPLAINED, Outcome, by_differences
+from oversight.reconciliation.found import ZERO, Compared, Found, Part, Row, Span, rows, side
+from oversight.reconciliation.lines import PAID
 from payments.models import Float
 
 #: A charge stands under its payment's receipt, or is linked to it. A charge that is missing is only one where the file
@@ -43,6 +45,12 @@ WHERE l.kind = 'charge' AND l.nth = 1 AND l.completed_at < %(judged)s
                   AND o.receipt IN (l.receipt, l.linked_receipt))
 ORDER BY l.completed_at, l.id
 """
+#: The payments of which the lines of this run show the money.
+_PAYMENTS = """
+    SELECT DISTINCT ON (p.id) p.id, p.state, coalesce(p.charge, 0) AS charge, l.completed_at
+    FROM reconciliation_line l JOIN payments_payment p ON p.id = l.payment_id
+    WHERE l.nth = 1 AND l.kind NOT IN ('charge', 'reversal') ORDER BY p.id, l.completed_at
+"""
 #: The difference of such a line is a payment that is not booked under its receipt.
 PROPOSED = (BreakKind.RECEIPT_DIFFERS, BreakKind.STATE_DIFFERS)
 
@@ -54,13 +62,63 @@ def charges(span: Span, so_far: list[Found]) -> Compared:
     proposed = [found.line for found in so_far if found.kind in PROPOSED]
     stray = [_stray(row) for row in rows(_STRAY, {**parameters, "proposed": proposed})]
     theirs = side("SELECT count(*), sum(moved) FROM reconciliation_line WHERE kind = 'charge'")
-    ours = side(
-        """
-        SELECT count(*) FILTER (WHERE p.charge > 0), -sum(coalesce(p.charge, 0))
-        FROM reconciliation_line l JOIN payments_payment p ON p.id = l.payment_id WHERE l.nth = 1
-        """
-    )
+    ours = side(f"SELECT count(*) FILTER (WHERE charge > 0), -sum(charge) FROM ({_PAYMENTS}) payments")  # noqa: S608
     return Compared(found=[*differing, *stray], theirs=theirs, ours=ours, checked=("charge:",))
+
+
+#: By the word of the statement below; `found` is told by the differences themselves.
+_REASONS = {
+    "fresh": FRESH,
+    "differing": "Charged for payments that differ themselves",
+    "twice": "Receipts on two lines, compared above",
+    "other_days": "Charged for payments of other days",
+    "unlisted": "Booked, and the statement lists no charges",
+    "unexplained": UNEXPLAINED,
+}
+
+_SUMS = f"""
+WITH booked AS ({_PAYMENTS}), charge AS (
+    SELECT p.id, p.state, l.id AS line_id, l.nth, l.moved, l.completed_at
+    FROM reconciliation_line l
+    LEFT JOIN payments_payment p ON p.receipt = l.receipt OR p.receipt = nullif(l.linked_receipt, '')
+    WHERE l.kind = 'charge'
+), charged AS (
+    SELECT id, min(state) AS state, sum(moved) AS moved, max(completed_at) AS at FROM charge
+    WHERE nth = 1 AND id IS NOT NULL GROUP BY id
+), each AS (
+    SELECT CASE
+        WHEN coalesce(booked.id, charged.id)::text = ANY (%(payments)s) THEN 'found'
+        WHEN coalesce(charged.moved, 0) = -coalesce(booked.charge, 0) THEN 'agrees'
+        WHEN coalesce(booked.state, charged.state) NOT IN {PAID} THEN 'differing'
+        WHEN greatest(charged.at, booked.completed_at) >= %(judged)s THEN 'fresh'
+        WHEN booked.id IS NULL THEN 'other_days'
+        WHEN charged.id IS NULL THEN 'unlisted'
+        ELSE 'unexplained' END AS reason,
+        -coalesce(booked.charge, 0) - coalesce(charged.moved, 0) AS more
+    FROM booked FULL JOIN charged USING (id)
+    UNION ALL
+    SELECT CASE WHEN nth > 1 THEN 'twice' WHEN line_id::text = ANY (%(lines)s) THEN 'found'
+                WHEN completed_at >= %(judged)s THEN 'fresh' ELSE 'differing' END, -moved
+    FROM charge WHERE nth > 1 OR id IS NULL
+)
+SELECT reason, sum(more) AS more FROM each GROUP BY 1
+"""  # noqa: S608
+
+
+def charges_explained(span: Span, compared: Compared, outcome: Outcome) -> list[Part]:
+    """Why what M-Pesa charged and what we booked differ in total."""
+    found = by_differences(span, compared, outcome)
+    parameters = {
+        "judged": span.judged_until,
+        "payments": [str(one.payment) for one in compared.found if one.payment],
+        "lines": [str(one.line) for one in compared.found if not one.payment],
+    }
+    more = {row.reason: row.more for row in rows(_SUMS, parameters)}
+    more.pop("agrees", None)
+    # Of a payment whose own line belongs to another day only what M-Pesa charged is counted here.
+    elsewhere = more.pop("found", ZERO) - sum((part.amount for part in found), ZERO)
+    parts = [Part(_REASONS[reason], kes) for reason, kes in more.items()]
+    return [*found, *parts, Part(_REASONS["other_days"], elsewhere)]
 
 
 def _charge(row: Row) -> Found:

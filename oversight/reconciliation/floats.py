@@ -13,7 +13,7 @@ from goldwallet.wording import exact_time
 from oversight.models import BreakKind, How
 from oversight.reconciliation.charges import PROPOSED
 from oversight.reconciliation.closed import RESOLVED, closed_among
-from oversight.reconciliation.found import ZERO, Compared, Found, Row, Side, Span, rows
+from oversight.reconciliation.found import ZERO, Compared, Found, Part, Row, Side, Span, rows
 from payments.models import Float
 from payments.statements import shortcode_of
 
@@ -76,12 +76,17 @@ WHERE l.account = ANY (%(accounts)s) AND charged.kes IS NOT NULL
 """
 
 
+#: Why the sides may differ without a difference.
+_ABOVE = "Differences of the comparisons above"
+_ON_ITS_WAY = "On its way when M-Pesa told its balance"
+
+
 def floats(span: Span, so_far: list[Found]) -> Compared:
     """Utility and Charges Paid of each shortcode against the floats that are kept there."""
     by_shortcode: dict[str, list[Float]] = defaultdict(list)
     for account in Float:
         by_shortcode[shortcode_of(account)].append(account)
-    found, checked, notes = [], [], []
+    found, checked, notes, parts = [], [], [], []
     theirs = ours = ZERO
     for shortcode, accounts in by_shortcode.items():
         newest = rows(_NEWEST, {"shortcode": shortcode})
@@ -97,8 +102,12 @@ def floats(span: Span, so_far: list[Found]) -> Compared:
         theirs, ours = theirs + reading.kes, ours + book
         checked.append(f"float:{shortcode}")
         notes.append(_note(label, reading, unsure, explained))
-        if abs(reading.kes - book - explained) > unsure:
+        rest = reading.kes - book - explained
+        parts.append(Part(_ABOVE, -explained))
+        if abs(rest) > unsure:
             found.append(_differs(shortcode, label, reading, book=book + explained, unsure=unsure))
+        else:
+            parts.append(Part(_ON_ITS_WAY, -rest))
     side_count = len(checked)
     return Compared(
         found=found,
@@ -106,6 +115,7 @@ def floats(span: Span, so_far: list[Found]) -> Compared:
         ours=Side(side_count, ours),
         checked=tuple(checked),
         note=" ".join(notes),
+        parts=parts,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import connection
 
-from goldwallet.money import show_grams, show_kes
+from goldwallet.money import CENT, GRAM, show_grams, show_kes
 from goldwallet.templatetags.amounts import MINUS
 from oversight.models import BreakKind, How
 
@@ -75,8 +75,30 @@ class Side:
     total: Decimal
 
     def as_json(self, unit: str) -> dict[str, Any]:
-        shown = show_grams(self.total) if unit == "grams" else show_kes(self.total)
-        return {"count": self.count, "total": shown.replace("-", MINUS)}
+        return {"count": self.count, "total": shown(self.total, unit), "exact": exact(self.total, unit)}
+
+
+def shown(amount: Decimal, unit: str) -> str:
+    """KES or grams as a report prints them."""
+    text = show_grams(amount) if unit == "grams" else show_kes(amount)
+    return text.replace("-", MINUS)
+
+
+def exact(amount: Decimal, unit: str) -> str:
+    """The same for whoever adds up."""
+    return str(amount.quantize(GRAM if unit == "grams" else CENT))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What the right side of a comparison has beyond the left one, and why; below zero: less."""
+
+    why: str
+    amount: Decimal
+
+    def as_json(self, unit: str) -> dict[str, Any]:
+        sign = "+" if self.amount > 0 else ""
+        return {"why": self.why, "amount": sign + shown(self.amount, unit), "exact": exact(self.amount, unit)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +106,7 @@ class Compared:
     """What a step answers. `theirs` is M-Pesa's side (the vault's, the orders'), `ours` the book's.
 
     `checked`: the beginnings of keys that this step has looked at, so that what it does not find again is gone.
+    `parts`: why the sides differ besides what was found. `moves`: lines that are moves of a float, with those moves.
     """
 
     found: Sequence[Found]
@@ -92,6 +115,8 @@ class Compared:
     checked: tuple[str, ...]
     unit: str = "KES"
     note: str = ""
+    parts: Sequence[Part] = ()
+    moves: Mapping[Any, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

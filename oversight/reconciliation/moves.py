@@ -4,6 +4,7 @@ import datetime as dt
 import re
 from collections import defaultdict
 from decimal import Decimal
+from typing import Any
 
 from goldwallet.money import show_kes
 from oversight.reconciliation.found import Row, rows
@@ -27,7 +28,7 @@ ORDER BY t.created_at, t.id
 
 #: The same, as the sides of a run count them. `%(code)s` is the account.
 BOOKED = """
-SELECT -e.amount AS kes FROM ledger_transaction t
+SELECT t.id::text, 'move', -e.amount, NULL, NULL, 'booked', t.created_at, t.created_at FROM ledger_transaction t
 JOIN ledger_entry e ON e.transaction_id = t.id JOIN ledger_account a ON a.id = e.account_id
 WHERE t.kind = 'float_move' AND a.code = %(code)s AND t.created_at BETWEEN %(start)s AND %(end)s
   AND NOT EXISTS (SELECT FROM ledger_transaction back WHERE back.reverses_id = t.id)
@@ -42,15 +43,15 @@ class FloatMoves:
         for row in rows(_STANDING):
             self._free[row.code, row.moved].append(row)
 
-    def take(self, lines: list[Row]) -> set[object]:
-        """The ids of those of these lines that are such a move: account and amount, and its reference.
+    def take(self, lines: list[Row]) -> dict[Any, Any]:
+        """Those of these lines that are such a move (account and amount, and its reference): line's id to move's.
 
         A receipt is sure, so all that have it go first.
         """
-        taken = {line.id for line in lines if self._taken(line, by_words=False)}
+        taken = self._taken(lines, by_words=False)
         # What a customer paid or got is never paired by words: they may write what they like.
         others = [line for line in lines if line.id not in taken and line.kind in {"other", "settlement"}]
-        return taken | {line.id for line in others if self._taken(line, by_words=True)}
+        return taken | self._taken(others, by_words=True)
 
     def unclear(self, line: Row) -> str:
         """A sentence about a move of this amount under another reference; empty when there is none."""
@@ -59,13 +60,16 @@ class FloatMoves:
             return ""
         return f"A move of {show_kes(abs(line.moved))} is booked as {free[0].memo}. Perhaps it is this one."
 
-    def _taken(self, line: Row, *, by_words: bool) -> bool:
-        free = self._free.get((f"mpesa:{line.account}", line.moved), [])
-        for move in free:
-            if _named(line, move) if by_words else move.memo.upper() == line.receipt:
-                free.remove(move)
-                return True
-        return False
+    def _taken(self, lines: list[Row], *, by_words: bool) -> dict[Any, Any]:
+        taken = {}
+        for line in lines:
+            free = self._free.get((f"mpesa:{line.account}", line.moved), [])
+            for move in free:
+                if _named(line, move) if by_words else move.memo.upper() == line.receipt:
+                    free.remove(move)
+                    taken[line.id] = move.id
+                    break
+        return taken
 
 
 def _named(line: Row, move: Row) -> bool:

@@ -24,7 +24,7 @@ from goldwallet.clock import NAIROBI
 from goldwallet.errors import Refused
 from goldwallet.history import events_of
 from goldwallet.paging import page_of
-from oversight.models import Break, BreakKind, BreakState, Run, RunState
+from oversight.models import Break, BreakKind, BreakState, News, Run, RunState
 from oversight.reconciliation.found import GRACE, ZERO
 from oversight.reconciliation.resolving import advice, choices
 from oversight.reconciliation.run import run_begin
@@ -35,6 +35,8 @@ from payments.statements import statement_import
 
 _PAGE = 50
 _RECENT = 15
+#: So many differences a report prints; a page of more is read by nobody.
+_REPORT = 1000
 _GRACE_MINUTES = int(GRACE.total_seconds()) // 60
 
 
@@ -164,15 +166,20 @@ def progress(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
 @require_GET
 @staff_page(Role.TREASURY)
 def run(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
-    """A run as a report that can be printed."""
+    """A run as a report that can be printed. It tells what the run found then, whatever became of it since."""
     found = get_object_or_404(Run.objects.select_related("started_by"), pk=run_id)
-    seen = Break.objects.filter(last_run=found) | Break.objects.filter(first_run=found)
+    counted = dict(found.findings.order_by().values_list("news").annotate(count=Count("pk")))
     context = {
         "run": found,
         "grace": _GRACE_MINUTES,
-        "new": Break.objects.filter(first_run=found).count(),
+        "new": counted.get(News.NEW, 0),
+        "gone": counted.get(News.GONE, 0),
         "seconds": sum(float(step["seconds"]) for step in found.report),
-        "breaks": seen.distinct().select_related("owner").order_by("kind", "-kes", "pk")[:500],
+        "findings": found.findings.order_by("-news", "kind", "-kes", "pk")[:_REPORT],
+        "listed": min(sum(counted.values()), _REPORT),
+        "total": sum(counted.values()),
+        # Runs of the first version did not keep their list.
+        "unlisted": found.state == RunState.DONE and found.found and not counted,
     }
     return render(request, "oversight/reconciliation_run.html", context)
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from goldwallet.money import show_kes
 from oversight.models import BreakKind, How
-from oversight.reconciliation.found import SKEW, ZERO, Compared, Found, Row, Span, rows, side
+from oversight.reconciliation.explained import SETTLED, UNCOVERED
+from oversight.reconciliation.found import SKEW, ZERO, Compared, Found, Part, Row, Side, Span, rows
 from oversight.reconciliation.lines import COVERED
 
 #: Payments and arrivals that a line of the run takes back, or that were taken back here in its span. `booked_at` is
@@ -78,39 +79,46 @@ WHERE l.kind = 'reversal' AND l.nth = 1 AND l.completed_at < %(judged)s
 ORDER BY l.completed_at, l.id
 """
 
-_BACK = """
-SELECT count(*), coalesce(sum(CASE direction WHEN 'in' THEN -amount ELSE amount END), 0)
-FROM ({}) one WHERE back AND (
-    receipt IN (SELECT linked_receipt FROM reconciliation_line WHERE kind = 'reversal')
-    OR reversal_receipt IN (SELECT receipt FROM reconciliation_line WHERE kind = 'reversal')
-    OR booked_at BETWEEN %(start)s AND %(end)s)
-"""
+#: Why the sides may differ without a difference.
+_RETURNING = "On its way back: M-Pesa has said so once"
+_NEITHER = "Taken back here, and M-Pesa shows neither the payment nor its reversal"
 
 
 def reversals(span: Span, so_far: list[Found]) -> Compared:
     """Both ways, per original receipt (faults.md P19)."""
     parameters = {"start": span.start, "end": span.end, "judged": span.judged_until, "skew": SKEW}
-    found = [one for row in rows(_ADDED, parameters) if (one := _compared(row)) is not None]
-    strange = [_strange(row) for row in rows(_STRANGE, parameters)]
-    theirs = side("SELECT count(*), sum(moved) FROM reconciliation_line WHERE kind = 'reversal'")
-    ours = side(_BACK.format(_CONCERNED), parameters)
-    return Compared(found=[*found, *strange], theirs=theirs, ours=ours, checked=("reversal:",))
+    added = rows(_ADDED, parameters)
+    strange = rows(_STRANGE, parameters)
+    told = [_compared(row) for row in added]
+    found = [one for one in told if isinstance(one, Found)]
+    parts = [one for one in told if isinstance(one, Part)] + [Part(SETTLED, -row.off) for row in added]
+    lines = sum(row.lines for row in added) + len(strange)
+    back = [row.sign * row.amount for row in added if row.back]
+    return Compared(
+        found=[*found, *(_strange(row) for row in strange)],
+        theirs=Side(lines, sum((row.moved for row in [*added, *strange]), ZERO)),
+        ours=Side(len(back), sum(back, ZERO)),
+        checked=("reversal:",),
+        parts=parts,
+    )
 
 
-def _compared(row: Row) -> Found | None:
-    """None: both sides agree, or it cannot be said yet."""
+def _compared(row: Row) -> Found | Part | None:
+    """None: both sides agree. A part: they differ, and that is no difference, or not yet."""
     whole = row.sign * row.amount
     booked = (whole if row.back else ZERO) + row.off
-    if row.moved == booked or (row.state == "returning" and row.moved == whole):
+    if row.moved == booked:
         return None
+    if row.state == "returning" and row.moved == whole:
+        return Part(_RETURNING, booked - row.moved)
     if not row.back and not row.off and row.lines == 1 and row.moved == whole:
         return _stands(row)
     # Neither the payment nor its reversal is on a statement: nothing moved, here or there.
     if not row.lines and not row.shown:
-        return None
+        return Part(_NEITHER, booked - row.moved)
     # M-Pesa shows less than we took back: the rest may stand where no statement reaches.
     if abs(row.moved) < abs(booked) and not row.whole:
-        return None
+        return Part(UNCOVERED, booked - row.moved)
     return _differs(row, booked)
 
 

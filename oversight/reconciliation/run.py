@@ -15,65 +15,90 @@ from django.db.models import Exists, Min, OuterRef
 from goldwallet.clock import NAIROBI, Now, now
 from goldwallet.errors import Conflict, Refused
 from oversight.models import Run, RunState
-from oversight.reconciliation import book, charges, floats, lines, reversals
+from oversight.reconciliation import book, charges, floats, lines, missing, money, reversals, sides, twice
+from oversight.reconciliation.alive import run_alive, run_held
 from oversight.reconciliation.breaks import breaks_act, breaks_keep
-from oversight.reconciliation.found import Compared, Found, Span
-from payments.models import StatementFile
+from oversight.reconciliation.closed import closed_among
+from oversight.reconciliation.explained import Outcome, added_up, by_differences
+from oversight.reconciliation.found import Compared, Found, Part, Span
+from payments.models import Float, StatementFile
 
 log = structlog.get_logger(__name__)
 
 #: Of one statement at most.
 _STEP_SECONDS = 900
-#: A run that has not ended after this was killed with its process.
-_DEAD_AFTER = dt.timedelta(hours=2)
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`sides`: whose figures stand left and right."""
+    """`sides`: whose figures stand left and right. `explain` says why they differ, when all has been compared."""
 
     name: str
     compare: Callable[[Span, list[Found]], Compared]
     sides: tuple[str, str]
+    explain: Callable[[Span, Compared, Outcome], list[Part]] = by_differences
 
 
 _MPESA = ("M-Pesa's lines", "Ours")
 #: In this order: later steps read what earlier ones have found.
 STEPS = (
-    Step("Money in", lines.money_in, _MPESA),
-    Step("Money out", lines.money_out, _MPESA),
-    Step("Payments that M-Pesa does not show", lines.missing, _MPESA),
-    Step("Receipts on two lines", lines.twice, ("Lines", "Receipts")),
+    Step("Money in", money.money_in, _MPESA, sides.sides(Float.COLLECTIONS)),
+    Step("Money out", money.money_out, _MPESA, sides.sides(Float.PAYOUTS)),
+    Step("Payments that M-Pesa does not show", missing.missing, ("Shown", "Booked, where statements cover")),
+    Step("Receipts on two lines", twice.twice, ("Lines", "Receipts")),
     Step("Payments taken back", reversals.reversals, ("M-Pesa's lines", "Taken back here too")),
-    Step("Charges", charges.charges, ("M-Pesa's lines", "Booked with these payments")),
+    Step(
+        "Charges",
+        charges.charges,
+        ("M-Pesa's lines", "Booked with these payments"),
+        charges.charges_explained,
+    ),
     Step("Payments and the ledger", book.postings, ("Payments", "Postings")),
     Step("Pools and bars", book.pools, ("Bars", "Free, promised and sold")),
     Step("People's gold", book.holdings, ("Allocations", "Accounts")),
-    Step("Holds", book.holds, ("Open orders", "Held")),
+    Step("Gold held", book.gold_held, ("Open orders", "Held")),
+    Step("Money held", book.money_held, ("Open payouts, suspense", "Held")),
     Step("The whole book", book.whole_book, ("Out", "In")),
     Step("Floats", floats.floats, ("M-Pesa's balances", "Our floats")),
 )
 
 
 def run_begin(
-    *, by: Any = None, starts_at: dt.datetime | None = None, ends_at: dt.datetime | None = None
+    *,
+    by: Any = None,
+    starts_at: dt.datetime | None = None,
+    ends_at: dt.datetime | None = None,
+    run_id: uuid.UUID | None = None,
 ) -> Run:
     """Make the run that `run_do` works on. Raises Conflict while another one runs.
 
-    Without a span: from yesterday's first moment, or that of the oldest statement that no run has compared whole,
-    until now.
+    Whoever calls holds the run (`run_held`) or puts its job into the queue in the same transaction; otherwise the next
+    one takes it for dead. Without a span: from yesterday's first moment, or that of the oldest statement that no run
+    has compared whole, until now.
     """
     current = now()
     start, end = starts_at or _start(current), ends_at or current
     if start > end:
         raise Refused("The period ends before it starts.", code="span")
-    dead = Run.objects.filter(state=RunState.RUNNING, started_at__lt=current - _DEAD_AFTER)
-    dead.update(state=RunState.FAILED, finished_at=Now(), error="It was stopped before it had finished.")
+    _bury_dead()
     try:
         with transaction.atomic():
-            return Run.objects.create(started_by=by, starts_at=start, ends_at=end, steps_total=len(STEPS))
+            return Run.objects.create(
+                id=run_id or uuid.uuid4(), started_by=by, starts_at=start, ends_at=end, steps_total=len(STEPS)
+            )
     except IntegrityError as error:
         raise Conflict("A comparison is running already. Wait for it to finish.", code="running") from error
+
+
+def _bury_dead() -> None:
+    """A run whose process was killed is not waited for."""
+    for run in Run.objects.filter(state=RunState.RUNNING):
+        if not run_alive(run):
+            rows = Run.objects.filter(pk=run.pk, state=RunState.RUNNING)
+            rows.update(
+                state=RunState.FAILED, finished_at=Now(), error="It was stopped before it had finished."
+            )
+            log.warning("a reconciliation was killed", run=str(run.pk), step=run.step)
 
 
 def _start(current: dt.datetime) -> dt.datetime:
@@ -93,9 +118,18 @@ def _start(current: dt.datetime) -> dt.datetime:
 def run_do(run_id: uuid.UUID) -> Run:
     """Compare everything. Outside a transaction each step's progress is seen by others at once.
 
-    An error stops the run, with what was open staying open; it is logged and raised again.
+    An error stops the run, with what was open staying open; it is logged and raised again. Raises Conflict when the
+    run has ended, or another session works on it. A run whose worker was killed may be done again from its beginning.
     """
-    run = Run.objects.get(pk=run_id, state=RunState.RUNNING)
+    with run_held(run_id):
+        run = Run.objects.get(pk=run_id)
+        if run.state != RunState.RUNNING:
+            raise Conflict("This comparison has ended already.", code="ended")
+        run.report = []
+        return _do(run)
+
+
+def _do(run: Run) -> Run:
     try:
         _compare(run)
     except Exception as error:
@@ -120,22 +154,38 @@ def _compare(run: Run) -> None:
         lines.pair(span)
     found: list[Found] = []
     checked: list[str] = []
+    compared: list[Compared] = []
     for number, step in enumerate(STEPS):
         _progress(run, step.name, number)
         began = time.perf_counter()
         with _long():
-            compared = step.compare(span, found)
-        found.extend(compared.found)
-        checked.extend(compared.checked)
-        run.report.append(_told(step, compared, time.perf_counter() - began))
+            one = step.compare(span, found)
+        found.extend(one.found)
+        checked.extend(one.checked)
+        compared.append(one)
+        run.report.append(_told(step, one, time.perf_counter() - began))
+    _progress(run, "Adding up", len(STEPS))
+    outcome = Outcome(found, frozenset(closed_among(one.key for one in found)))
+    _explain(run, span, compared, outcome)
     _progress(run, "Writing down", len(STEPS))
     with transaction.atomic():
-        kept = breaks_keep(run=run, found=found, checked=checked)
+        kept = breaks_keep(run=run, outcome=outcome, checked=checked)
         breaks_act(run=run, kept=kept)
-        Run.objects.filter(pk=run.pk).update(
-            state=RunState.DONE, finished_at=Now(), found=len(found), step="", report=run.report
+        done = Run.objects.filter(pk=run.pk, state=RunState.RUNNING).update(
+            state=RunState.DONE, finished_at=Now(), found=kept.open, step="", report=run.report
         )
-    log.info("reconciled", run=str(run.pk), found=len(found), new=kept.new, gone=kept.gone)
+        if not done:
+            raise Conflict("This comparison was given up meanwhile.", code="ended")
+    log.info("reconciled", run=str(run.pk), found=kept.open, new=kept.new, gone=kept.gone)
+
+
+def _explain(run: Run, span: Span, compared: list[Compared], outcome: Outcome) -> None:
+    """Write into the report why the sides of each step differ; left, plus that, is right."""
+    for step, one, told in zip(STEPS, compared, run.report, strict=True):
+        with _long():
+            parts = added_up(one, step.explain(span, one, outcome))
+        told["parts"] = [part.as_json(one.unit) for part in parts]
+        told["differences"] = sum(not outcome.settled(each) for each in one.found)
 
 
 @contextmanager
@@ -168,4 +218,7 @@ def reconcile(
     *, by: Any = None, starts_at: dt.datetime | None = None, ends_at: dt.datetime | None = None
 ) -> Run:
     """A run from beginning to end."""
-    return run_do(run_begin(by=by, starts_at=starts_at, ends_at=ends_at).pk)
+    run_id = uuid.uuid4()
+    with run_held(run_id):
+        run_begin(by=by, starts_at=starts_at, ends_at=ends_at, run_id=run_id)
+        return run_do(run_id)

@@ -12,6 +12,7 @@ from accounts.services import person_create
 from goldwallet.clock import NAIROBI, now
 from goldwallet.test.world import PASSWORD, World, buy, paid, sell
 from oversight.models import Run
+from oversight.reconciliation.explained import UNEXPLAINED
 from oversight.reconciliation.run import reconcile
 from payments.models import BalanceReading, Exchange, Float, Kind, Payment, State
 from payments.statements import Imported, statement_import
@@ -171,9 +172,20 @@ class Day:
             )
 
     def compare(self) -> Run:
-        return reconcile(starts_at=self.started)
+        run = reconcile(starts_at=self.started)
+        assert_adds_up(run)
+        return run
 
 
 def keys(run: Run, **filters) -> set[tuple[str, str]]:
     """The open differences as (kind, key)."""
     return set(run.seen.filter(state="open", **filters).values_list("kind", "key"))
+
+
+def assert_adds_up(run: Run) -> None:
+    """In each comparison the left side and all that explains the rest are the right side."""
+    for step in run.report:
+        parts = {part["why"]: Decimal(part["exact"]) for part in step["parts"]}
+        left, right = Decimal(step["theirs"]["exact"]), Decimal(step["ours"]["exact"])
+        assert left + sum(parts.values()) == right, step
+        assert UNEXPLAINED not in parts or step["name"] == "The whole book", step

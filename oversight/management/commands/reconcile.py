@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from goldwallet.clock import NAIROBI
 from goldwallet.errors import Refused
-from oversight.models import Break
+from oversight.models import News
 from oversight.reconciliation.run import reconcile
 
 
@@ -27,7 +27,7 @@ class Command(BaseCommand):
             raise CommandError(refused.sentence) from refused
         for step in run.report:
             self.stdout.write(f"{step['name']}: {step['differences']} differences, {step['seconds']} s")
-        for found in Break.objects.filter(last_run=run, state="open").order_by("kind", "pk"):
+        for found in run.findings.exclude(news=News.GONE).order_by("kind", "pk"):
             self.stdout.write(f"- {found.sentence}")
         if run.found:
             raise CommandError(f"{run.found} differences.")

@@ -69,7 +69,7 @@ MUTANTS = (
     Mutant(
         name="missing_lines_ignored",
         world="The reconciliation looks for lines that we lack, never for what we booked and the statement lacks.",
-        file="oversight/reconciliation/lines.py",
+        file="oversight/reconciliation/missing.py",
         old="    found = [*(_payment_missing(row) for row in lost), *(_arrival_missing(row) for row in strays)]",
         new="    found = [_arrival_missing(row) for row in strays]",
         tests=(_FOUND,),
@@ -77,7 +77,7 @@ MUTANTS = (
     Mutant(
         name="foreign_payouts_ignored",
         world="Somebody pays himself with a stolen credential outside of the house, and no report shows it.",
-        file="oversight/reconciliation/lines.py",
+        file="oversight/reconciliation/money.py",
         old="        ELSE 'line_out_unknown'\n",
         new="        ELSE NULL\n",
         tests=(_FOUND,),
@@ -85,7 +85,7 @@ MUTANTS = (
     Mutant(
         name="amounts_not_compared",
         world="A line with the right receipt and another amount counts as matched.",
-        file="oversight/reconciliation/lines.py",
+        file="oversight/reconciliation/money.py",
         old="        WHEN payment_id IS NOT NULL AND payment_amount <> abs(moved) THEN 'amount_differs'\n",
         new="",
         tests=(_FOUND,),
