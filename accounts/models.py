@@ -202,10 +202,15 @@ class StepUp(models.Model):
     # Of the code that went out by mail, keyed. Empty for an authenticator.
     code_hash = models.CharField(max_length=64, blank=True, default="")
     tries = models.PositiveSmallIntegerField(default=0)
+    # What the page shows, as JSON (pairs of a name and a value), and the page where the operation is done.
+    shown_sealed = models.TextField(blank=True, default="")
+    back = models.CharField(max_length=200, blank=True, default="")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     expires_at = models.DateTimeField()
     proven_at = models.DateTimeField(null=True, default=None)
     used_at = models.DateTimeField(null=True, default=None)
+
+    shown = sealed_property("shown_sealed")
 
     class Meta:
         constraints = [
