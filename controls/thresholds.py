@@ -76,6 +76,9 @@ _ALL = [
     _kes("sell_min_kes", "The least that a sale pays", 10, least=10, most=250_000),
     _kes("order_max_kes", "The largest buy or sale", 250_000, least=100, most=250_000),
     _kes("payout_approval_kes", "Payouts of this much or more wait for staff", 100_000, most=250_001),
+    # What a change of hands must not get past (accounts.stepup, accounts.numbers).
+    _kes("sell_stepup_kes", "A sale that pays more than this asks for a code", 50_000, most=250_000),
+    _count("payout_cooloff_hours", "Before a new number is paid", 48, least=24, most=72, unit="hours"),
     *_limits("unverified", order=20_000, day=20_000, month=100_000),
     *_limits("verified", order=250_000, day=1_000_000, month=5_000_000),
     *_limits("enhanced", order=250_000, day=5_000_000, month=50_000_000),
