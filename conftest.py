@@ -60,12 +60,33 @@ def point_at(simulator: Simulator, base_url: str, settings) -> None:
 # --- a browser before the whole house -------------------------------------------------------------
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--lane",
+        choices=("house", "machinery"),
+        help="half of the tests: `machinery` are the trials and the browser, `house` all others. "
+        "`make test` runs both beside one another, each on a database of its own",
+    )
+
+
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Browser tests come last: Playwright leaves a running event loop in this thread, and tests that run the worker
     in it start one of their own.
     """
-    items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
+    if lane := config.getoption("lane"):
+        wanted = [item for item in items if _is_machinery(item) == (lane == "machinery")]
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(wanted)])
+        items[:] = wanted
+    items.sort(key=_in_browser)
+
+
+def _in_browser(item: pytest.Item) -> bool:
+    return item.get_closest_marker("browser") is not None
+
+
+def _is_machinery(item: pytest.Item) -> bool:
+    return _in_browser(item) or item.path.is_relative_to(item.config.rootpath / "trials")
 
 
 @pytest.fixture(scope="session")

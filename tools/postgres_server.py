@@ -21,7 +21,7 @@ RETRY_SECONDS = 10
 SETTINGS = {
     "listen_addresses": "",
     "port": "5432",  # names the socket only
-    "max_connections": "100",
+    "max_connections": "200",
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_checkpoints": "off",

@@ -1,6 +1,6 @@
 """`make test`: everything that must hold before a change is done, with one table at the end.
 
-The checks that read the code run beside the tests that run it. With arguments (`make test ARGS="ledger -k
+The checks that read the code run beside the tests that run it, and these in two halves beside one another. With arguments (`make test ARGS="ledger -k
 post"`) only pytest runs, with these. `python tools/test.py --checks` runs the checks alone.
 """
 
@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import browser
 import environment
@@ -93,8 +94,8 @@ def run_all(steps: Sequence[Step]) -> threading.Thread:
     return thread
 
 
-def run_tests(one: Step) -> None:
-    """Runs pytest before the person's eyes, keeping its last line for the end."""
+def run_tests(one: Step, *, live: bool = True) -> None:
+    """Runs pytest before the person's eyes, or shows all of it at its end; keeps its last line for the table."""
     began = time.monotonic()
     process = subprocess.Popen(
         bound(one.command),
@@ -107,17 +108,29 @@ def run_tests(one: Step) -> None:
         errors="replace",
     )
     assert process.stdout is not None
+    kept: list[str] = []
     for line in process.stdout:
-        print(line, end="", flush=True)
+        if live:
+            print(line, end="", flush=True)
+        else:
+            kept.append(line)
         if re.search(r"\d+ (passed|failed|error|skipped|deselected)|no tests ran", line):
             one.output = line.strip()
     one.passed = process.wait() == 0
     one.seconds = time.monotonic() - began
+    if kept:
+        print(f"\n{one.title}\n{''.join(kept)}", end="", flush=True)
 
 
-def pytest(arguments: Sequence[str], settings: Mapping[str, str]) -> Step:
+def pytest(arguments: Sequence[str], settings: Mapping[str, str], *, title: str = "pytest") -> Step:
     colour = "yes" if sys.stdout.isatty() else "auto"
-    return Step("pytest", [BIN / "python", "-m", "pytest", f"--color={colour}", *arguments], settings)
+    return Step(title, [BIN / "python", "-m", "pytest", f"--color={colour}", *arguments], settings)
+
+
+def another_database(url: str, suffix: str) -> str:
+    """The same server with a database of another name: pytest makes its own beside the one that it is told."""
+    parts = urlsplit(url)
+    return parts._replace(path=f"{parts.path}_{suffix}").geturl()
 
 
 def everything() -> int:
@@ -131,21 +144,29 @@ def everything() -> int:
     except Problem as problem:
         missing = problem
         arguments += ["-m", "not browser"]
-    tests = pytest(arguments, settings)
-    run_tests(tests)
+    # Two halves beside one another: much of both is waiting for other processes.
+    half = pytest([*arguments, "--lane", "house"], settings, title="pytest: the house")
+    apart = {**settings, "DATABASE_URL": another_database(os.environ["DATABASE_URL"], "machinery")}
+    other = pytest([*arguments, "--lane", "machinery"], apart, title="pytest: trials and browser")
+    tests = (half, other)
+    thread = threading.Thread(target=run_tests, args=(other,), kwargs={"live": False}, daemon=True)
+    thread.start()
+    run_tests(half)
+    thread.join()
     beside.join()
     for one in steps:
         if not one.passed:
             say(f"\n{paint(one.title, 'bold', 'red')}: {shlex.join(str(word) for word in one.command[:6])}")
             say(one.output.rstrip())
     say(f"\n{'-' * 72}")
-    for one in (*steps, tests):
+    for one in (*steps, *tests):
         say(one.row)
     if missing:
         say(f"  {'browser tests':<44} {'not run':>9}   {paint('FAILED', 'red', 'bold')}\n{missing}")
     say("-" * 72)
-    say(tests.output or "pytest said nothing that counts tests")
-    return 0 if all(one.passed for one in (*steps, tests)) and not missing else 1
+    for one in tests:
+        say(f"{one.title}: {one.output or 'it said nothing that counts tests'}")
+    return 0 if all(one.passed for one in (*steps, *tests)) and not missing else 1
 
 
 def checks_only() -> int:
