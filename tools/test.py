@@ -1,7 +1,8 @@
 """`make test`: everything that must hold before a change is done, with one table at the end.
 
-The checks that read the code run beside the tests that run it, and these in two halves beside one another. With arguments (`make test ARGS="ledger -k
-post"`) only pytest runs, with these. `python tools/test.py --checks` runs the checks alone.
+The checks that read the code run beside the tests that run it, and these in two halves beside one another. With
+arguments (`make test ARGS="ledger -k post"`) only pytest runs, with these. `python tools/test.py --checks` runs the
+checks alone.
 """
 
 import fcntl
