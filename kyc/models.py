@@ -59,6 +59,8 @@ class Case(models.Model):
     legal_name_sealed = models.TextField(blank=True, default="")
     #: ISO date.
     birth_date_sealed = models.TextField(blank=True, default="")
+    #: People who were born on the same day are few enough to compare their names.
+    birth_date_lookup = models.CharField(max_length=64, blank=True, default="", db_index=True)
     id_type = models.CharField(max_length=12, choices=IdType, blank=True, default="")
     id_number_sealed = models.TextField(blank=True, default="")
     id_number_lookup = models.CharField(max_length=64, blank=True, default="", db_index=True)
@@ -68,9 +70,11 @@ class Case(models.Model):
     decided_at = models.DateTimeField(null=True, default=None)
     #: Of an approved case: the day on which the person must show again who they are.
     valid_until = models.DateTimeField(null=True, default=None)
+    #: Of a rejected case: the refused parts that are not images, and that the person has written anew since.
+    corrected = models.JSONField(default=list, blank=True)
 
     legal_name = sealed_property("legal_name_sealed")
-    birth_date = sealed_property("birth_date_sealed")
+    birth_date = sealed_property("birth_date_sealed", lookup="birth_date_lookup", kind="birth_date")
     id_number = sealed_property("id_number_sealed", lookup="id_number_lookup", kind="id_number")
 
     class Meta:
@@ -81,6 +85,12 @@ class Case(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["user"], name="kyc_one_approved_case", condition=Q(state="approved")
+            ),
+            # One ID opens one account, whoever approves what at the same moment (faults.md K11).
+            models.UniqueConstraint(
+                fields=["id_type", "id_number_lookup"],
+                name="kyc_one_person_an_id",
+                condition=Q(state="approved") & ~Q(id_number_lookup=""),
             ),
             models.CheckConstraint(
                 name="kyc_approved_ends",
