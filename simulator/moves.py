@@ -49,9 +49,12 @@ def paybill() -> Response:
 
 @blueprint.post("/foreign-payout")
 def foreign_payout() -> Response:
-    """Money leaves the paying shortcode, and no client asked for it."""
+    """Money leaves the paying shortcode, and no client asked for it. `at`: a moment before now; without it, now."""
     simulator = current()
-    body = _known(json_body(), "phone", "amount", "receipt", "remarks")
+    body = _known(json_body(), "phone", "amount", "receipt", "remarks", "at")
+    at = ids.now() if body.get("at") is None else moment(body["at"])
+    if at > ids.now():
+        raise Refused("That moment has not come yet.")
     receipt = body.get("receipt")
     if receipt is not None and not (isinstance(receipt, str) and _RECEIPT.fullmatch(receipt)):
         raise Refused("A receipt has ten capital letters and digits.")
@@ -66,7 +69,7 @@ def foreign_payout() -> Response:
                 amount=amount,
                 remarks=remarks,
                 receipt=receipt,
-                at=ids.now(),
+                at=at,
             )
     except payouts.DuplicateReceipt:
         raise Refused("Another transaction has this receipt.", HTTPStatus.CONFLICT) from None

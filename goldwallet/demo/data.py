@@ -26,13 +26,16 @@ from pools.services import NewBar, PastPrice
 
 PASSWORD = "demo-gold-2026"  # noqa: S105 - the demo's, printed at every start
 ALICE, BOB = "alice@example.com", "bob@example.com"
+#: What the desk has to look into is about her, so that alice and bob start with nothing open.
+CAROL = "carol@example.com"
+TREASURY, VAULT = "treasury@example.com", "vault@example.com"
 #: E-mail, phone and role of the demo's staff.
 STAFF = (
     ("admin@example.com", "254711000001", Role.ADMINISTRATOR),
     ("pricing@example.com", "254711000002", Role.PRICING),
-    ("vault@example.com", "254711000003", Role.VAULT),
+    (VAULT, "254711000003", Role.VAULT),
     ("reviewer@example.com", "254711000004", Role.REVIEWER),
-    ("treasury@example.com", "254711000005", Role.TREASURY),
+    (TREASURY, "254711000005", Role.TREASURY),
     ("treasury2@example.com", "254711000006", Role.TREASURY),
     ("auditor@example.com", "254711000007", Role.AUDITOR),
 )
@@ -61,6 +64,7 @@ def demo_load() -> None:
 def _people() -> None:
     person_create(email=ALICE, password=PASSWORD, phone="254712345678", kyc_status=KycStatus.VERIFIED)
     person_create(email=BOB, password=PASSWORD, phone="254722000002")
+    person_create(email=CAROL, password=PASSWORD, phone="254700000003", kyc_status=KycStatus.VERIFIED)
     for email, phone, role in STAFF:
         staff_create(
             email=email, password=PASSWORD, phone=phone, roles=[role], totp_secret=totp_secret(email)

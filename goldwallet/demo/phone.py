@@ -1,5 +1,6 @@
-"""Handing things to a phone of the simulator, over its control interface. Demo mode only."""
+"""What happens on a phone, and at M-Pesa itself: over the simulator's control interface. Demo mode only."""
 
+import datetime as dt
 from typing import Any
 
 import httpx
@@ -30,3 +31,43 @@ def _hand(phone: str, body: dict[str, Any]) -> None:
         httpx.post(url, json=body, timeout=_TIMEOUT, trust_env=False).raise_for_status()
     except httpx.HTTPError as error:
         raise PhoneAway(f"the demo phone did not take it: {type(error).__name__}") from error
+
+
+# --- what people do at M-Pesa ---------------------------------------------------------------------
+
+
+def _control() -> httpx.Client:
+    return httpx.Client(base_url=f"{settings.SIMULATOR_URL}/control", timeout=5, trust_env=False)
+
+
+def answer(phone: str, *, reference: str, action: str) -> bool:
+    """Answer the prompt for this reference; whether there was one."""
+    with _control() as control:
+        prompts = control.get("/prompts", params={"phone": phone}).raise_for_status().json()
+        for prompt in prompts:
+            if prompt["account_reference"] == reference:
+                url = f"/prompts/{prompt['CheckoutRequestID']}"
+                control.post(url, json={"action": action}).raise_for_status()
+                return True
+    return False
+
+
+def pay_by_hand(phone: str, kes: int, *, reference: str) -> str:
+    """Pay the Paybill from the phone's own menu; answers the receipt."""
+    body = {"phone": phone, "amount": kes, "account_reference": reference}
+    with _control() as control:
+        receipt: str = control.post("/paybill", json=body).raise_for_status().json()["receipt"]
+    return receipt
+
+
+def pay_out_at_portal(phone: str, kes: int, *, at: dt.datetime) -> None:
+    """Somebody pays out of our account at M-Pesa, and not through us."""
+    body = {"phone": phone, "amount": kes, "at": at.isoformat()}
+    with _control() as control:
+        control.post("/foreign-payout", json=body).raise_for_status()
+
+
+def statement(account: str) -> bytes:
+    """The organisation's statement of one account until now, as the portal exports it."""
+    with _control() as control:
+        return control.get("/statement", params={"account": account}).raise_for_status().content

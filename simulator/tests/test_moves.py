@@ -1,5 +1,7 @@
 """Money that moves without a client: paid by hand, taken by a stranger; and the form in the browser."""
 
+from datetime import datetime, timedelta
+
 import pytest
 
 from simulator.tests.tools import assert_books_balance
@@ -97,10 +99,25 @@ def test_a_foreign_payout_with_a_receipt_of_choice(manual):
     assert manual.books()["accounts"]["b2c:600991:utility"] == 4_999_950
 
 
+def test_a_foreign_payout_of_some_time_ago(manual):
+    """The statement lists it under its time, before what came since."""
+    now = datetime.fromisoformat(manual.control("advance", {"seconds": 0})["now"])
+    before = (now - timedelta(minutes=50)).replace(microsecond=0)
+    young = manual.control("foreign-payout", {"phone": PHONE, "amount": 60})
+    old = manual.control("foreign-payout", {"phone": PHONE, "amount": 50, "at": before.isoformat()})
+    text = manual.http.get("/control/statement", params={"account": "payouts"}).text
+    assert text.index(young["receipt"]) < text.index(old["receipt"])
+    assert f"{before:%d-%m-%Y %H:%M:%S}" in text
+    later = {"phone": PHONE, "amount": 50, "at": (now + timedelta(minutes=1)).isoformat()}
+    refused(manual.http.post("/control/foreign-payout", json=later), 400)
+
+
 @pytest.mark.parametrize(
     ("change", "status"),
     [
         ({"phone": "x"}, 400),
+        ({"at": "yesterday"}, 400),
+        ({"at": 5}, 400),
         ({"amount": -5}, 400),
         ({"receipt": "short"}, 400),
         ({"receipt": 5}, 400),
