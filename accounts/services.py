@@ -119,3 +119,23 @@ def person_freeze(*, user_id: uuid.UUID, reason: str, by: uuid.UUID | None = Non
     who = {"user": str(by)} if by else {}
     with pghistory.context(**who, action="person_freeze"), transaction.atomic():
         return User.objects.filter(pk=user_id, frozen_reason="").update(frozen_reason=said) == 1
+
+
+# --- identity -------------------------------------------------------------------------------------
+
+
+def person_identity_set(*, user_id: uuid.UUID, kyc_status: str) -> None:
+    """Say how far a person has shown who they are; call it under the person's lock.
+
+    That they may trade more was agreed about the identity that was proven then: without one it ends.
+    """
+    changes: dict[str, object] = {"kyc_status": KycStatus(kyc_status)}
+    if kyc_status != KycStatus.VERIFIED:
+        changes["enhanced"] = False
+    User.objects.filter(pk=user_id).update(**changes)
+
+
+def person_enhance(*, user_id: uuid.UUID, enhanced: bool) -> bool:
+    """Let a verified person trade more, or no longer; call it under the person's lock. False: nothing to change."""
+    verified = User.objects.filter(pk=user_id, kyc_status=KycStatus.VERIFIED)
+    return verified.filter(enhanced=not enhanced).update(enhanced=enhanced) == 1

@@ -94,6 +94,14 @@ KINDS: dict[str, Kind] = {
     "break_resolve": _kind(
         "Difference in the reconciliation resolved", "oversight.requests.break_resolve", makers=_TREASURY
     ),
+    # People.
+    "tier_set": _kind(
+        "How much a verified person may trade",
+        "kyc.requests.tier_set",
+        makers=frozenset({"reviewer", "treasury"}),
+        also=_ADMINISTRATOR,
+        evidence=True,
+    ),
     # The house itself.
     "threshold_set": _kind(
         "Threshold changed", "controls.services.threshold_set", makers=_TREASURY, also=_PRICING

@@ -104,6 +104,14 @@ _ALL = [
         500_000,
         least=1_000,
     ),
+    _count("kyc_valid_months", "How long a proven identity holds", 24, least=1, most=120, unit="months"),
+    _count(
+        "kyc_openings_hour",
+        "Photos of identity that one of the staff opens in an hour",
+        300,
+        least=10,
+        most=10_000,
+    ),
     _count(
         "payouts_manual", "Every payout waits for staff, not only large ones", 0, least=0, most=1, unit=YES_NO
     ),

@@ -36,7 +36,7 @@ _DESK = (
     ("Prices", "/desk/prices/", "tag", frozenset({"pricing"})),
     ("Ledger", "/desk/ledger/", "book-open", frozenset({"treasury"})),
     ("Adjustments", "/desk/adjustments/", "pencil-square", frozenset({"treasury"})),
-    ("Approvals", "/desk/approvals/", "check-badge", frozenset({"pricing", "vault", "treasury"})),
+    ("Approvals", "/desk/approvals/", "check-badge", frozenset({"pricing", "vault", "treasury", "reviewer"})),
     ("Steering", "/desk/steering/", "adjustments-horizontal", frozenset({"treasury", "pricing"})),
     ("Roles", "/desk/roles/", "key", frozenset({"treasury"})),
     ("Reconciliation", "/desk/reconciliation/", "scale", frozenset({"treasury"})),

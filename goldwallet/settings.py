@@ -312,6 +312,9 @@ X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
+# No file of a stranger touches our disk as it came, and no request holds more of them than a form has.
+FILE_UPLOAD_HANDLERS = ["goldwallet.uploads.MemoryUpload"]
+DATA_UPLOAD_MAX_NUMBER_FILES = 4
 if not DEMO:
     SECURE_SSL_REDIRECT = env.flag("SECURE_SSL_REDIRECT", True)
     SECURE_HSTS_SECONDS = env.number("SECURE_HSTS_SECONDS", 31_536_000)

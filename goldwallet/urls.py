@@ -8,6 +8,7 @@ handler500 = "goldwallet.middleware.broken"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", include("accounts.urls")),
     path("", include("trading.urls")),
+    path("", include("kyc.urls")),
     path("", include("pools.urls")),
     path("", include("payments.urls")),
     path("", include("oversight.urls")),

@@ -34,7 +34,7 @@ from ledger.models import Account
 from oversight.naming import account_names, subject_url
 
 #: Whoever asks for something or decides it (`controls.kinds`). The auditor reads.
-ROLES = (Role.PRICING, Role.VAULT, Role.TREASURY, Role.ADMINISTRATOR)
+ROLES = (Role.PRICING, Role.VAULT, Role.TREASURY, Role.REVIEWER, Role.ADMINISTRATOR)
 _PAGE = 50
 _THEN = "What it would have done when it was asked"
 

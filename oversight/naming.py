@@ -83,6 +83,7 @@ _SUBJECTS = {
     "switch": ("desk_steering", (Role.TREASURY, Role.PRICING), False),
     "roles": ("desk_roles", (Role.TREASURY,), False),
     "person": ("desk_roles", (Role.TREASURY,), False),
+    "tier": ("desk_kyc_person", (Role.REVIEWER, Role.TREASURY), True),
 }
 
 
