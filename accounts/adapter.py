@@ -12,9 +12,11 @@ from django.core.mail import EmailMessage
 from django.http import HttpRequest
 from django.urls import reverse
 
-from accounts import sessions
+from accounts import limits, sessions
 from accounts.models import User
-from accounts.selectors import is_staff_member, person_by_email, person_by_login
+from accounts.selectors import is_staff_member, person_by_email
+from goldwallet.errors import TooOften
+from goldwallet.knocks import address_of
 from notifications.services import message_enqueue
 
 _USERNAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,28}[A-Za-z0-9]")
@@ -35,10 +37,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         "incorrect_password": "That is not your password.",
         "invalid_login": _MISMATCH,
         "invalid_password_reset": "This link does not work any more.",
-        "too_many_login_attempts": "Too many tries. Wait five minutes, then try again.",
         "username_taken": "Somebody has this username. Choose another.",
         "same_as_current": "This is your e-mail address already.",
-        "rate_limited": "We have just sent you a mail. Look for it, and wait a little before you ask again.",
         "unverified_primary_email": "First enter the code that we sent to your e-mail address.",
     }
 
@@ -79,14 +79,20 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def get_email_verification_redirect_url(self, email_address: Any) -> str:
         return reverse("account_security") if self.request.user.is_authenticated else reverse("account_login")
 
-    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
-        """Failed tries count per account, whether the e-mail address or the username was typed. A name that
-        is nobody's counts the same way. (allauth's own key has the Host header in it, which a guesser may
-        vary.)
-        """
-        login = str(credentials.get("email") or credentials.get("username") or "").strip().lower()
-        person = person_by_login(login)
-        return f"person:{person.pk}" if person else f"nobody:{login}"
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> AbstractBaseUser | None:
+        """Wrong passwords count per account, whether the e-mail address or the username was typed, and per address."""
+        account = limits.account_of(str(credentials.get("email") or credentials.get("username") or ""))
+        try:
+            limits.guess_count("sign_in", request, account=account)
+        except TooOften as refusal:
+            raise limits.too_many(refusal) from refusal
+        person: AbstractBaseUser | None = super().authenticate(request, **credentials)
+        if person is not None:
+            limits.guess_was_right("sign_in", request, account=account)
+        return person
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        return address_of(request)
 
     # --- mail
     # -------------------------------------------------------------------------------------------------------
@@ -118,8 +124,18 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     ) -> None:
         super().send_notification_mail(template_prefix, user, {**(context or {}), "user": user}, email)
 
+    def send_confirmation_mail(self, request: HttpRequest, emailconfirmation: Any, signup: bool) -> None:
+        self._count_code(emailconfirmation.email_address.email)
+        super().send_confirmation_mail(request, emailconfirmation, signup)
+
     def send_account_already_exists_mail(self, email: str) -> None:
+        self._count_code(email)
         self.send_mail("account/email/account_already_exists", email, {})
+
+    def _count_code(self, email: str) -> None:
+        """Raises TooOften. A page that has counted before it makes a new code says so on the request."""
+        if not getattr(self.request, "mail_code_counted", False):
+            limits.mail_code_count(email)
 
     def get_reset_password_from_key_url(self, key: str) -> str:
         """Built from the configured address, never from the request's Host header, which the asker sets."""

@@ -4,15 +4,17 @@ from typing import Any
 
 from allauth.account import forms as allauth_forms
 from allauth.account.fields import PasswordField, SetPasswordField
+from allauth.core import context
 from django import forms
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 
+from accounts import limits
 from accounts.models import User
 from accounts.selectors import person_by_email
 from goldwallet import phones
-from goldwallet.errors import Conflict, Refused
+from goldwallet.errors import Conflict, Refused, TooOften
 
 _PASSWORD_RULE = "At least 10 characters. A few words in a row are easy to remember and hard to guess."  # noqa: S105
 _MISSING = {"required": "Please fill this in."}
@@ -106,6 +108,14 @@ class ChangePasswordForm(allauth_forms.ChangePasswordForm):  # type: ignore[misc
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _reword(self)
+
+    def clean_oldpassword(self) -> str:
+        """Whoever holds only the session guesses here no more often than at the sign-in, and at both together."""
+        try:
+            with limits.guessing("sign_in", context.request, account=limits.account(self.user.pk)):
+                return str(super().clean_oldpassword())
+        except TooOften as refusal:
+            raise limits.too_many(refusal) from refusal
 
 
 class ResetPasswordForm(allauth_forms.ResetPasswordForm):  # type: ignore[misc]

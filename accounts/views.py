@@ -4,11 +4,10 @@ from typing import Any, cast
 
 import django_otp
 from allauth.account import views as allauth_views
-from allauth.core.exceptions import ImmediateHttpResponse
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -16,17 +15,16 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
-from accounts import second_factor, sessions
-from accounts.adapter import AccountAdapter
+from accounts import limits, second_factor, sessions
 from accounts.forms import CodeForm
 from accounts.models import SecondFactor, User
 from accounts.permissions import customer_page, sign_in_first
 from accounts.selectors import authenticator_of, is_staff_member, second_factor_state
 from accounts.stages import SecondFactorStage, current_stage
-from goldwallet.errors import Refused
+from goldwallet.errors import Refused, TooOften
 from goldwallet.phones import local
 
-_LIMITED = "too_many_login_attempts"
+_JUST_SENT = "We have just sent you a mail. Look for it, and wait a little before you ask again."
 
 
 class HonestStatusMixin:
@@ -35,47 +33,92 @@ class HonestStatusMixin:
     def form_invalid(self, form: Any) -> HttpResponse:
         response: HttpResponse = super().form_invalid(form)  # type: ignore[misc]
         if response.status_code == 200:
-            codes = {error.code for errors in form.errors.as_data().values() for error in errors}
-            response.status_code = 429 if _LIMITED in codes else 400
+            response.status_code = 400
+            for error in (one for errors in form.errors.as_data().values() for one in errors):
+                if error.code == "too_often":
+                    response.status_code = 429
+                    response.headers["Retry-After"] = str(error.params["seconds"])
         return response
 
 
-class SignInView(HonestStatusMixin, allauth_views.LoginView):  # type: ignore[misc]
+class LimitedMixin:
+    """POSTs from one address are limited. `limit` is the name of the number in `settings.RATE_LIMITS`."""
+
+    limit: str
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.method == "POST":
+            limits.count_address(self.limit, request)
+        return cast("HttpResponseBase", super().dispatch(request, *args, **kwargs))  # type: ignore[misc]
+
+
+class SignInView(LimitedMixin, HonestStatusMixin, allauth_views.LoginView):  # type: ignore[misc]
+    limit = "sign_in_posts_address"
+
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         context: dict[str, Any] = super().get_context_data(**kwargs)
         return {**context, "ended": sessions.why_ended(self.request)}
 
 
-class SignUpView(HonestStatusMixin, allauth_views.SignupView):  # type: ignore[misc]
-    pass
+class SignUpView(LimitedMixin, HonestStatusMixin, allauth_views.SignupView):  # type: ignore[misc]
+    limit = "sign_up_address"
 
 
 class ConfirmEmailView(HonestStatusMixin, allauth_views.ConfirmEmailVerificationCodeView):  # type: ignore[misc]
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if self._action == "verify":
+            limits.guess_count("code", request)
+        return cast("HttpResponse", super().post(request, *args, **kwargs))
+
+    def _verify_form_valid(self, form: Any) -> HttpResponse:
+        limits.guess_was_right("code", self.request)
+        return cast("HttpResponse", super()._verify_form_valid(form))
+
     def _resend_form_valid(self, form: Any) -> HttpResponse:
-        """A new code too soon: the same page says so, and the code that was sent can still be entered."""
+        """A new code too soon: the same page says so, and the code that was sent can still be entered. Counted for an
+        address that has an account already as well, although nothing is sent to it again.
+        """
         try:
-            return cast("HttpResponse", super()._resend_form_valid(form))
-        except ImmediateHttpResponse as limited:
-            messages.error(self.request, AccountAdapter.error_messages["rate_limited"])
+            limits.mail_code_count(self._process.email)
+        except TooOften as refusal:
+            messages.error(self.request, _JUST_SENT)
             page = self.render_to_response(self.get_context_data(form=self._get_verify_form_class()()))
-            page.status_code = limited.response.status_code
+            page.status_code = refusal.status
+            page.headers["Retry-After"] = str(refusal.seconds)
             return cast("HttpResponse", page)
+        self.request.mail_code_counted = True
+        return cast("HttpResponse", super()._resend_form_valid(form))
 
 
 class EmailChangeView(HonestStatusMixin, allauth_views.EmailView):  # type: ignore[misc]
-    pass
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        limits.count("email_change_account", limits.account(cast("User", request.user).pk))
+        return cast("HttpResponse", super().post(request, *args, **kwargs))
 
 
 class PasswordChangeView(HonestStatusMixin, allauth_views.PasswordChangeView):  # type: ignore[misc]
     pass
 
 
-class PasswordResetView(HonestStatusMixin, allauth_views.PasswordResetView):  # type: ignore[misc]
-    pass
+class PasswordResetView(LimitedMixin, HonestStatusMixin, allauth_views.PasswordResetView):  # type: ignore[misc]
+    limit = "reset_address"
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        limits.count("reset_account", form.cleaned_data["email"].lower())
+        return cast("HttpResponse", super().form_valid(form))
 
 
-class PasswordResetFromKeyView(HonestStatusMixin, allauth_views.PasswordResetFromKeyView):  # type: ignore[misc]
-    pass
+class PasswordResetFromKeyView(
+    LimitedMixin,
+    HonestStatusMixin,
+    allauth_views.PasswordResetFromKeyView,  # type: ignore[misc]
+):
+    limit = "reset_link_address"
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        response = cast("HttpResponse", super().form_valid(form))
+        limits.guesses_forget("sign_in", account=limits.account(self.reset_user.pk))
+        return response
 
 
 class ReauthenticateView(HonestStatusMixin, allauth_views.ReauthenticateView):  # type: ignore[misc]
@@ -102,7 +145,8 @@ def code(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _code_page(request, form, stage, status=400)
     try:
-        device = second_factor.code_check(user=person, code=form.cleaned_data["code"])
+        with limits.guessing("code", request):
+            device = second_factor.code_check(user=person, code=form.cleaned_data["code"])
     except Refused as refusal:
         form.add_error("code", refusal.sentence)
         return _code_page(request, form, stage, status=refusal.status)
@@ -167,9 +211,10 @@ def enrol(request: HttpRequest) -> HttpResponse:
         status = 400
         if form.is_valid():
             try:
-                device, codes = second_factor.authenticator_confirm(
-                    user=person, code=form.cleaned_data["code"]
-                )
+                with limits.guessing("code", request):
+                    device, codes = second_factor.authenticator_confirm(
+                        user=person, code=form.cleaned_data["code"]
+                    )
             except Refused as refusal:
                 form.add_error("code", refusal.sentence)
                 status = refusal.status
@@ -207,9 +252,10 @@ def recovery_codes(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return cast("HttpResponse", security(request, form=form, status=400))
     try:
-        codes = second_factor.recovery_codes_renew(
-            user=cast("User", request.user), code=form.cleaned_data["code"]
-        )
+        with limits.guessing("code", request):
+            codes = second_factor.recovery_codes_renew(
+                user=cast("User", request.user), code=form.cleaned_data["code"]
+            )
     except Refused as refusal:
         form.add_error("code", refusal.sentence)
         return cast("HttpResponse", security(request, form=form, status=refusal.status))

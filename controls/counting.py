@@ -69,4 +69,5 @@ def counts_tidy() -> int:
     """Delete the windows that are over; answers how many."""
     with connection.cursor() as cursor:
         cursor.execute(_TIDY)
-        return cursor.rowcount
+        deleted: int = cursor.rowcount
+    return deleted

@@ -26,7 +26,7 @@ class TooOften(Refused):
     """Fine in itself, and tried too often. `seconds` until it may be tried again; the page says so to machines, too."""
 
     def __init__(self, sentence: str = "", *, seconds: int) -> None:
-        wait = "a minute" if seconds <= 60 else f"{-(-seconds // 60)} minutes"
-        said = sentence or f"That was too often in a short time. Wait {wait}, then try again."
-        super().__init__(said, code="too_often", status=429)
         self.seconds = seconds
+        self.wait = "a minute" if seconds <= 60 else f"{-(-seconds // 60)} minutes"
+        said = sentence or f"That was too often in a short time. Wait {self.wait}, then try again."
+        super().__init__(said, code="too_often", status=429)

@@ -1,8 +1,10 @@
-"""Who knocks at doors that are not there: noted in the log, and after many knocks not looked for any more.
+"""Where requests come from, and who knocks at doors that are not there: after many knocks nobody looks any more.
 
-Counted in each process for itself, in bounded memory: a flood must cost nothing, also no question to the database.
+Knocks are counted in each process for itself, in bounded memory: a flood must cost nothing, also no question to the
+database.
 """
 
+import ipaddress
 import threading
 import time
 
@@ -17,6 +19,20 @@ def address_of(request: HttpRequest) -> str:
     if ours and len(noted) >= ours and noted[-ours]:
         return noted[-ours]
     return str(request.META.get("REMOTE_ADDR", ""))
+
+
+def network_of(request: HttpRequest) -> str:
+    """What limits count as one place: an address, or for IPv6 the /64 that one line at home has 2^64 addresses of."""
+    text = address_of(request)
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return text
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped:
+            return str(address.ipv4_mapped)
+        return str(ipaddress.IPv6Network((address, 64), strict=False))
+    return str(address)
 
 
 class Knocks:

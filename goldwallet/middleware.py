@@ -1,4 +1,6 @@
-"""One line in the log for each request, under an id; refusals and a database that is away turned into pages."""
+"""One line in the log for each request, under an id; headers that every answer has; refusals, and a database that is
+away, turned into pages.
+"""
 
 import re
 import secrets
@@ -12,9 +14,10 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template import loader
+from django.utils.cache import add_never_cache_headers, patch_vary_headers
 from django.views.defaults import server_error
 
-from goldwallet.errors import Refused
+from goldwallet.errors import Refused, TooOften
 
 type Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -74,6 +77,36 @@ def _person(request: HttpRequest) -> dict[str, str]:
     return {"user": str(user.pk)} if user is not None and user.is_authenticated else {}
 
 
+# What pages may use of the machine they are shown on: nothing, but for the photos of an identity.
+_NO_DEVICES = "accelerometer=(), camera=(), geolocation=(), gyroscope=(), microphone=(), payment=(), usb=()"
+_CAMERA = _NO_DEVICES.replace("camera=()", "camera=(self)")
+_CAMERA_PAGES = "/kyc/"
+
+
+class HeadersMiddleware:
+    """What every answer says, also one that goes wrong. Django's own middleware adds the rest (settings, "web").
+
+    Nothing is kept by a cache unless its view says so: a page shows who is signed in, if only in its head. htmx gets a
+    part of what others get whole, so whoever keeps all the same must keep both apart. A file brings its own rule.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        policy = _CAMERA if request.path.startswith(_CAMERA_PAGES) else _NO_DEVICES
+        response.headers["Permissions-Policy"] = policy
+        response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+        if not response.has_header("Cache-Control"):
+            add_never_cache_headers(response)
+        if response.headers.get("Content-Type", "").startswith("text/html"):
+            patch_vary_headers(response, ["HX-Request"])
+        if response.status_code == 429:
+            response.headers.setdefault("Retry-After", "60")
+        return response
+
+
 class RefusedMiddleware:
     """A refusal that no form caught becomes a page with its sentence and its status."""
 
@@ -86,7 +119,10 @@ class RefusedMiddleware:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if not isinstance(error, Refused):
             return None
-        return render(request, "refused.html", {"sentence": error.sentence}, status=error.status)
+        page = render(request, "refused.html", {"sentence": error.sentence}, status=error.status)
+        if isinstance(error, TooOften):
+            page.headers["Retry-After"] = str(error.seconds)
+        return page
 
 
 # States of the database in which it does nothing that Django files under other errors: it only reads, and it has

@@ -99,6 +99,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "goldwallet.middleware.RequestIdMiddleware",
+    "goldwallet.middleware.HeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -203,14 +204,24 @@ ACCOUNT_FORMS = {
     "reauthenticate": "accounts.forms.ReauthenticateForm",
     "confirm_email_verification_code": "accounts.forms.ConfirmEmailForm",
 }
-# Per account where a thief would guess ("key"), per address more generously: half of Nairobi shares a few of them.
-ACCOUNT_RATE_LIMITS = {
-    "login_failed": "5/5m/key,50/5m/ip",
-    "login": "120/m/ip",
-    "signup": "30/m/ip",
-    "reset_password": "20/m/ip,5/h/key",
+# How often within how many seconds (accounts.limits): strict for an account, where a thief would guess, generous for an
+# address. allauth's own limits are off: they live in the cache, which forgets some of them when it is full.
+ACCOUNT_RATE_LIMITS = False
+RATE_LIMITS = {
+    "sign_in_account": (5, 300),
+    "sign_in_address": (50, 300),
+    # All tries, also the right ones: each costs a hash.
+    "sign_in_posts_address": (120, 60),
+    "sign_up_address": (30, 60),
+    "reset_account": (5, 3600),
+    "reset_address": (20, 60),
+    "reset_link_address": (20, 60),
     # Each mail allows three guesses at six digits, so the mails are few.
-    "confirm_email": "1/10s/key,10/h/key",
+    "mail_code_soon": (1, 10),
+    "mail_code": (10, 3600),
+    # Wrong codes of mails and of the second factor; a device's own wait comes on top (accounts.second_factor).
+    "code_address": (50, 300),
+    "email_change_account": (10, 60),
 }
 # Whose X-Forwarded-For counts: that of our own proxies, where there are any.
 _BEHIND_PROXY = not DEMO and env.flag("BEHIND_PROXY", True)
