@@ -5,12 +5,9 @@ what a customer owns or owes is changed by the requests that are made for it (an
 """
 
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
-
-from django.db import IntegrityError, transaction
 
 from controls.effects import Change, Description
 from controls.models import Request
@@ -25,20 +22,10 @@ from ledger.services import Transfer
 from oversight.models import BREAK_MOVES, Break, BreakKind, BreakState, How
 from oversight.reconciliation.closed import RESOLVED
 from oversight.reconciliation.stale import still_there
-from payments.models import (
-    ARRIVAL_MOVES,
-    Arrival,
-    ArrivalState,
-    Float,
-    Payment,
-    Source,
-    State,
-    StatementLine,
-)
-from payments.selectors import receipt_is_a_payments
-from payments.services import payment_lock, receipt_claim, receipt_lock
-from payments.statements import payer_of, shortcode_of
-from trading.services import stray_tell
+from oversight.reconciliation.suspense import Done, effect_of, line_of, suspense_act
+from payments.models import ARRIVAL_MOVES, ArrivalState, Float, Payment, State
+from payments.services import payment_lock, receipt_claim
+from payments.statements import shortcode_of
 
 _WORDS = {
     How.MATCH: "Our records are brought in line. No money moves.",
@@ -62,8 +49,8 @@ def choices(found: Break) -> list[Choice]:
         BreakKind.LINE_IN_UNKNOWN: _in_unknown,
         BreakKind.LINE_OUT_UNKNOWN: _out_unknown,
         BreakKind.REVERSED: _reversed,
-        BreakKind.PAYMENT_MISSING: lambda _: [_off("Write it off")],
-        BreakKind.REVERSAL_DIFFERS: lambda _: [_off("Write the difference off")],
+        BreakKind.PAYMENT_MISSING: _missing,
+        BreakKind.REVERSAL_DIFFERS: lambda found: [_still_there(found) or _off("Write the difference off")],
         BreakKind.AMOUNT_DIFFERS: lambda found: [_more_came(found) or _off("Write the difference off")],
         BreakKind.RECEIPT_DIFFERS: lambda _: [
             Choice(How.MATCH, "Take over M-Pesa's receipt", "The payment gets the receipt of the line.")
@@ -94,22 +81,21 @@ def _moved_by_us(found: Break) -> Choice:
     )
 
 
-def _line(found: Break) -> StatementLine:
-    if found.line is None:
-        raise Refused("This difference has no line of a statement.", code="no_line")
-    return found.line
-
-
 def _more_came(found: Break) -> Choice | None:
     """For money that a customer paid beyond what we booked: it is never the house's."""
     line = found.line
-    if line is None or line.account != Float.COLLECTIONS or line.kind != "collection" or _effect(found) <= 0:
+    if (
+        line is None
+        or line.account != Float.COLLECTIONS
+        or line.kind != "collection"
+        or effect_of(found) <= 0
+    ):
         return None
     return Choice(How.SUSPENSE, "More came: post it to suspense", _WORDS[How.SUSPENSE])
 
 
 def _in_unknown(found: Break) -> list[Choice]:
-    line = _line(found)
+    line = line_of(found)
     keep = Choice(How.SUSPENSE, "Post to suspense", _WORDS[How.SUSPENSE])
     if line.account == Float.COLLECTIONS and line.kind == "collection":
         # A customer's money is never the house's.
@@ -119,7 +105,7 @@ def _in_unknown(found: Break) -> list[Choice]:
 
 
 def _out_unknown(found: Break) -> list[Choice]:
-    line = _line(found)
+    line = line_of(found)
     lost = _off("Write the loss off")
     return [lost] if line.kind == "payout" else [_moved_by_us(found), lost]
 
@@ -138,6 +124,21 @@ def _reversed(found: Break) -> list[Choice]:
             "The house bears it. Ask for an adjustment to take it from the customer who got it.",
         )
     ]
+
+
+def _missing(found: Break) -> list[Choice]:
+    """Money that never came is nobody's loss while it waits in suspense: then nobody has got it."""
+    if found.arrival is None or found.arrival.state == ArrivalState.ASSIGNED:
+        return [_off("Write it off")]
+    means = "It never came. Our book does not have it any more, and nobody can be given it."
+    return [Choice(How.SUSPENSE, "Take it out of suspense", means)]
+
+
+def _still_there(found: Break) -> Choice | None:
+    """For money in suspense that we took out, and M-Pesa did not: it is not the house's."""
+    if found.arrival is None or effect_of(found) <= 0:
+        return None
+    return Choice(How.SUSPENSE, "M-Pesa still has it: post it to suspense", _WORDS[How.SUSPENSE])
 
 
 def _float_differs(found: Break) -> list[Choice]:
@@ -165,10 +166,18 @@ _ADVICE = {
 }
 
 
+_ARRIVAL_MISSING = (
+    "Ask M-Pesa about the receipt. Give the money to nobody and send it to nobody meanwhile. If it was given to a "
+    "customer already, ask for an adjustment, or the house bears it."
+)
+
+
 def advice(found: Break) -> str:
     """What to do first, as a sentence; empty when the choices say it all."""
     if found.kind == BreakKind.REVERSED and found.arrival_id is not None:
         return ""
+    if found.kind == BreakKind.PAYMENT_MISSING and found.arrival is not None:
+        return _ARRIVAL_MISSING
     return _ADVICE.get(BreakKind(found.kind), "")
 
 
@@ -199,8 +208,8 @@ def resolve_describe(payload: dict[str, Any]) -> Description:
     label = next(choice.label for choice in choices(found) if choice.how == how)
     changes = [Change("Difference", "Open", "Resolved")]
     if how == How.MATCH and found.kind == BreakKind.RECEIPT_DIFFERS and found.payment is not None:
-        changes.append(Change("M-Pesa receipt", found.payment.receipt or "none", _line(found).receipt))
-    leaving = max(-_effect(found), Decimal(0)) if how == How.WRITE_OFF else Decimal(0)
+        changes.append(Change("M-Pesa receipt", found.payment.receipt or "none", line_of(found).receipt))
+    leaving = max(-effect_of(found), Decimal(0)) if how == How.WRITE_OFF else Decimal(0)
     return Description(f"{label}: {found.sentence}"[:300], tuple(changes), leaving_kes=leaving)
 
 
@@ -231,13 +240,10 @@ def resolve_execute(request: Request) -> str:
     return sentence
 
 
-type Done = tuple[Sequence[Transfer], str]
-
-
 def _match(found: Break) -> Done:
     if found.kind != BreakKind.RECEIPT_DIFFERS or found.payment is None:
         return [], "It is noted that our book has it already."
-    receipt = _line(found).receipt
+    receipt = line_of(found).receipt
     payment = payment_lock(found.payment.pk)
     if payment.state not in {State.SUCCEEDED, State.REVERSED} or payment.receipt != found.payment.receipt:
         raise Conflict("The payment has changed meanwhile. Run the comparison again.", code="moved")
@@ -246,77 +252,9 @@ def _match(found: Break) -> Done:
     return freed, f"Payment {found.payment.reference} has the receipt {receipt} now."
 
 
-def _suspense(found: Break) -> Done:
-    match found.kind:
-        case BreakKind.REVERSED:
-            return _suspense_leave(found)
-        case BreakKind.LINE_TWICE | BreakKind.AMOUNT_DIFFERS:
-            return _suspense_more(found)
-        case _:
-            return _suspense_enter(found)
-
-
-def _suspense_enter(found: Break) -> Done:
-    """An arrival from the line, for `suspense_assign` and `suspense_return`."""
-    line = _line(found)
-    receipt_lock(line.receipt)
-    if receipt_is_a_payments(line.receipt):
-        raise Conflict(
-            "This receipt is a payment's meanwhile. Run the comparison again.", code="receipt_used"
-        )
-    return _arrive(found, line.receipt, line.paid_in)
-
-
-def _suspense_more(found: Break) -> Done:
-    """What came beyond what is booked under the receipt: the receipt with a number, since it is not all of it."""
-    receipt = _line(found).receipt
-    number = Arrival.objects.filter(receipt__startswith=f"{receipt}+").count() + 2
-    return _arrive(found, f"{receipt}+{number}", _effect(found))
-
-
-def _arrive(found: Break, receipt: str, amount: Decimal) -> Done:
-    line = _line(found)
-    arrival = Arrival(
-        receipt=receipt,
-        amount=amount,
-        reference=line.reference,
-        source=Source.STATEMENT,
-        arrived_at=line.completed_at,
-        state=ArrivalState.SUSPENSE,
-        due_at=None,
-        note="From a statement, by two people.",
-    )
-    arrival.payer = payer_of(line.details)
-    try:
-        with transaction.atomic():
-            arrival.save(force_insert=True)
-    except IntegrityError:
-        raise Conflict(
-            "M-Pesa's own list has brought this money meanwhile. Run the comparison again.", code="arrived"
-        ) from None
-    Break.objects.filter(pk=found.pk).update(arrival=arrival)
-    transfers = [Transfer(chart.mpesa_collections(), chart.suspense_mpesa(), amount)]
-    return transfers, f"{show_kes(amount)} ({receipt}) is in suspense."
-
-
-def _suspense_leave(found: Break) -> Done:
-    arrival, line = found.arrival, _line(found)
-    if arrival is None or line.withdrawn != arrival.amount:
-        raise Refused(
-            "The line's amount is not what stands in suspense. Ask M-Pesa what it is.", code="amount"
-        )
-    if arrival.state != ArrivalState.SUSPENSE or not move(
-        arrival, ArrivalState.REVERSED, moves=ARRIVAL_MOVES, decided_at=Now()
-    ):
-        raise Conflict("This money is not in suspense any more.", code="moved")
-    stray_tell(arrival=arrival)
-    transfers = [Transfer(chart.suspense_mpesa(), chart.mpesa_collections(), arrival.amount)]
-    return transfers, f"{show_kes(arrival.amount)} ({arrival.receipt}) has left suspense."
-
-
 def _write_off(found: Break) -> Done:
     """Bring the float to what M-Pesa has, against the house."""
-    effect, float_code = _effect(found), _float_code(found)
+    effect, float_code = effect_of(found), _float_code(found)
     if float_code is None or not effect:
         raise Refused("There is nothing to write off here.", code="nothing")
     house = chart.house_adjustments()
@@ -344,11 +282,6 @@ def _charge_set(found: Break) -> None:
         raise Conflict("The payment's charge has changed meanwhile. Run the comparison again.", code="moved")
 
 
-def _effect(found: Break) -> Decimal:
-    """KES that M-Pesa has more than our book, to the cent."""
-    return ((found.theirs or Decimal(0)) - (found.ours or Decimal(0))).quantize(Decimal("0.01"))
-
-
 def _float_code(found: Break) -> Code | None:
     """The float that the difference is part of; None when it is of two at once, or of none."""
     codes = {Float.COLLECTIONS: chart.mpesa_collections(), Float.PAYOUTS: chart.mpesa_payouts()}
@@ -364,4 +297,4 @@ def _float_code(found: Break) -> Code | None:
     return None
 
 
-_ACTS = {How.MATCH: _match, How.SUSPENSE: _suspense, How.WRITE_OFF: _write_off}
+_ACTS = {How.MATCH: _match, How.SUSPENSE: suspense_act, How.WRITE_OFF: _write_off}

@@ -13,7 +13,7 @@ from oversight.reconciliation.found import SKEW, ZERO, Compared, Found, Part, Ro
 from oversight.reconciliation.lines import COVERED
 
 #: Payments and arrivals that a line of the run takes back, or that were taken back here in its span. `booked_at` is
-#: when we posted it. What two people wrote off of such a difference counts as taken back.
+#: when we posted it. What two people wrote off of such a difference, or put into suspense again, counts as taken back.
 _CONCERNED = """
 SELECT p.id AS payment_id, NULL::uuid AS arrival_id, p.receipt, p.reversal_receipt, p.direction, p.amount,
        CASE p.direction WHEN 'in' THEN 'collections' ELSE 'payouts' END AS account,
@@ -52,7 +52,7 @@ WITH covered AS ({COVERED}), original AS (
     FROM line GROUP BY of_id
 ), off AS (
     SELECT coalesce(payment_id, arrival_id) AS of_id, sum(theirs - ours) AS kes FROM oversight_break
-    WHERE kind = 'reversal_differs' AND state = 'resolved' AND how = 'write_off' GROUP BY 1
+    WHERE kind = 'reversal_differs' AND state = 'resolved' AND how IN ('write_off', 'suspense') GROUP BY 1
 )
 SELECT original.*, coalesce(added.moved, 0) AS moved, coalesce(added.lines, 0) AS lines, added.ids,
        added.line_receipt, added.last_at, coalesce(added.line_account, original.account) AS at_account,

@@ -8,7 +8,7 @@ import pytest
 from accounts.models import User
 from accounts.tests.people import staff
 from goldwallet.clock import now
-from goldwallet.errors import Refused
+from goldwallet.errors import Conflict, Refused
 from goldwallet.test.clock import shift_clock
 from goldwallet.test.two import agreed, asked
 from goldwallet.test.world import World
@@ -96,6 +96,19 @@ def lost_arrival(day: Day) -> None:
     day.collections.pop()
 
 
+def lost_arrival_given(day: Day) -> None:
+    lost_arrival(day)
+    given(day)
+
+
+def given(day: Day) -> None:
+    """Two people have given the arrival to a customer."""
+    arrival = Arrival.objects.get()
+    Arrival.objects.update(state=ArrivalState.ASSIGNED, user=day.people[0])
+    cash = Transfer(chart.suspense_mpesa(), chart.user_cash(day.people[0].pk), arrival.amount)
+    post(key=f"arrival:{arrival.pk}:assigned", kind="arrival_assigned", transfers=[cash])
+
+
 def too_little(day: Day) -> None:
     day.collections[-1] = row_in(day.buys[-1], moved=1000)
 
@@ -151,10 +164,7 @@ def taken_back(day: Day) -> None:
 
 def taken_back_after_given(day: Day) -> None:
     taken_back(day)
-    arrival = Arrival.objects.get()
-    Arrival.objects.update(state=ArrivalState.ASSIGNED, user=day.people[0])
-    given = Transfer(chart.suspense_mpesa(), chart.user_cash(day.people[0].pk), arrival.amount)
-    post(key=f"arrival:{arrival.pk}:assigned", kind="arrival_assigned", transfers=[given])
+    given(day)
 
 
 def float_short(day: Day) -> None:
@@ -174,7 +184,8 @@ PAIRS: list[tuple[Callable[[Day], None], str, str, int]] = [
     (to_bank, "line_out_unknown", "write_off", -9_000),
     (lost_in, "payment_missing", "write_off", -1502),
     (lost_out, "payment_missing", "write_off", 323),
-    (lost_arrival, "payment_missing", "write_off", -600),
+    (lost_arrival, "payment_missing", "suspense", -600),
+    (lost_arrival_given, "payment_missing", "write_off", -600),
     (too_little, "amount_differs", "write_off", -502),
     (too_much, "amount_differs", "suspense", 498),
     (too_much_out, "amount_differs", "write_off", -1),
@@ -344,3 +355,53 @@ def test_nobody_resolves_what_is_about_their_own_payment(day: Day, maker: User, 
                 "break_resolve", {"break": str(found.pk), "how": "write_off"}, maker=maker, checker=checker
             )
     assert not Break.objects.filter(state=BreakState.RESOLVED).exists()
+
+
+# --- money on M-Pesa's list that no statement shows -----------------------------------------------
+
+
+def resolved(found: Break, how: str, maker: User, checker: User) -> None:
+    agreed("break_resolve", {"break": str(found.pk), "how": how}, maker=maker, checker=checker)
+
+
+def test_money_that_never_came_leaves_suspense_and_costs_nobody(day: Day, maker: User, checker: User) -> None:
+    with shift_clock(hours=2):
+        lost_arrival(day)
+        day.upload()
+        day.compare()
+        found = Break.objects.get()
+        with pytest.raises(Refused, match="cannot be resolved in this way"):
+            asked("break_resolve", {"break": str(found.pk), "how": "write_off"}, by=maker)
+        house = balance(chart.house_adjustments())
+        resolved(found, "suspense", maker, checker)
+    arrival = Arrival.objects.get()
+    assert (arrival.state, balance(chart.suspense_mpesa())) == (ArrivalState.REVERSED, 0)
+    assert "never came" in arrival.note
+    assert balance(chart.house_adjustments()) == house
+    payload = {"arrival": str(arrival.pk), "user": str(day.people[0].pk)}
+    with pytest.raises(Conflict):
+        asked("suspense_assign", payload, by=maker)
+
+
+def test_money_that_came_after_all_is_in_suspense_again(day: Day, maker: User, checker: User) -> None:
+    """Its line is in a later export: then it is whoever's it was, and not the house's."""
+    with shift_clock(hours=2):
+        lost_arrival(day)
+        day.upload()
+        day.compare()
+        resolved(Break.objects.get(), "suspense", maker, checker)
+    arrival = Arrival.objects.get()
+    with shift_clock(hours=4):
+        day.collections.append(Row(arrival.receipt, arrival.arrived_at, "Pay Bill", 600, "Pay Bill"))
+        day.upload()
+        run = day.compare()
+        found = run.seen.get(state="open")
+        assert (found.kind, found.theirs, found.ours) == ("reversal_differs", 0, -600)
+        assert {choice.how for choice in choices(found)} == {How.SUSPENSE}
+        resolved(found, "suspense", maker, checker)
+        more = Arrival.objects.get(state=ArrivalState.SUSPENSE)
+        assert (more.receipt, more.amount) == (f"{arrival.receipt}+2", 600)
+        assert balance(chart.suspense_mpesa()) == 600
+        balances_agree(day)
+        assert keys(day.compare()) == set()
+    assert verify() == []

@@ -108,9 +108,9 @@ def money_moves(day: Day) -> None:
 STALE: list[tuple[Callable[[Day], None], str, Callable[[Day], None]]] = [
     (lost_in, "write_off", its_line_comes),
     (lost_in, "write_off", the_payment_is_taken_back),
-    (lost_arrival, "write_off", its_line_comes),
-    (lost_arrival, "write_off", it_is_sent_back),
-    (lost_arrival, "write_off", it_was_reversed),
+    (lost_arrival, "suspense", its_line_comes),
+    (lost_arrival, "suspense", it_is_sent_back),
+    (lost_arrival, "suspense", it_was_reversed),
     (taken_back_after_given, "write_off", it_was_reversed),
     (hand_paid, "suspense", the_list_brings_it),
     (hand_paid, "suspense", a_payment_has_its_receipt),
