@@ -183,12 +183,17 @@ class FloatState:
         return None if self.there is None else self.there - self.then
 
     @property
+    def gap(self) -> Decimal:
+        """How large the difference is, whichever way."""
+        return abs(self.difference or Decimal(0))
+
+    @property
     def verdict(self) -> Verdict:
         if self.difference is None:
             return Verdict.UNASKED
         if self.difference == 0:
             return Verdict.AGREES
-        return Verdict.MOVING if abs(self.difference) <= self.unsure else Verdict.DIFFERS
+        return Verdict.MOVING if self.gap <= self.unsure else Verdict.DIFFERS
 
 
 def floats() -> list[FloatState]:

@@ -17,7 +17,7 @@ from ledger import chart
 from ledger.selectors import balance
 from payments.arrivals import arrival_take
 from payments.arrivals.matching import Arrived
-from payments.models import Arrival
+from payments.models import Arrival, BalanceReading, Exchange, Kind
 from payments.tests.scripted import ScriptedRail
 from trading.models import Order
 
@@ -158,6 +158,17 @@ def test_floats_before_anybody_asked_and_a_transfer(world: World, tina: User) ->
     answer = browser.post(reverse("desk_float_move"), form | {"amount": "1000"})
     assert answer["Location"] == reverse("desk_approval", args=[Request.objects.get().pk])
     assert browser.post(reverse("desk_float_move"), form | {"amount": "1000"}).status_code == 409
+
+
+def test_a_float_that_differs_says_by_how_much_and_where_to_look(world: World, tina: User) -> None:
+    exchange = Exchange.objects.create(kind=Kind.BALANCE)
+    BalanceReading.objects.create(
+        exchange=exchange, shortcode="174379", name="Utility Account", current=700, available=700
+    )
+    page = read(signed_in(tina), reverse("desk_floats"))
+    assert "Differs" in page
+    assert "M-Pesa had more by</dt><dd>KES 700" in page
+    assert f'href="{reverse("desk_reconciliation")}">reconciliation</a>' in page
 
 
 def test_asking_for_the_balances_twice_enqueues_one_question(world: World, tina: User) -> None:
