@@ -46,7 +46,7 @@ def _held(run_id: uuid.UUID) -> bool:
             """
             SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2
                 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-                AND classid = %s::int::oid AND objid = %s::int::oid)
+                AND classid = CAST(%s AS int)::oid AND objid = CAST(%s AS int)::oid)
             """,
             [_ABOUT, _number(run_id)],
         )
