@@ -20,8 +20,9 @@ RUN groupadd --gid 10001 goldwallet \
     && useradd --uid 10001 --gid goldwallet --no-create-home --shell /usr/sbin/nologin goldwallet
 COPY --from=build /venv /venv
 COPY --from=build /app /app
-# The one folder that is written to, and only by the simulator. A fresh volume takes its owner from here.
-RUN install --directory --owner goldwallet --group goldwallet /app/var/simulator
+# The folders that are written to: the simulator's, and that of sealed photos. A fresh volume takes its owner from here.
+RUN install --directory --owner goldwallet --group goldwallet /app/var/simulator \
+    && install --directory --owner goldwallet --group goldwallet --mode 0700 /app/var/documents
 WORKDIR /app
 USER goldwallet
 EXPOSE 8000 8001

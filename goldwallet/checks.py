@@ -9,6 +9,7 @@ import binascii
 import ipaddress
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -137,6 +138,21 @@ UNSAFE = (
         "Every connection must limit its statements, its waits for locks and its idle transactions.",
         lambda c: not all(name in _session(c) for name in TIMEOUTS),
     ),
+    Rule(
+        "E021",
+        "DOCUMENT_S3_ENDPOINT must be an https address, not a program on this machine.",
+        lambda c: c.DOCUMENT_STORE == "s3" and not _amazon_or_https(c.DOCUMENT_S3["endpoint"]),
+    ),
+    Rule(
+        "E022",
+        "DOCUMENT_S3_SSE must be AES256 or aws:kms: the bucket encrypts as well.",
+        lambda c: c.DOCUMENT_STORE == "s3" and c.DOCUMENT_S3["sse"] not in {"AES256", "aws:kms"},
+    ),
+    Rule(
+        "E023",
+        "DOCUMENT_FOLDER must not lie among files that are served.",
+        lambda c: c.DOCUMENT_STORE == "folder" and _served(c),
+    ),
 )
 DOUBTFUL = (
     Rule(
@@ -230,6 +246,16 @@ def _public_https(address: str) -> bool:
     except ValueError:
         return True
     return not (number.is_loopback or number.is_unspecified)
+
+
+def _amazon_or_https(endpoint: str) -> bool:
+    return not endpoint or _public_https(endpoint)
+
+
+def _served(c: Any) -> bool:
+    place = Path(c.DOCUMENT_FOLDER).resolve()
+    served = [Path(folder).resolve() for folder in (c.STATIC_ROOT, *c.STATICFILES_DIRS)]
+    return any(place == folder or folder in place.parents for folder in served)
 
 
 def _known(keys: Iterable[bytes]) -> bool:

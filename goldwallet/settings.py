@@ -288,6 +288,20 @@ DARAJA = {
 # Whether our balances are asked for by the clock, and not at the desk alone.
 ASK_BALANCES = env.flag("DARAJA_BALANCES", True)
 
+# --- photos of identity ---------------------------------------------------------------------------
+# Sealed before they leave the process, wherever they lie (kyc.storage).
+DOCUMENT_STORE = env.choice("DOCUMENT_STORE", "folder", of=("folder", "s3"))
+DOCUMENT_FOLDER = BASE_DIR / env.text("DOCUMENT_FOLDER", "var/documents")
+DOCUMENT_S3 = {
+    "bucket": env.text("DOCUMENT_S3_BUCKET", None if DOCUMENT_STORE == "s3" else ""),
+    "endpoint": env.text("DOCUMENT_S3_ENDPOINT", "").rstrip("/"),
+    "region": env.text("DOCUMENT_S3_REGION", "us-east-1"),
+    "key_id": env.text("DOCUMENT_S3_KEY_ID", ""),
+    "secret": env.text("DOCUMENT_S3_SECRET", ""),
+    "sse": env.choice("DOCUMENT_S3_SSE", "AES256", of=("AES256", "aws:kms")),
+    "kms_key": env.text("DOCUMENT_S3_KMS_KEY", ""),
+}
+
 # --- web ------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en-gb"
 TIME_ZONE = "Africa/Nairobi"

@@ -6,5 +6,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "goldwallet.settings")
 application = get_wsgi_application()
 
 from goldwallet import schema  # noqa: E402 - settings come first
+from kyc.storage import refuse_public_store  # noqa: E402
 
 schema.refuse_changed_or_away()
+refuse_public_store()

@@ -26,6 +26,10 @@ def session(options):
     return {"DATABASES": {"default": {"OPTIONS": {"options": options}}}}
 
 
+def bucket(**changes):
+    return {"DOCUMENT_STORE": "s3", "DOCUMENT_S3": {"endpoint": "", "sse": "AES256", **changes}}
+
+
 def safe(**changes):
     """Production's settings as they should be, but for `changes`."""
     config = {
@@ -57,6 +61,11 @@ def safe(**changes):
         "LOG_LEVEL": "INFO",
         "DATABASES": {"default": {"OPTIONS": {"options": SESSION}}},
         "SCHEMA_GUARDED": True,
+        "DOCUMENT_STORE": "folder",
+        "DOCUMENT_FOLDER": "/srv/goldwallet/documents",
+        "DOCUMENT_S3": {"endpoint": "", "sse": "AES256"},
+        "STATIC_ROOT": Path("/srv/goldwallet/static"),
+        "STATICFILES_DIRS": [Path("/app/static")],
     }
     return SimpleNamespace(**{**config, **changes})
 
@@ -114,6 +123,11 @@ def test_what_is_safe_passes():
         ("E020", session(SESSION.replace("lock_timeout=10s", ""))),
         ("E020", session("")),
         ("E020", {"DATABASES": {"default": {}}}),
+        ("E021", bucket(endpoint="http://s3.gold.example")),
+        ("E021", bucket(endpoint="https://127.0.0.1:9000")),
+        ("E022", bucket(sse="")),
+        ("E023", {"DOCUMENT_FOLDER": "/srv/goldwallet/static"}),
+        ("E023", {"DOCUMENT_FOLDER": "/app/static/../static/documents"}),
     ],
 )
 def test_what_is_unsafe_is_refused(rule, changes):
@@ -222,6 +236,8 @@ def test_production_starts():
         ({"DARAJA_PASSKEY": "demo-passkey-7f3a"}, "DARAJA_PASSKEY must be set"),
         ({"BASE_URL": "http://gold.example"}, "goldwallet.E004"),
         ({"GOLDWALLET_MODE": "prod"}, "write demo or production"),
+        ({"DOCUMENT_STORE": "s3"}, "DOCUMENT_S3_BUCKET is not set"),
+        ({"DOCUMENT_STORE": "nowhere"}, "write one of: folder, s3"),
     ],
 )
 def test_production_does_not_start(changes, says):

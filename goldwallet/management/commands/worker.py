@@ -9,6 +9,7 @@ from django.db import transaction
 from controls.services import anchor_check
 from goldwallet import schema
 from goldwallet.worker import work_on
+from kyc.storage import refuse_public_store
 from payments.services import payouts_ask_first
 
 
@@ -17,6 +18,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         schema.refuse_changed()
+        refuse_public_store()
         # Together, and one worker after the other: a death in between would let unasked payouts go later.
         with transaction.atomic():
             known = anchor_check(schema.anchor())

@@ -10,8 +10,8 @@ from enum import StrEnum
 
 import httpx
 from django.conf import settings
-from django.db import connections
 
+from goldwallet.outside import refuse_in_transaction
 from payments.rails.daraja.documents import MOST_BYTES
 
 # Seconds. Reading is generous: an answer that we do not wait for is an unknown outcome, which costs far more.
@@ -61,19 +61,6 @@ def _client() -> httpx.Client:
                 headers={"Accept": "application/json", "Accept-Encoding": "identity"},
             )
         return _clients[pid]
-
-
-def refuse_in_transaction() -> None:
-    """Raises RuntimeError when any database transaction is open here: what it wrote is not yet true, and its
-    locks would wait for the provider. The wrapper that a test case puts around a test does not count."""
-    for connection in connections.all(initialized_only=True):
-        blocks = [block for block in connection.atomic_blocks if not getattr(block, "_from_testcase", False)]
-        # Without any block, autocommit that is off is a transaction begun by hand.
-        by_hand = (
-            not connection.atomic_blocks and connection.connection is not None and not connection.autocommit
-        )
-        if blocks or by_hand:
-            raise RuntimeError("a rail was called inside a database transaction; commit first, then call")
 
 
 def send(
