@@ -7,7 +7,9 @@ from django.db.models import Max, Q, QuerySet
 
 from accounts.models import Authenticator, RecoveryCode, User
 from accounts.roles import Role
+from controls.selectors import threshold
 from goldwallet import phones
+from goldwallet.clock import after
 from goldwallet.sealing import fingerprint
 
 
@@ -78,6 +80,19 @@ def last_role_event(user: User) -> int:
     """
     events = apps.get_model("accounts", "RoleGrantEvent")._default_manager.filter(user_id=user.pk)
     return events.aggregate(last=Max("pgh_id"))["last"] or 0
+
+
+def contacts(user: User) -> list[str]:
+    """Where notices go: the person's address, and those that it has replaced within the cool-off of a payout number.
+
+    The database notes every change of an address, whoever makes it by whatever way.
+    """
+    hours = threshold("payout_cooloff_hours")
+    events = apps.get_model("accounts", "UserEvent")._default_manager.filter(pgh_obj_id=user.pk)
+    since = after(-float(hours) * 3600)
+    before = events.filter(pgh_created_at__lte=since).order_by("-pgh_id").values_list("email", flat=True)[:1]
+    lately = events.filter(pgh_created_at__gt=since).order_by("-pgh_id").values_list("email", flat=True)
+    return list(dict.fromkeys([user.email, *lately, *before]))
 
 
 def people_on_hold() -> QuerySet[User]:

@@ -83,6 +83,8 @@ class LockedPerson:
     enhanced: bool
     #: Nothing is paid out to the person for now (`User.payouts_from`).
     payouts_held: bool
+    #: Of the person's own number, which alone is paid (`accounts.numbers`).
+    phone_lookup: str
 
     @property
     def tier(self) -> Tier:
@@ -92,7 +94,8 @@ class LockedPerson:
 # NO KEY UPDATE excludes other orders of the person; rows that merely point at the person (a message, an order being
 # settled) do not wait for it. Raw, since it opens every order (docs/performance.md); a test holds it to the model.
 PERSON_LOCK = """
-SELECT id, kyc_status, is_active, frozen_reason <> '', enhanced, coalesce(payouts_from > wallet_now(), false)
+SELECT id, kyc_status, is_active, frozen_reason <> '', enhanced, coalesce(payouts_from > wallet_now(), false),
+       phone_lookup
 FROM accounts_user WHERE id = %s FOR NO KEY UPDATE
 """
 

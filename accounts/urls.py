@@ -4,6 +4,7 @@ from allauth.account import views as allauth_views
 from django.urls import path, re_path
 
 from accounts import views
+from accounts.pages import phone, stepup
 
 urlpatterns = [
     path("login/", views.SignInView.as_view(), name="account_login"),
@@ -29,5 +30,8 @@ urlpatterns = [
     path("code/", views.code, name="account_code"),
     path("code/enrol/", views.enrol, name="account_enrol"),
     path("security/", views.security, name="account_security"),
+    path("confirm/<uuid:step_up_id>/", stepup.confirm, name="account_confirm"),
+    path("phone/", phone.phone, name="account_phone"),
+    path("phone/cancel/", phone.phone_cancel, name="account_phone_cancel"),
     path("security/recovery-codes/", views.recovery_codes, name="account_recovery_codes"),
 ]

@@ -10,6 +10,7 @@ from decimal import Decimal
 from django.db.models import Sum
 
 from accounts.models import User
+from accounts.numbers import payouts_held
 from goldwallet import clock, phones
 from goldwallet.money import show_kes
 from ledger import chart
@@ -41,6 +42,8 @@ def _what_next(user: User, loose: Decimal, owed: Decimal) -> str:
         return "Please write to us, and we settle it with what you owe us."
     if user.frozen_reason:
         return "It is safe, and stays here while your account is on hold."
+    if held := payouts_held(user):
+        return held
     if not user.phone:
         return "It is safe and stays yours. Please write to us where to send it."
     if loose < LEAST:

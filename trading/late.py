@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from django.urls import reverse
 
 from accounts.models import User
+from accounts.numbers import payouts_held
 from controls.selectors import threshold
 from goldwallet import phones
 from goldwallet.money import show_grams, show_kes
@@ -49,6 +50,7 @@ def choices(order: Order, *, user: User, paused: Collection[str], here: bool) ->
         return Choices(note=SPENT)
     price = current_price()
     note = _why_no_gold(order, price, user=user, paused=paused)
+    held = payouts_held(user)
     refund = Choice(
         "Send the money back",
         f"{show_kes(order.payment.amount)} go back to {phones.local(order.payment.phone)} by M-Pesa.",
@@ -56,7 +58,7 @@ def choices(order: Order, *, user: User, paused: Collection[str], here: bool) ->
         "get",
     )
     if note or price is None:
-        return Choices((refund,), note)
+        return Choices((), held) if held else Choices((refund,), note)
     deal = terms.buy_for_kes(order.payment.amount, price=price.buy)
     rebuy = Choice(
         "Buy at today's price",
@@ -65,7 +67,7 @@ def choices(order: Order, *, user: User, paused: Collection[str], here: bool) ->
         reverse("order_rebuy", args=[order.pk]),
         "post",
     )
-    return Choices((rebuy, refund))
+    return Choices((rebuy,), held) if held else Choices((rebuy, refund))
 
 
 def _why_no_gold(order: Order, price: Price | None, *, user: User, paused: Collection[str]) -> str:

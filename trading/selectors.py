@@ -11,6 +11,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from accounts.models import User
+from accounts.numbers import payouts_held
 from controls.selectors import PAUSED, switch, switches, threshold
 from goldwallet import clock
 from goldwallet.errors import Conflict, Refused
@@ -72,6 +73,8 @@ def why_closed(side: Side, *, user: User, price_holds: bool, paused: Collection[
     """Why this person cannot trade on this side now, as a sentence; empty when nothing is in the way."""
     if user.frozen_reason:
         return FROZEN
+    if side == Side.SELL and (held := payouts_held(user)):
+        return held
     if side in paused:
         return PAUSED[side]
     return "" if price_holds else CLOSED

@@ -9,7 +9,10 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.models import User
+from accounts.numbers import number_waiting
+from accounts.pages.stepup import step_up_redirect
 from accounts.permissions import customer_page
+from accounts.stepup import StepUpNeeded, step_up_proven
 from controls.selectors import PAUSED
 from goldwallet import clock, phones
 from goldwallet.errors import Refused
@@ -120,7 +123,7 @@ def _form_page(
         if isinstance(refused, NotEnoughGold) and refused.grams > 0:
             offer = {"grams": refused.grams, "kes": refused.kes, "sentence": refused.sentence}
         else:
-            form.add_error(None, refused.sentence)
+            form.add_error("phone" if refused.code == "payout_number" else None, refused.sentence)
     price = pools.current_price()
     paused, holds = selectors.paused(), selectors.price_holds(price)
     context = {
@@ -130,6 +133,7 @@ def _form_page(
         "limits": _limits(person(request))[side],
         "offer": offer,
         "closed": selectors.why_closed(side, user=person(request), price_holds=holds, paused=paused),
+        "number_waiting": number_waiting(person(request)) if side == Side.SELL else None,
         "payouts_paused": PAUSED["payouts"] if "payouts" in paused else "",
     }
     return render(request, f"trading/{side}.html", context, status=status)
@@ -147,15 +151,33 @@ def quote(request: HttpRequest, quote_id: uuid.UUID, side: str) -> HttpResponse:
     closed = selectors.why_closed(
         Side(found.side), user=person(request), price_holds=True, paused=selectors.paused()
     )
+    takes_code = found.side == Side.SELL and services.sale_takes_code(found.total_kes)
     context = {
         "quote": found,
         "closed": closed,
         "seconds_left": max(0, int(left)),
+        "seconds": int((found.expires_at - found.created_at).total_seconds()),
+        "takes_code": takes_code,
+        "proven": takes_code and _is_proven(request, found),
         "confirm_url": _way_on("order_rebuy", found, side),
         "again_url": _way_on("order", found, side),
         "late": found.late_order,
     }
     return render(request, "trading/quote.html", context)
+
+
+def _session_key(request: HttpRequest) -> str:
+    return request.session.session_key or ""
+
+
+def _is_proven(request: HttpRequest, quote: Quote) -> bool:
+    """Whether the code for this sale was entered: then one press sells."""
+    return step_up_proven(
+        user_id=quote.user_id,
+        operation=services.SALE,
+        digest=services.sale_digest(quote),
+        session_key=_session_key(request),
+    )
 
 
 def _way_on(name: str, quote: Quote, side: str) -> str:
@@ -174,9 +196,16 @@ def _confirm(request: HttpRequest, side: Side) -> HttpResponse:
     quote_id = _quote_id(request)
     if quote_id is None:
         return _used_quote(request, None, services.QUOTE_UNKNOWN, status=404, side=side)
-    confirm = services.buy_confirm if side == Side.BUY else services.sell_confirm
+    user_id = person(request).pk
     try:
-        order = confirm(user_id=person(request).pk, quote_id=quote_id)
+        if side == Side.BUY:
+            order = services.buy_confirm(user_id=user_id, quote_id=quote_id)
+        else:
+            order = services.sell_confirm(
+                user_id=user_id, quote_id=quote_id, session_key=_session_key(request)
+            )
+    except StepUpNeeded as needed:
+        return step_up_redirect(request, needed, back=reverse("sell_quote", args=[quote_id]))
     except NotEnoughGold as short:
         asked = Quote.objects.get(pk=quote_id, user=person(request))
         form = BuyForm({"grams": f"{asked.grams:f}", "phone": phones.local(asked.phone)})
@@ -189,8 +218,8 @@ def _confirm(request: HttpRequest, side: Side) -> HttpResponse:
     return redirect("order", order.pk)
 
 
-#: Codes of refusals that last: for everybody, or for somebody on hold.
-_CLOSED = ("paused", "closed", "frozen")
+#: Codes of refusals that last: for everybody, or for somebody on hold or to whom nothing is paid out.
+_CLOSED = ("paused", "closed", "frozen", "payouts_held")
 
 
 def _used_quote(

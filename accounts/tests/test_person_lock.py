@@ -20,6 +20,7 @@ def test_it_reads_what_the_orm_reads() -> None:
     assert not found.frozen
     assert not found.payouts_held
     assert found.tier == person.tier == Tier.VERIFIED
+    assert found.phone_lookup == person.phone_lookup != ""
     User.objects.filter(pk=person.pk).update(enhanced=True, payouts_from=after(60))
     assert person_lock(person.pk).tier == Tier.ENHANCED
     assert person_lock(person.pk).payouts_held

@@ -36,6 +36,8 @@
       over();
       return;
     }
+    // Of a longer time the clock's time says more: it stands there already.
+    if (seconds > 60) return;
     words.textContent = `This price is yours for ${seconds} more ${seconds === 1 ? "second" : "seconds"}.`;
     if (seconds === 15) news.textContent = "15 seconds left.";
   }

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Sequence
 from decimal import Decimal
 
+from accounts.numbers import payouts_held_refuse
 from accounts.services import LockedPerson, person_lock
 from controls.selectors import threshold
 from goldwallet.errors import Refused
@@ -29,6 +30,12 @@ def customer_lock(user_id: uuid.UUID) -> LockedPerson:
     if person.frozen:
         raise Refused(FROZEN, code="frozen", status=403)
     return person
+
+
+def payout_open(person: LockedPerson) -> None:
+    """Refuse while nothing is paid out to the person, under their lock."""
+    if person.payouts_held:
+        payouts_held_refuse(person.id)
 
 
 def limits_use(person: LockedPerson, quote: Quote) -> Used:

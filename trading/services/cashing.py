@@ -12,10 +12,12 @@ from typing import Literal
 from django.db import transaction
 
 from accounts.models import User
+from accounts.numbers import payouts_held
 from accounts.services import person_lock
 from controls.selectors import threshold
 from goldwallet.errors import Conflict, Refused
 from goldwallet.money import show_kes
+from goldwallet.wording import exact_time
 from ledger import chart
 from ledger import services as ledger
 from ledger.selectors import balance
@@ -79,8 +81,14 @@ def cash_pay_out(*, user_id: uuid.UUID, amount: Decimal, by: uuid.UUID) -> Payme
 
 
 def cash_phone(user_id: uuid.UUID) -> str:
-    """The person's own number. Raises Refused when we know none."""
-    phone: str = User.objects.get(pk=user_id).phone
+    """The person's own number. Raises Refused when we know none, and while nothing is paid out to the person."""
+    person = User.objects.get(pk=user_id)
+    if payouts_held(person) and person.payouts_from is not None:
+        raise Conflict(
+            f"Nothing is paid out to this person before {exact_time(person.payouts_from)}.",
+            code="payouts_held",
+        )
+    phone: str = person.phone
     if not phone:
         raise Refused("This person has no M-Pesa number in the account.", code="no_phone")
     return phone

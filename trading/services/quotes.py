@@ -11,6 +11,7 @@ from typing import Any
 from django.db import connection
 
 from accounts.models import User
+from accounts.numbers import payout_number_check, payouts_held
 from controls.selectors import PAUSED, RUNNING, switch, threshold
 from goldwallet import phones
 from goldwallet.clock import Now, after
@@ -26,6 +27,8 @@ from trading.models import Order, Quote, Side
 from trading.selectors import price_or_refuse, running_or_refuse, used
 
 QUOTE_SECONDS = 60
+#: Of a sale that takes a code: a mail must come, and be read, within it (docs/decisions/0070).
+CODE_QUOTE_SECONDS = 300
 QUOTE_UNKNOWN = "We do not find this price. Please ask for a new one."
 #: No 0/O, 1/I/L: a reference is read aloud on the telephone.
 _ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"
@@ -67,14 +70,25 @@ def quote_buy(*, user: User, phone: str, kes: Decimal | None = None, grams: Deci
 def quote_sell(*, user: User, phone: str, grams: Decimal | None) -> Quote:
     """A quote for so many grams, or for the whole holding when `grams` is None. Raises Refused."""
     running_or_refuse(Side.SELL, user=user)
+    if held := payouts_held(user):
+        raise Refused(held, code="payouts_held", status=403)
     price = price_or_refuse()
     owned = balance(chart.user_gold(user.pk))
     asked = owned if grams is None else grams
     check_owned(asked, owned=owned)
     deal = terms.sell_grams(asked, price=price.sell)
     check_amount(deal.kes, side=Side.SELL)
+    payout_number_check(user=user, phone=phone)
     _check_limits(user, Side.SELL, deal)
-    return quote_make(user, Side.SELL, deal, price=price.sell, phone=phone, everything=grams is None)
+    seconds = CODE_QUOTE_SECONDS if sale_takes_code(deal.kes) else QUOTE_SECONDS
+    return quote_make(
+        user, Side.SELL, deal, price=price.sell, phone=phone, everything=grams is None, seconds=seconds
+    )
+
+
+def sale_takes_code(kes: Decimal) -> bool:
+    """Whether a sale of so many shillings waits for a code of the person (faults.md A08)."""
+    return kes > threshold("sell_stepup_kes")
 
 
 def _check_limits(user: User, side: Side, deal: terms.Deal) -> None:
@@ -119,6 +133,7 @@ def quote_make(
     phone: str,
     everything: bool = False,
     late_order: Order | None = None,
+    seconds: int = QUOTE_SECONDS,
 ) -> Quote:
     """Write a quote down; what it offers was checked before. Raises Refused for a phone, or for too many quotes."""
     number = phones.normalise(phone)
@@ -136,7 +151,7 @@ def quote_make(
         price_per_gram=price,
         everything=everything,
         late_order=late_order,
-        expires_at=after(QUOTE_SECONDS),
+        expires_at=after(seconds),
     )
     quote.phone = number
     quote.save(force_insert=True)

@@ -27,7 +27,7 @@ def refund_ask(*, user_id: uuid.UUID, order_id: uuid.UUID) -> Order:
 
 
 def _ask(user_id: uuid.UUID, order_id: uuid.UUID) -> Order:
-    agreeing.customer_lock(user_id)
+    agreeing.payout_open(agreeing.customer_lock(user_id))
     order = agreeing.late_order_lock(user_id=user_id, order_id=order_id)
     late = order.payment
     order.refund = payment_create(

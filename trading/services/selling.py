@@ -5,8 +5,12 @@ from collections.abc import Sequence
 
 from django.db import transaction
 
-from goldwallet.clock import Now
+from accounts.numbers import payout_number_check
+from accounts.stepup import Shown, step_up_digest, step_up_use
+from goldwallet.clock import NAIROBI, Now
 from goldwallet.errors import Conflict
+from goldwallet.money import show_grams, show_kes
+from goldwallet.phones import local
 from goldwallet.sql import insert
 from goldwallet.states import move
 from ledger import chart
@@ -19,16 +23,21 @@ from payments.services import payment_create
 from pools import services as pools
 from trading.models import MOVES, Order, Quote, Side, Status
 from trading.services import agreeing
-from trading.services.quotes import check_owned, new_reference, quote_consume
+from trading.services.quotes import check_owned, new_reference, quote_consume, sale_takes_code
+
+#: The operation of `accounts.stepup`.
+SALE = "sell"
 
 
-def sell_confirm(*, user_id: uuid.UUID, quote_id: uuid.UUID) -> Order:
+def sell_confirm(*, user_id: uuid.UUID, quote_id: uuid.UUID, session_key: str = "") -> Order:
     """Lock the grams of a quote and enqueue the payout. Raises Refused; then nothing has changed.
 
-    A large payout, or any in manual mode, waits for staff. A payout's hold never expires.
+    A large sale takes a proof of this session for exactly this quote: StepUpNeeded (faults.md A08). It pays the
+    person's own number as it is now. A large payout, or any in manual mode, waits for staff. A payout's hold never
+    expires.
     """
     try:
-        return _sell_once(user_id=user_id, quote_id=quote_id)
+        return _sell_once(user_id=user_id, quote_id=quote_id, session_key=session_key)
     except Overdraft:
         # Sold meanwhile by another order of the same person: the ledger refused, nothing was written.
         quote = Quote.objects.get(pk=quote_id, user_id=user_id)
@@ -38,10 +47,20 @@ def sell_confirm(*, user_id: uuid.UUID, quote_id: uuid.UUID) -> Order:
 
 
 @transaction.atomic
-def _sell_once(*, user_id: uuid.UUID, quote_id: uuid.UUID) -> Order:
+def _sell_once(*, user_id: uuid.UUID, quote_id: uuid.UUID, session_key: str) -> Order:
     person = agreeing.customer_lock(user_id)
+    agreeing.payout_open(person)
     quote = quote_consume(quote_id=quote_id, user_id=user_id, side=Side.SELL)
+    payout_number_check(user=person, phone=quote.phone)
     agreeing.limits_use(person, quote)
+    if sale_takes_code(quote.total_kes):
+        step_up_use(
+            user_id=user_id,
+            operation=SALE,
+            digest=sale_digest(quote),
+            session_key=session_key,
+            shown=_shown(quote),
+        )
     payment = payment_create(
         direction=Direction.OUT,
         purpose="sell",
@@ -61,6 +80,27 @@ def _sell_once(*, user_id: uuid.UUID, quote_id: uuid.UUID) -> Order:
         memo=order.reference,
     )
     return order
+
+
+def sale_digest(quote: Quote) -> str:
+    """Of everything that the person agrees to (`accounts.stepup`)."""
+    return step_up_digest(
+        SALE,
+        user=quote.user_id,
+        quote=quote.pk,
+        grams=quote.grams,
+        kes=quote.total_kes,
+        phone=quote.phone,
+    )
+
+
+def _shown(quote: Quote) -> Shown:
+    return [
+        ("You sell", show_grams(quote.grams)),
+        ("You get", show_kes(quote.total_kes)),
+        ("M-Pesa pays this number", local(quote.phone)),
+        ("This price is yours until", f"{quote.expires_at.astimezone(NAIROBI):%H:%M:%S}"),
+    ]
 
 
 def _agreed(order: Order) -> list[Transfer]:

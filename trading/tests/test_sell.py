@@ -126,10 +126,11 @@ def test_dust_left_behind_can_be_sold_with_the_rest(two: World) -> None:
     assert_books()
 
 
-def test_the_number_that_is_paid_is_the_one_of_the_quote(two: World) -> None:
-    quote = services.quote_sell(user=two.alice, phone="0110 000 009", grams=Decimal("0.1"))
-    order = services.sell_confirm(user_id=two.alice.pk, quote_id=quote.pk)
-    assert Payment.objects.get(pk=order.payment_id).phone == "254110000009"
+def test_the_number_that_is_paid_is_the_person_s_own(two: World) -> None:
+    with nothing_changes(), pytest.raises(Refused, match="We pay only to your own number, 0712 345 678"):
+        services.quote_sell(user=two.alice, phone="0110 000 009", grams=Decimal("0.1"))
+    order = sell(two.alice, Decimal("0.1"))
+    assert Payment.objects.get(pk=order.payment_id).phone == two.alice.phone
 
 
 def test_sales_of_staff_and_customers_are_mailed_alike(two: World) -> None:

@@ -145,7 +145,7 @@ def trades(world: World, number: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "most"), [("wallet", 16), ("buy", 10), ("sell", 10), ("orders", 8)], ids=lambda value: str(value)
+    ("name", "most"), [("wallet", 16), ("buy", 10), ("sell", 11), ("orders", 8)], ids=lambda value: str(value)
 )
 def test_a_page_asks_the_database_a_bounded_number_of_times(
     world: World, django_assert_max_num_queries, name: str, most: int
