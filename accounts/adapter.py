@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from accounts import limits, sessions
 from accounts.models import User
-from accounts.selectors import is_staff_member, person_by_email
+from accounts.selectors import contacts, is_staff_member, person_by_email
 from goldwallet.errors import TooOften
 from goldwallet.knocks import address_of
 from notifications.services import message_enqueue
@@ -122,7 +122,12 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         context: dict[str, Any] | None = None,
         email: str | None = None,
     ) -> None:
-        super().send_notification_mail(template_prefix, user, {**(context or {}), "user": user}, email)
+        """Also to the addresses that the person had until lately (`accounts.selectors.contacts`)."""
+        ctx = {**(context or {}), "user": user}
+        super().send_notification_mail(template_prefix, user, ctx, email)
+        for former in contacts(user)[1:]:
+            if former != email:
+                super().send_notification_mail(template_prefix, user, ctx, former)
 
     def send_confirmation_mail(self, request: HttpRequest, emailconfirmation: Any, signup: bool) -> None:
         self._count_code(emailconfirmation.email_address.email)

@@ -10,9 +10,9 @@ from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 
-from accounts import limits
+from accounts import limits, second_factor
 from accounts.models import User
-from accounts.selectors import person_by_email
+from accounts.selectors import authenticator_of, person_by_email
 from goldwallet import phones
 from goldwallet.errors import Conflict, Refused, TooOften
 
@@ -100,7 +100,41 @@ class SignInForm(allauth_forms.LoginForm):  # type: ignore[misc]
         )
 
 
-class ChangePasswordForm(allauth_forms.ChangePasswordForm):  # type: ignore[misc]
+def _code_field(label: str) -> forms.CharField:
+    attrs = {"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false"}
+    return forms.CharField(
+        label=label, max_length=30, error_messages=_MISSING, widget=forms.TextInput(attrs=attrs)
+    )
+
+
+class WithCode:
+    """A change that takes a code, too, of whoever has a second factor. The code is looked at last, when all the rest is
+    right, and used up: so it is good for this one change, and a slip elsewhere costs none.
+    """
+
+    fields: dict[str, forms.Field]
+    errors: Any
+    user: User
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if authenticator_of(self.user):
+            self.fields["code"] = _code_field("Code of your authenticator app, or a recovery code")
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean()  # type: ignore[misc]
+        if "code" in self.fields and not self.errors:
+            try:
+                with limits.guessing("code", context.request):
+                    second_factor.code_check(user=self.user, code=data["code"])
+            except TooOften as refusal:
+                self.add_error("code", limits.too_many(refusal))  # type: ignore[attr-defined]
+            except Refused as refusal:
+                self.add_error("code", refusal.sentence)  # type: ignore[attr-defined]
+        return data
+
+
+class ChangePasswordForm(WithCode, allauth_forms.ChangePasswordForm):  # type: ignore[misc]
     oldpassword = PasswordField(label="Your password now", autocomplete="current-password")
     password1 = SetPasswordField(label="New password", help_text=_PASSWORD_RULE)
     password2 = PasswordField(label="The new password once more", autocomplete="new-password")
@@ -133,7 +167,7 @@ class NewPasswordForm(allauth_forms.ResetPasswordKeyForm):  # type: ignore[misc]
         _reword(self)
 
 
-class ChangeEmailForm(allauth_forms.AddEmailForm):  # type: ignore[misc]
+class ChangeEmailForm(WithCode, allauth_forms.AddEmailForm):  # type: ignore[misc]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _reword(
@@ -160,18 +194,7 @@ class ConfirmEmailForm(allauth_forms.ConfirmEmailVerificationCodeForm):  # type:
 class CodeForm(forms.Form):
     """A code of the authenticator app, or a recovery code."""
 
-    code = forms.CharField(
-        label="Code",
-        max_length=30,
-        error_messages=_MISSING,
-        widget=forms.TextInput(
-            attrs={
-                "autocomplete": "one-time-code",
-                "inputmode": "numeric",
-                "spellcheck": "false",
-            }
-        ),
-    )
+    code = _code_field("Code")
 
     def __init__(self, *args: Any, focus: bool = True, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

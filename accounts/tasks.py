@@ -1,10 +1,12 @@
-"""Housekeeping of sessions and counts; nothing depends on when it runs."""
+"""Housekeeping of sessions and counts, and numbers whose cool-off is over; nothing depends on when it runs."""
 
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.db import connection
 from django.utils import timezone
 from procrastinate.contrib.django import app
+
+from accounts import numbers
 
 
 @app.periodic(cron="17 * * * *")
@@ -17,3 +19,10 @@ def tidy(timestamp: int) -> None:
     table = connection.ops.quote_name(str(settings.CACHES["default"]["LOCATION"]))
     with connection.cursor() as cursor:
         cursor.execute(f"DELETE FROM {table} WHERE expires < %s", [timezone.now()])  # noqa: S608
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="accounts.numbers_adopt", queue="default", queueing_lock="accounts.numbers_adopt")
+def numbers_adopt(timestamp: int) -> None:
+    """Pay people on their new numbers, once these have cooled off."""
+    numbers.numbers_adopt()

@@ -4,6 +4,7 @@ from typing import Any, cast
 
 import django_otp
 from allauth.account import views as allauth_views
+from allauth.account.internal.flows.reauthentication import raise_if_reauthentication_required
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.views import redirect_to_login
@@ -91,7 +92,16 @@ class ConfirmEmailView(HonestStatusMixin, allauth_views.ConfirmEmailVerification
 
 
 class EmailChangeView(HonestStatusMixin, allauth_views.EmailView):  # type: ignore[misc]
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Who writes a code here gives the password before: asked in between, it would outlast the code."""
+        if authenticator_of(cast("User", request.user)):
+            raise_if_reauthentication_required(request, app="allauth.account")
+        return cast("HttpResponse", super().get(request, *args, **kwargs))
+
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """The form alone: allauth's other actions, on lists of addresses, have no page here."""
+        if "action_add" not in request.POST:
+            return redirect("account_email")
         limits.count("email_change_account", limits.account(cast("User", request.user).pk))
         return cast("HttpResponse", super().post(request, *args, **kwargs))
 
