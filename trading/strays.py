@@ -24,7 +24,9 @@ def _said(arrival: Arrival, order: Order) -> str:
     if arrival.state == ArrivalState.RETURNED:
         return f"We received {kes} that could not pay this order. It is back on the phone that paid it."
     if arrival.state == ArrivalState.REVERSED:
-        return f"We received {kes} that could not pay this order. M-Pesa has given it back to who paid it."
+        return (
+            f"M-Pesa has taken back {kes} that could not pay this order. If you miss it, please write to us."
+        )
     if arrival.user_id == order.user_id:
         return f"We received {kes} that could not pay this order. It is your cash with us: see your wallet."
     return f"We received {kes} with this order's reference. It turned out to be somebody else's money."
