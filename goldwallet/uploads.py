@@ -7,7 +7,7 @@ file that is too large only the beginning is kept, and its whole size is known: 
 from io import BytesIO
 from typing import IO, Any
 
-from django.core.files.uploadedfile import InMemoryUploadedFile, UploadedFile
+from django.core.files.uploadedfile import InMemoryUploadedFile
 from django.core.files.uploadhandler import FileUploadHandler
 
 #: Of all files of one request together. More than any form takes, so that what was cut is refused by everybody.
@@ -33,7 +33,7 @@ class MemoryUpload(FileUploadHandler):
         self.kept.write(kept)
         self._room -= len(kept)
 
-    def file_complete(self, file_size: int) -> UploadedFile:
+    def file_complete(self, file_size: int) -> InMemoryUploadedFile:
         """`size` is that of the file as it was sent."""
         self.kept.seek(0)
         return InMemoryUploadedFile(

@@ -43,6 +43,11 @@ STATES: dict[str, dict[str, Word]] = {
         "rejected": ("Sent back", "next"),
         "expired": ("Expired", "ended"),
     },
+    "review": {
+        "approved": ("Approved", "done"),
+        "more": ("Asked for more", "next"),
+        "rejected": ("Rejected", "wrong"),
+    },
     "pool": {"open": ("Open", "done"), "closed": ("Closed", "ended")},
     "bar": {"active": ("In the vault", "done"), "withdrawn": ("Withdrawn", "ended")},
     "allocation": {
