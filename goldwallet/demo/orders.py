@@ -1,6 +1,8 @@
 """A few orders, made through the services against the running simulator: the books are real and agree."""
 
 import datetime as dt
+import secrets
+import uuid
 from collections.abc import Iterable
 from decimal import Decimal
 
@@ -8,7 +10,8 @@ from django.db import transaction
 from django.db.models import F
 
 from accounts.models import User
-from goldwallet.demo import phone
+from accounts.stepup import StepUpNeeded
+from goldwallet.demo import codes, phone
 from goldwallet.demo.data import ALICE, BOB, CAROL
 from goldwallet.demo.waiting import until_patience_ends
 from payments.models import Arrival, ArrivalState, Payment, State
@@ -69,8 +72,17 @@ def _make(user: User, side: str, amount: Decimal) -> Order:
     if side == "buy":
         quote = services.quote_buy(user=user, phone=user.phone, kes=amount)
         return services.buy_confirm(user_id=user.pk, quote_id=quote.pk)
-    quote = services.quote_sell(user=user, phone=user.phone, grams=amount)
-    return services.sell_confirm(user_id=user.pk, quote_id=quote.pk)
+    return _sell(user, services.quote_sell(user=user, phone=user.phone, grams=amount).pk)
+
+
+def _sell(user: User, quote_id: uuid.UUID) -> Order:
+    """A large sale asks for a code first."""
+    session_key = secrets.token_hex(16)
+    try:
+        return services.sell_confirm(user_id=user.pk, quote_id=quote_id, session_key=session_key)
+    except StepUpNeeded as needed:
+        codes.confirm(user, needed, session_key=session_key)
+    return services.sell_confirm(user_id=user.pk, quote_id=quote_id, session_key=session_key)
 
 
 def _answer(order: Order, action: str) -> None:

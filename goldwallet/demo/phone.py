@@ -40,6 +40,14 @@ def _control() -> httpx.Client:
     return httpx.Client(base_url=f"{settings.SIMULATOR_URL}/control", timeout=5, trust_env=False)
 
 
+def mails(phone: str) -> list[str]:
+    """The texts of the mails that are read on this phone, the newest first."""
+    with _control() as control:
+        messages = control.get(f"/phones/{phone}").raise_for_status().json()["messages"]
+    found = [message for message in messages if message["kind"] == "mail"]
+    return [message["text"] for message in sorted(found, key=lambda message: message["at"], reverse=True)]
+
+
 def answer(phone: str, *, reference: str, action: str) -> bool:
     """Answer the prompt for this reference; whether there was one."""
     with _control() as control:
