@@ -124,10 +124,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     ) -> None:
         """Also to the addresses that the person had until lately (`accounts.selectors.contacts`)."""
         ctx = {**(context or {}), "user": user}
-        super().send_notification_mail(template_prefix, user, ctx, email)
-        for former in contacts(user)[1:]:
-            if former != email:
-                super().send_notification_mail(template_prefix, user, ctx, former)
+        for address in dict.fromkeys([email or user.email, *contacts(user)[1:]]):
+            super().send_notification_mail(template_prefix, user, ctx, address)
 
     def send_confirmation_mail(self, request: HttpRequest, emailconfirmation: Any, signup: bool) -> None:
         self._count_code(emailconfirmation.email_address.email)

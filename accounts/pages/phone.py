@@ -27,7 +27,11 @@ from goldwallet.phones import local
 
 
 class NumberForm(forms.Form):
-    phone = PhoneField(label="New M-Pesa number", help_text="It must be your own. For example 0712 345 678.")
+    phone = PhoneField(
+        label="New M-Pesa number",
+        help_text="It must be your own. For example 0712 345 678.",
+        error_messages={"required": "Write the new number, for example 0712 345 678."},
+    )
 
 
 @require_http_methods(["GET", "POST"])
