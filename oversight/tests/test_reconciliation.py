@@ -11,6 +11,7 @@ from accounts.tests.people import staff
 from controls.models import Cause
 from controls.selectors import switch
 from goldwallet.clock import now
+from goldwallet.errors import Conflict
 from goldwallet.test.books import assert_books
 from goldwallet.test.clock import shift_clock
 from goldwallet.test.world import World, buy, sell
@@ -19,6 +20,7 @@ from ledger.audit import verify_each
 from ledger.selectors import balance
 from ledger.services import Transfer, post
 from oversight.models import Break, BreakKind, BreakState, Run
+from oversight.reconciliation.alive import run_held
 from oversight.tests.day import Day, Row, keys, new_receipt, row_charge, row_in, row_out
 from payments.models import Arrival, ArrivalState, Payment, Source, StatementLine
 from pools.models import Allocation
@@ -343,6 +345,6 @@ def test_a_balance_may_differ_by_what_was_on_its_way(day: Day) -> None:
 
 
 def test_one_at_a_time(day: Day) -> None:
-    Run.objects.create(starts_at=now() - dt.timedelta(days=1), ends_at=now())
-    with pytest.raises(Exception, match="running already"):
+    other = Run.objects.create(starts_at=now() - dt.timedelta(days=1), ends_at=now())
+    with run_held(other.pk), pytest.raises(Conflict, match="running already"):
         day.compare()

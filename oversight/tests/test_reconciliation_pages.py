@@ -5,19 +5,21 @@ import uuid
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
+from django.db import DatabaseError, transaction
 from django.test import Client
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import User
 from accounts.tests.people import customer, signed_in, staff
 from controls.models import Request
+from goldwallet.clock import now
 from goldwallet.test.clock import shift_clock
-from goldwallet.test.two import approve
-from goldwallet.test.world import World
+from goldwallet.test.two import agreed, approve
+from goldwallet.test.world import World, buy, paid
 from notifications.models import Message
-from oversight.models import Break, Run
+from oversight.models import Break, Finding, Run
 from oversight.tests.day import Day, new_receipt, row_in, row_out, statement
-from payments.models import Arrival, StatementFile
+from payments.models import Arrival, Payment, StatementFile
 from trading.tests.pages import text
 
 pytestmark = pytest.mark.django_db
@@ -142,6 +144,63 @@ def test_the_report_has_both_sides_of_each_step(found: Break, desk: Client) -> N
     page = text(desk.get(f"{PAGE}runs/{found.first_run_id}/"))
     for words in ("Money in", "M-Pesa's lines: 3", "Ours: 2", "The whole book", "2, 2 of them new"):
         assert words in page, words
+
+
+def test_the_report_says_why_the_sides_differ(found: Break, desk: Client, day: Day) -> None:
+    page = text(desk.get(f"{PAGE}runs/{found.first_run_id}/"))
+    assert "−KES 777 Open differences, each in a list" in page
+    assert "+KES 25,000 Open differences, each in a list" in page
+    # A buy that no statement reaches, and one of a moment ago.
+    with shift_clock(hours=5):
+        paid(buy(day.people[0], 2000), receipt=new_receipt())
+    with shift_clock(hours=6):
+        paid(buy(day.people[0], 3000), receipt=new_receipt())
+        run = day.compare()
+    page = text(desk.get(f"{PAGE}runs/{run.pk}/"))
+    assert "+KES 2,000 Booked, and no statement covers it yet" in page
+    assert "+KES 3,000 Too fresh to be judged" in page
+
+
+def test_a_report_stays_as_it_was(found: Break, desk: Client, treasury: User, day: Day) -> None:
+    first = found.first_run
+    before = text(desk.get(f"{PAGE}runs/{first.pk}/"))
+    agreed(
+        "break_resolve",
+        {"break": str(found.pk), "how": "suspense"},
+        maker=treasury,
+        checker=staff("treasury"),
+    )
+    with shift_clock(hours=3):
+        # The foreign payout was ours after all, and is not found any more.
+        other = Break.objects.get(kind="line_out_unknown")
+        Payment.objects.filter(pk=day.sales[1].pk).update(receipt=other.line.receipt, amount=25_000)
+        second = day.compare()
+    assert text(desk.get(f"{PAGE}runs/{first.pk}/")) == before
+    assert "KES 777 in under" in before
+    assert [one.news for one in first.findings.all()] == ["new", "new"]
+    gone = second.findings.get(difference=other)
+    assert (gone.news, gone.kes, gone.theirs) == ("gone", 25_000, -25_000)
+    page = text(desk.get(f"{PAGE}runs/{second.pk}/"))
+    assert "KES 25,000 out under" in page
+    assert "No longer there" in page
+    assert "KES 777 in under" not in page
+
+
+def test_a_finding_is_never_changed(found: Break) -> None:
+    for change in (lambda rows: rows.update(kes=1), lambda rows: rows.delete()):
+        with pytest.raises(DatabaseError, match="Cannot"), transaction.atomic():
+            change(Finding.objects.all())
+    assert Finding.objects.count() == 2
+
+
+def test_an_old_run_says_that_its_list_was_not_kept(world: World, desk: Client) -> None:
+    start = now()
+    old = {"name": "Money in", "theirs": {"name": "M-Pesa's lines", "count": 1, "total": "KES 5"}}
+    step = old | {"ours": {"name": "Ours", "count": 0, "total": "KES 0"}, "differences": 1, "seconds": "0.01"}
+    run = Run.objects.create(starts_at=start, ends_at=start, state="done", found=1, report=[step])
+    page = text(desk.get(f"{PAGE}runs/{run.pk}/"))
+    assert "before the list of differences was kept" in page
+    assert "not kept" in page
 
 
 def test_treasury_is_told_by_mail(found: Break, treasury: User) -> None:
