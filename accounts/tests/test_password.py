@@ -5,7 +5,9 @@ import re
 import pytest
 from django.test import Client
 
-from accounts.tests.people import PASSWORD, customer, read_mail, signed_in
+from accounts.stepup import step_up_proven
+from accounts.tests.people import PASSWORD, customer, read_mail, signed_in, staff, totp
+from accounts.tests.proofs import prove
 
 pytestmark = pytest.mark.django_db
 NEW = "slow-mountain-tea-77"
@@ -58,6 +60,7 @@ def reset_link(email):
     return path.group(1)
 
 
+@pytest.mark.fault("A07")
 def test_reset_by_mail_ends_every_session_and_works_once(client):
     alice = customer()
     elsewhere = signed_in(alice)
@@ -77,6 +80,32 @@ def test_reset_by_mail_ends_every_session_and_works_once(client):
     assert "This link does not work any more" in page.content.decode()
 
 
+@pytest.mark.fault("A07")
+def test_a_reset_does_not_skip_the_second_factor(client):
+    vera = staff("treasury")
+    client.post("/accounts/password/reset/", {"email": vera.email})
+    client.post(client.get(reset_link(vera.email))["Location"], {"password1": NEW, "password2": NEW})
+    assert sign_in(client, vera, NEW)["Location"] == "/accounts/code/"
+    assert client.get("/desk/")["Location"].startswith("/accounts/login/"), "not signed in before the code"
+    client.post("/accounts/code/", {"code": totp(vera)})
+    assert client.get("/desk/").status_code == 200
+
+
+@pytest.mark.fault("A07")
+def test_a_reset_proves_no_sale_and_no_new_number(client):
+    """Proofs hang on a session, and a reset ends them all; a new session has none."""
+    alice = customer()
+    before = signed_in(alice)
+    facts = {"operation": "phone", "digest": "d" * 64}
+    prove(alice, **facts, session_key=before.session.session_key)
+    client.post("/accounts/password/reset/", {"email": alice.email})
+    client.post(client.get(reset_link(alice.email))["Location"], {"password1": NEW, "password2": NEW})
+    sign_in(client, alice, NEW)
+    assert not step_up_proven(user_id=alice.pk, **facts, session_key=client.session.session_key)
+    assert before.get("/accounts/phone/").status_code == 302
+
+
+@pytest.mark.fault("A07")
 def test_reset_link_is_built_from_the_configured_address(client, settings):
     alice = customer()
     client.post("/accounts/password/reset/", {"email": alice.email}, HTTP_HOST="evil.example")
