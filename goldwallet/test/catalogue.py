@@ -17,8 +17,8 @@ class Row:
     says: str
 
 
-#: Rows of tier S whose parts are not built yet: sealed blocks and witnesses, a payout number's quiet time, documents.
-LATER = frozenset({"L15", "L16", "O12", "W13"})
+#: Rows of tier S whose parts are not built yet: sealed blocks and witnesses, documents.
+LATER = frozenset({"L15", "L16", "W13"})
 
 FAMILIES = {
     "P": "Money in",

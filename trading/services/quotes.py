@@ -27,7 +27,7 @@ from trading.models import Order, Quote, Side
 from trading.selectors import price_or_refuse, running_or_refuse, used
 
 QUOTE_SECONDS = 60
-#: Of a sale that takes a code: a mail must come, and be read, within it (docs/decisions/0070).
+#: Of a sale that takes a code: a mail must come, and be read, within it (docs/decisions/0074).
 CODE_QUOTE_SECONDS = 300
 QUOTE_UNKNOWN = "We do not find this price. Please ask for a new one."
 #: No 0/O, 1/I/L: a reference is read aloud on the telephone.
