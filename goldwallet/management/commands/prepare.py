@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
+from controls.keys import refuse_keys
 from goldwallet import schema
 
 
@@ -18,6 +19,7 @@ class Command(BaseCommand):
         call_command("migrate", interactive=False, verbosity=0)
         call_command("createcachetable", verbosity=0)
         schema.refuse_changed()
+        refuse_keys()
         if settings.DEMO:
             # Late: demo code stays out of a production process.
             from goldwallet.demo import data

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
+from controls.keys import refuse_keys
 from controls.services import anchor_check
 from goldwallet import schema
 from goldwallet.worker import work_on
@@ -18,6 +19,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         schema.refuse_changed()
+        refuse_keys()
         refuse_public_store()
         # Together, and one worker after the other: a death in between would let unasked payouts go later.
         with transaction.atomic():
