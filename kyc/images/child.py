@@ -140,11 +140,14 @@ def encoded(image: Image.Image, quality: int) -> bytes:
 
 def main() -> None:
     limit()
+    with open(0, "rb") as question:
+        raw = question.read()
     try:
-        answer = cleaned(sys.stdin.buffer.read())
+        answer = cleaned(raw)
     except No as why:
         answer = f"NO {why}".encode()
-    sys.stdout.buffer.write(answer)
+    with open(1, "wb") as told:
+        told.write(answer)
 
 
 if __name__ == "__main__":

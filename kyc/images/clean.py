@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 MOST_BYTES = 10_000_000
 #: A clock on the wall, for a child that neither computes nor ends.
-MOST_SECONDS = 10.0
+MOST_SECONDS = 20.0
 #: Each takes up to 256 MB and a processor. Who comes while so many are at work waits, and not for ever.
 AT_ONCE, WAIT_SECONDS = 2, 10.0
 
