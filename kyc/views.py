@@ -47,6 +47,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "verified": user.kyc_status == KycStatus.VERIFIED,
         "steps": to_do(progress) if begins or (case and case.state in _WRITABLE) else [],
         "done": sum(step.done for step in steps_of(progress)),
+        "complete": progress.complete,
         "next_url": next_url(progress),
         "more": _asked_for_more(case),
     }
