@@ -2,7 +2,7 @@
 
 from procrastinate.contrib.django import app
 
-from kyc import services
+from kyc import documents, services
 
 
 # Every ten minutes: so much longer a proven identity may hold than it should.
@@ -17,3 +17,17 @@ def expire(timestamp: int) -> None:
 @app.task(name="kyc.remind", queue="default", queueing_lock="kyc.remind")
 def remind(timestamp: int) -> None:
     services.cases_remind()
+
+
+@app.periodic(cron="*/10 * * * *")
+@app.task(name="kyc.documents_remove", queue="default", queueing_lock="kyc.documents_remove")
+def documents_remove(timestamp: int) -> None:
+    """Delete what is still stored of documents whose keys are destroyed."""
+    documents.documents_remove()
+
+
+@app.periodic(cron="23 * * * *")
+@app.task(name="kyc.orphans_sweep", queue="default", queueing_lock="kyc.orphans_sweep")
+def orphans_sweep(timestamp: int) -> None:
+    """Delete stored objects that no document names: a process died between storing and writing its row."""
+    documents.orphans_sweep()
