@@ -11,6 +11,7 @@ CAMPAIGNS = {
     "killsweep": "trials.killsweep.command",
     "soak": "trials.soak.command",
     "mutants": "trials.mutants.command",
+    "enumeration": "trials.enumeration",
 }
 
 
