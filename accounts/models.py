@@ -8,6 +8,7 @@ from typing import ClassVar
 import pghistory
 import pgtrigger
 from django.contrib.auth.models import AbstractUser, UserManager
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.db.models.functions import Lower
 from django_otp.models import Device
@@ -173,6 +174,38 @@ class RecoveryCode(models.Model):
 
     def __str__(self) -> str:
         return f"recovery code {self.pk}"
+
+
+# --- where somebody is signed in ------------------------------------------------------------------
+
+
+class Session(AbstractBaseSession):
+    """A session, with whose it is (`accounts.session_store`). No foreign key: signing in locks nobody's row."""
+
+    user_id = models.UUIDField(null=True, default=None, db_index=True)
+
+    class Meta(AbstractBaseSession.Meta):
+        abstract = False
+
+
+class KnownDevice(models.Model):
+    """A browser in which a person has signed in before, as a keyed hash of the cookie that it keeps (`accounts.devices`).
+
+    A sign-in from any other is told to the person.
+    """
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    mark = models.CharField(max_length=64)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    seen_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "mark"], name="known_device_once_a_person"),
+        ]
+
+    def __str__(self) -> str:
+        return f"device {self.pk}"
 
 
 # --- proofs for one operation ---------------------------------------------------------------------

@@ -1,12 +1,12 @@
 """Housekeeping of sessions and counts, and numbers whose cool-off is over; nothing depends on when it runs."""
 
 from django.conf import settings
-from django.contrib.sessions.models import Session
 from django.db import connection
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
 from accounts import numbers
+from accounts.models import Session
 
 
 @app.periodic(cron="17 * * * *")

@@ -81,7 +81,6 @@ INSTALLED_APPS = [
     "ledger",
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.humanize",
     "whitenoise.runserver_nostatic",
@@ -239,12 +238,15 @@ PASSWORD_RESET_TIMEOUT = int(dt.timedelta(hours=1).total_seconds())
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_PREVENT_ENUMERATION = True
 
+SESSION_ENGINE = "accounts.session_store"
 SESSION_COOKIE_AGE = int(dt.timedelta(days=1).total_seconds())
 SESSION_IDLE_SECONDS = int(dt.timedelta(minutes=30).total_seconds())
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
+# By it a browser is known again (accounts.devices). It opens nothing.
+DEVICE_COOKIE_NAME = "device"
 
 # --- mail -----------------------------------------------------------------------------------------
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "Gold Wallet <hello@goldwallet.example>")
@@ -349,6 +351,7 @@ if not DEMO:
     CSRF_COOKIE_SECURE = True
     SESSION_COOKIE_NAME = "__Host-session"
     CSRF_COOKIE_NAME = "__Host-csrf"
+    DEVICE_COOKIE_NAME = "__Host-device"
     if env.flag("BEHIND_PROXY", True):
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 

@@ -68,7 +68,7 @@ def test_activity_is_noted_once_a_minute_at_most():
     def writes(**delta):
         with shift_clock(**delta), CaptureQueriesContext(connection) as queries:
             assert is_open(browser)
-        return sum('UPDATE "django_session"' in query["sql"] for query in queries)
+        return sum('UPDATE "accounts_session"' in query["sql"] for query in queries)
 
     assert writes(seconds=30) == 0
     assert writes(seconds=61) == 1
