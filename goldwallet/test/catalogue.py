@@ -1,4 +1,5 @@
-"""The faults that must not hurt: payments in (P), payouts (O), the ledger (L), quotes (Q), workers and servers (W).
+"""The faults that must not hurt: payments in (P), payouts (O), the ledger (L), quotes (Q), workers and servers (W),
+signing in (A), who may do what (Z), photos of identity and keys (K), the web (X), the law on data (D).
 
 Each row is one way in which a wallet like this one has lost money, and what must hold instead. A test that shows it
 carries `@pytest.mark.fault("P01")`; `goldwallet.test.faults` checks that every row that must hold has one.
@@ -26,6 +27,11 @@ FAMILIES = {
     "L": "Ledger and database",
     "Q": "Quotes, prices, rounding",
     "W": "Workers, crashes, servers",
+    "A": "Signing in and sessions",
+    "Z": "Who may do what",
+    "K": "Photos of identity, keys",
+    "X": "The web",
+    "D": "The law on data",
 }
 
 ROWS = (
@@ -119,4 +125,71 @@ ROWS = (
     Row("W13", "S", "Without the object store nobody claims that a file is stored."),
     Row("W14", "H", "Without the cache the limits of sign-in and payouts fail closed."),
     Row("W15", "S", "Deadlines are judged when they are used, also when the tidying job is hours late."),
+    # --- signing in and sessions ------------------------------------------------------------------
+    Row("A01", "S", "Neither words, status nor time tell who has an account: sign-in, sign-up, reset."),
+    Row("A02", "S", "A guesser is shut out per account and per address, whatever addresses he makes up."),
+    Row("A03", "S", "There is one sign-in: Django's own admin has no door beside it."),
+    Row("A05", "S", "Guessing codes is slowed, locked and told; recovery codes are hashed and work once."),
+    Row("A07", "S", "A reset by mail leaves the second factor, works once, and links to our own address."),
+    Row(
+        "A08",
+        "S",
+        "A large sale is paid with a proof for exactly it, used once, by whichever way it is asked.",
+    ),
+    Row(
+        "A09", "S", "A lost second factor is taken away by two people, after a delay, and payouts then wait."
+    ),
+    Row(
+        "A10",
+        "H",
+        "Sessions change their key at sign-in and at each proof, end in time, and keep to our site.",
+    ),
+    # --- who may do what --------------------------------------------------------------------------
+    Row("Z02", "S", "Nobody approves what they asked for: the database says so, too."),
+    Row("Z04", "S", "Of two who approve at one moment, one does."),
+    Row("Z05", "S", "In Django's admin nothing can be changed: no money, no role, no identity."),
+    Row("Z06", "S", "Who approves sees what it does, computed, and types a large amount again."),
+    Row("Z07", "S", "Staff do nothing at the desk about themselves."),
+    Row("Z09", "H", "A form changes what it shows, whatever else is sent with it."),
+    Row(
+        "Z10",
+        "H",
+        "Whoever opens a photo of identity gives a reason; each opening is kept, and they are few.",
+    ),
+    # --- photos of identity, keys -----------------------------------------------------------------
+    Row("K01", "S", "Only what decodes as a photo is taken, and what is kept was encoded anew by us."),
+    Row("K03", "S", "Bombs and odd formats end within the limits of memory and time."),
+    Row("K04", "H", "Documents that are no photos are refused."),
+    Row("K05", "S", "Nothing of a photo's metadata is kept."),
+    Row("K06", "S", "A file's name decides nothing: it is text, and sealed."),
+    Row(
+        "K08",
+        "S",
+        "Keys change while the house runs; killed half way it goes on, and none in use is removed.",
+    ),
+    Row("K09", "S", "Photos are sealed before they are stored, and a store that strangers read is refused."),
+    Row(
+        "K10",
+        "S",
+        "What should be gone does not open any more, from no copy, and a row says that it is gone.",
+    ),
+    Row("K11", "H", "Uploads are limited, and one ID opens one account."),
+    # --- the web ----------------------------------------------------------------------------------
+    Row("X02", "S", "No POST passes without its token but the provider's, and looking changes nothing."),
+    Row("X04", "H", "No cell of an export is a formula."),
+    Row("X05", "S", "What stands in an address reaches no query but as a value."),
+    Row("X06", "H", "We call only public https addresses that the operator has named."),
+    Row("X07", "S", "After signing out nothing private shows: not by going back, nor from any cache."),
+    Row("X08", "H", "No phone, ID number or token in any log, and no line that somebody else has written."),
+    Row(
+        "X09", "H", "Every answer carries its headers, and production does not start with an unsafe setting."
+    ),
+    Row("X10", "H", "Long lists and exports cost no more than a page."),
+    Row("X11", "H", "What we build on is locked by its hash and looked through."),
+    # --- the law on data --------------------------------------------------------------------------
+    Row("D01", "H", "Whom a breach concerns can be listed within hours."),
+    Row(
+        "D02", "S", "What need not be kept is erased on request, the rest at its date by destroying its key."
+    ),
+    Row("D03", "H", "An export of one's data holds nobody else's."),
 )
