@@ -41,7 +41,7 @@ def phone(request: HttpRequest) -> HttpResponse:
     user = cast(User, request.user)
     session_key = request.session.session_key or ""
     if request.method == "GET":
-        proven = number_proven(user=user, session_key=session_key)
+        proven = "" if "other" in request.GET else number_proven(user=user, session_key=session_key)
         return _page(request, NumberForm(), proven=local(proven))
     form = NumberForm(request.POST)
     if not form.is_valid():

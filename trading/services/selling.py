@@ -98,7 +98,7 @@ def _shown(quote: Quote) -> Shown:
     return [
         ("You sell", show_grams(quote.grams)),
         ("You get", show_kes(quote.total_kes)),
-        ("M-Pesa pays this number", local(quote.phone)),
+        ("Paid to", local(quote.phone)),
         ("This price is yours until", f"{quote.expires_at.astimezone(NAIROBI):%H:%M:%S}"),
     ]
 

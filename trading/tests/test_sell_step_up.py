@@ -89,7 +89,7 @@ def test_without_a_proof_nothing_happens(owner: World) -> None:
             sell(quote, session_key=session_key)
     shown = dict(refused.value.shown)
     assert shown["You get"] == "KES 64,000"
-    assert shown["M-Pesa pays this number"] == "0712 345 678"
+    assert shown["Paid to"] == "0712 345 678"
     assert_books()
 
 
