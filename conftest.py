@@ -105,11 +105,13 @@ def house_running(django_db_setup, django_db_blocker, simulator_process: Simulat
     a worker would do the jobs of tests that bring their own.
     """
     running = House(simulator_process)
-    with django_db_blocker.unblock():
-        queue_empty()
-    running.start()
-    yield running
-    running.stop()
+    try:
+        with django_db_blocker.unblock():
+            queue_empty()
+            running.start()
+        yield running
+    finally:
+        running.stop()
 
 
 @pytest.fixture

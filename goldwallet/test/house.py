@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,6 +16,7 @@ from accounts.models import User
 from goldwallet.test.provider import Simulator, free_port
 from goldwallet.test.race import patiently
 from goldwallet.test.world import buy
+from payments.models import Direction, Payment, State
 from trading.models import Order, Status
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -40,6 +42,10 @@ EXISTS (
 _BUSY = f"SELECT EXISTS (SELECT FROM procrastinate_jobs WHERE status = 'doing') OR {_AT_WORK}"
 
 
+#: Also on a machine with other work on it.
+_START_SECONDS = 60
+
+
 def callbacks_end(simulator: Simulator, *, patience: float = 30) -> None:
     """The simulator forgets the callbacks that it has not sent, and those on their way have been taken in: after
     this the tables may be emptied.
@@ -59,23 +65,40 @@ class House:
 
     def __init__(self, simulator: Simulator) -> None:
         self.simulator = simulator
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
         self.environment = {
             **os.environ,
             "DJANGO_SETTINGS_MODULE": "goldwallet.test.house_settings",
             "DATABASE_URL": database_url(),
-            "PORT": str(self.port),
             "SIMULATOR_URL": simulator.url,
             "DARAJA_CERTIFICATE": str(simulator.folder / "certificate.pem"),
             "LOG_LEVEL": "WARNING",
         }
+        self._at(free_port())
         self.web: subprocess.Popen[bytes] | None = None
         self.worker: subprocess.Popen[bytes] | None = None
         self.paused = False
 
+    def _at(self, port: int) -> None:
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self.environment["PORT"] = str(port)
+
     def start(self) -> None:
-        self.start_worker()
+        """Both programs run, and the worker's first rounds are over: it catches up with what it slept through, and a
+        test should not meet that.
+        """
+        for _ in range(3):
+            self.start_worker()
+            if self._start_web():
+                patiently(_first_rounds_over, what="the worker has caught up", patience=_START_SECONDS)
+                return
+            # Its port was free when it was chosen, and somebody else was quicker. The worker names it to the provider.
+            self.kill_worker()
+            self._at(free_port())
+        raise RuntimeError("the web server ended at its start")
+
+    def _start_web(self) -> bool:
+        """Whether it answers; False when it ended. Raises TimeoutError when neither happens."""
         granian = [
             "granian",
             "--interface",
@@ -88,14 +111,15 @@ class House:
         ]
         options = ["--workers", "1", "--blocking-threads", "4", "--log-level", "warning"]
         self.web = self._run(["-m", *granian, *options, "goldwallet.wsgi:application"])
-        end = time.monotonic() + 30
-        while time.monotonic() < end:
-            try:
+        end = time.monotonic() + _START_SECONDS
+        while self.web.poll() is None:
+            with suppress(httpx.TransportError):
                 if httpx.get(f"{self.url}/healthz", trust_env=False).status_code == 200:
-                    return
-            except httpx.TransportError:
-                time.sleep(0.05)
-        raise TimeoutError("the web server did not start")
+                    return True
+            if time.monotonic() > end:
+                raise TimeoutError("the web server did not start")
+            time.sleep(0.05)
+        return False
 
     def start_worker(self) -> None:
         self.worker = self._run(["manage.py", "worker"])
@@ -157,6 +181,12 @@ def _busy(question: str = _BUSY) -> bool:
     return bool(busy)
 
 
+def _first_rounds_over() -> bool:
+    rounds = "SELECT FROM procrastinate_periodic_defers"
+    left = "SELECT FROM procrastinate_jobs WHERE status IN ('todo', 'doing') AND scheduled_at IS NULL"
+    return _busy(f"SELECT EXISTS ({rounds}) AND NOT EXISTS ({left})")
+
+
 def _quiet(seconds: float, question: str = _BUSY) -> bool:
     """Whether nothing is under way, and nothing comes for so long."""
     end = time.monotonic() + seconds
@@ -170,6 +200,17 @@ def _quiet(seconds: float, question: str = _BUSY) -> bool:
 def owns(house: House, user: User, kes: int) -> Order:
     """The person buys gold for so many shillings and pays on the phone: it counts in the simulator's books, too."""
     order = buy(user, kes)
-    house.simulator.answer(user.phone, "accept", patience=30)
+    house.simulator.answer(user.phone, "accept")
     patiently(lambda: Order.objects.get(pk=order.pk).status == Status.COMPLETED, what="the gold is theirs")
     return Order.objects.get(pk=order.pk)
+
+
+def prompted(house: House, user: User) -> Payment:
+    """The person's newest payment, when its prompt is on the phone and the house knows that.
+
+    An order is pending before that. Whoever moves the clock or counts what the provider has must not do it meanwhile.
+    """
+    newest = Payment.objects.filter(user=user, direction=Direction.IN).order_by("-created_at")
+    patiently(lambda: bool(house.simulator.prompts(user.phone)), what="the prompt is on the phone")
+    patiently(newest.filter(state=State.PENDING).exists, what="the house knows of the prompt")
+    return newest[0]

@@ -75,7 +75,7 @@ class Simulator:
         found: list[dict[str, Any]] = self.http.get("/control/prompts", params={"phone": phone}).json()
         return found
 
-    def answer(self, phone: str, action: str, *, patience: float = 10) -> dict[str, Any]:
+    def answer(self, phone: str, action: str, *, patience: float = 30) -> dict[str, Any]:
         """Wait for the phone's oldest open prompt and answer it; returns the prompt."""
         end = time.monotonic() + patience
         while time.monotonic() < end:

@@ -14,7 +14,7 @@ from controls.services import switch_pause
 from goldwallet.test.books import assert_books
 from goldwallet.test.browser import Visitor
 from goldwallet.test.clock import shift_clock
-from goldwallet.test.house import House, owns
+from goldwallet.test.house import House, owns, prompted
 from goldwallet.test.race import patiently
 from goldwallet.test.world import World
 from ledger import chart
@@ -35,7 +35,7 @@ def paid_late(house: House, person: Visitor, user: User) -> Iterator[Order]:
     person.sees("KES 1,000")
     person.send()
     person.waits_for_order("pending")
-    patiently(lambda: bool(house.simulator.prompts(user.phone)), what="the prompt is out")
+    prompted(house, user)
     with shift_clock(minutes=20):
         person.page.reload()
         person.waits_for_order("expired")

@@ -9,7 +9,7 @@ from playwright.sync_api import APIResponse, Page, Route, expect
 
 from goldwallet.test.books import assert_books
 from goldwallet.test.clock import shift_clock
-from goldwallet.test.house import House, owns
+from goldwallet.test.house import House, owns, prompted
 from goldwallet.test.race import patiently
 from goldwallet.test.world import PASSWORD, World
 from ledger.models import Entry, Transaction
@@ -83,7 +83,7 @@ def test_what_a_buyer_may_not_write(world: World, house, visit) -> None:
     unverified = visit(user=world.bob)
     with nothing_changes(house):
         unverified.go("/buy/")
-        refuses(unverified, {"amount_kes": "20001"}, "and KES 20,000 of it is left today")
+        refuses(unverified, {"amount_kes": "20001"}, "You can buy for at most KES 20,000 at once.")
         unverified.sees("When you have shown us who you are, you can trade more.")
 
 
@@ -213,6 +213,7 @@ def test_a_price_is_for_one_person_and_one_order(world: World, house, visit) -> 
     second.goto(held)
     alice.press("Pay KES 1,000 with M-Pesa")
     alice.waits_for_order("pending")
+    prompted(house, world.alice)
     with nothing_changes(house):
         second.get_by_role("button", name="Pay KES 1,000 with M-Pesa").click()
         expect(second.locator("main")).to_contain_text("You have confirmed this price already.")
@@ -281,9 +282,7 @@ def test_pressing_twice_makes_one_order(world: World, house, visit) -> None:
     assert len(slow.posts) == 2
 
     for user in (world.alice, world.bob):
-        patiently(
-            lambda user=user: bool(house.simulator.prompts(user.phone)), what="the prompt is on the phone"
-        )
+        prompted(house, user)
         assert len(house.simulator.prompts(user.phone)) == 1
         assert Order.objects.filter(user=user).count() == Payment.objects.filter(user=user).count() == 1
     assert_books(house.simulator)
@@ -299,7 +298,7 @@ def test_an_order_that_nobody_answers_expires_and_late_money_is_honoured(world: 
     person.send()
     person.press("Pay KES 1,500 with M-Pesa")
     person.waits_for_order("pending")
-    patiently(lambda: bool(house.simulator.prompts(world.bob.phone)), what="the prompt is on the phone")
+    prompted(house, world.bob)
     with shift_clock(minutes=3, seconds=1):
         person.waits_for_order("expired")
         person.sees(
@@ -324,7 +323,7 @@ def test_a_buy_without_javascript(world: World, house, visit) -> None:
     person.press("Pay KES 8,250 with M-Pesa")
     person.waits_for_order("pending")
     handset = visit(house.simulator.url, javascript=False)
-    patiently(lambda: bool(house.simulator.prompts(world.alice.phone)), what="the prompt is on the phone")
+    prompted(house, world.alice)
     handset.go(f"/phone/{world.alice.phone}/")
     handset.page.fill("input[name=pin]", "1234")
     handset.page.click("button[name=action][value=accept]")
