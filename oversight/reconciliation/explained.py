@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from oversight.reconciliation.found import ZERO, Compared, Found, Part, Span
 
-DIFFERENCES = "Open differences, each in a list"
+DIFFERENCES = "Open differences, listed below"
 SETTLED = "Differences that two people have settled"
 FRESH = "Too fresh to be judged"
 UNCOVERED = "Booked, and no statement covers it yet"

@@ -148,8 +148,8 @@ def test_the_report_has_both_sides_of_each_step(found: Break, desk: Client) -> N
 
 def test_the_report_says_why_the_sides_differ(found: Break, desk: Client, day: Day) -> None:
     page = text(desk.get(f"{PAGE}runs/{found.first_run_id}/"))
-    assert "−KES 777 Open differences, each in a list" in page
-    assert "+KES 25,000 Open differences, each in a list" in page
+    assert "−KES 777 Open differences, listed below" in page
+    assert "+KES 25,000 Open differences, listed below" in page
     # A buy that no statement reaches, and one of a moment ago.
     with shift_clock(hours=5):
         paid(buy(day.people[0], 2000), receipt=new_receipt())
