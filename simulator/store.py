@@ -142,8 +142,9 @@ TABLES = (
     "CREATE INDEX IF NOT EXISTS enquiries_due ON enquiries (due_at) WHERE state = 'pending'",
     # A callback: pending -> sending -> sent | failed. Found in `sending` at a start: never sent again.
     # By the fault plan: dropped, or held -> pending.
+    # AUTOINCREMENT: a sender that still has one from before a reset must not take a new one for it.
     """CREATE TABLE IF NOT EXISTS callbacks (
-        id INTEGER PRIMARY KEY,
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
         kind TEXT NOT NULL,
         subject TEXT NOT NULL,
         url TEXT NOT NULL,

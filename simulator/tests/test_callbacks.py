@@ -59,3 +59,13 @@ def test_the_books_page_shows_what_became_of_them(provider, receiver, phone):
     receiver.next(address)
     page = until(lambda: "HTTP 503" in (text := provider.http.get("/books").text) and text)
     assert checkout_id in page
+
+
+def test_a_reset_while_one_is_on_its_way_costs_no_later_one(variant, receiver, phone):
+    provider = variant(callback_timeout_seconds=1)
+    hangs, quick = receiver.address(pause=3), receiver.address()
+    provider.decide(provider.pushed(phone, CallBackURL=hangs), "decline")
+    receiver.next(hangs)
+    provider.control("reset", {})
+    provider.decide(provider.pushed(phone, CallBackURL=quick), "decline")
+    assert receiver.next(quick).stk["ResultCode"] == 1032
