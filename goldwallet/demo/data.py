@@ -15,6 +15,7 @@ from accounts.models import KycStatus, User
 from accounts.roles import Role
 from accounts.services import person_create, staff_create
 from goldwallet import clock
+from goldwallet.demo.identity import identities_make
 from goldwallet.demo.phone import PhoneAway, hand_authenticator
 from goldwallet.money import CENT
 from ledger import chart
@@ -28,13 +29,16 @@ PASSWORD = "demo-gold-2026"  # noqa: S105 - the demo's, printed at every start
 ALICE, BOB = "alice@example.com", "bob@example.com"
 #: What the desk has to look into is about her, so that alice and bob start with nothing open.
 CAROL = "carol@example.com"
+#: She has sent her ID, and waits.
+DINA = "dina@example.com"
 TREASURY, VAULT = "treasury@example.com", "vault@example.com"
+REVIEWER = "reviewer@example.com"
 #: E-mail, phone and role of the demo's staff.
 STAFF = (
     ("admin@example.com", "254711000001", Role.ADMINISTRATOR),
     ("pricing@example.com", "254711000002", Role.PRICING),
     (VAULT, "254711000003", Role.VAULT),
-    ("reviewer@example.com", "254711000004", Role.REVIEWER),
+    (REVIEWER, "254711000004", Role.REVIEWER),
     (TREASURY, "254711000005", Role.TREASURY),
     ("treasury2@example.com", "254711000006", Role.TREASURY),
     ("auditor@example.com", "254711000007", Role.AUDITOR),
@@ -58,6 +62,7 @@ def demo_load() -> None:
             _people()
             _gold()
             _prices()
+        identities_make(proven=ALICE, waiting=DINA, reviewer=REVIEWER)
     price_renew()
 
 
@@ -65,6 +70,7 @@ def _people() -> None:
     person_create(email=ALICE, password=PASSWORD, phone="254712345678", kyc_status=KycStatus.VERIFIED)
     person_create(email=BOB, password=PASSWORD, phone="254722000002")
     person_create(email=CAROL, password=PASSWORD, phone="254700000003", kyc_status=KycStatus.VERIFIED)
+    person_create(email=DINA, password=PASSWORD, phone="254733000003")
     for email, phone, role in STAFF:
         staff_create(
             email=email, password=PASSWORD, phone=phone, roles=[role], totp_secret=totp_secret(email)
