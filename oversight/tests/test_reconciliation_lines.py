@@ -7,7 +7,7 @@ import pytest
 
 from accounts.models import User
 from accounts.tests.people import staff
-from goldwallet.clock import now
+from goldwallet.clock import NAIROBI, now
 from goldwallet.test.books import assert_books
 from goldwallet.test.clock import shift_clock
 from goldwallet.test.two import agreed
@@ -127,12 +127,18 @@ def test_a_payment_that_never_came_is_gone_when_it_was_taken_back(
 # --- what a statement covers ----------------------------------------------------------------------
 
 
-def test_an_export_of_today_covers_until_its_last_line(day: Day, maker: User) -> None:
-    with shift_clock(hours=2):
+def test_an_export_of_today_covers_until_its_last_line(world: World, maker: User) -> None:
+    # All of it within one day of Nairobi, at whatever time the test runs.
+    current = now().astimezone(NAIROBI)
+    noon = (12 - current.hour) % 24
+    day = Day(world, maker)
+    with shift_clock(hours=noon):
+        day.trade(people=2, buys=3, sales=3)
+    with shift_clock(hours=noon + 2):
         exported = statement(day.collections)
-    with shift_clock(hours=3):
+    with shift_clock(hours=noon + 3):
         paid(buy(day.people[0], 2000), receipt=new_receipt())
-    with shift_clock(hours=4):
+    with shift_clock(hours=noon + 4):
         end = now() + dt.timedelta(seconds=1)
         taken = statement_import(
             account="collections", name="x", data=exported, by=maker, starts_at=day.started, ends_at=end
