@@ -9,10 +9,10 @@ from django import forms
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.mail import EmailMessage
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseBase
 from django.urls import reverse
 
-from accounts import limits, sessions
+from accounts import devices, limits, sessions
 from accounts.models import User
 from accounts.selectors import contacts, is_staff_member, person_by_email
 from goldwallet.errors import TooOften
@@ -68,6 +68,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
         super().login(request, user)
         sessions.begin(request)
+
+    def post_login(self, request: HttpRequest, user: User, **facts: Any) -> HttpResponseBase:
+        response: HttpResponseBase = super().post_login(request, user, **facts)
+        devices.device_note(request=request, response=response, user=user)
+        return response
 
     def get_login_redirect_url(self, request: HttpRequest) -> str:
         assert isinstance(request.user, User)

@@ -35,12 +35,24 @@ def _send_to(
     )
 
 
-def second_factor_on(user: User) -> None:
+def second_factor_on(user: User, *, replaced: bool) -> None:
+    if replaced:
+        subject = "You have a new authenticator app"
+        text = "From now on we ask for the codes of your new authenticator app. The old app and the old recovery codes "
+        text += "do not work any more."
+    else:
+        subject = "Your authenticator app is set up"
+        text = "From now on we ask for a code of your authenticator app when you sign in."
+    _send(user, kind="second-factor-on", subject=subject, text=f"{text}\n\n{_NOT_YOU}")
+
+
+def second_factor_off(user: User) -> None:
     _send(
         user,
-        kind="second-factor-on",
-        subject="Your authenticator app is set up",
-        text=f"From now on we ask for a code of your authenticator app when you sign in.\n\n{_NOT_YOU}",
+        kind="second-factor-off",
+        subject="Your authenticator app was removed",
+        text="From now on your password alone lets you in. Your recovery codes do not work any more."
+        f"\n\n{_NOT_YOU}",
     )
 
 
@@ -70,6 +82,56 @@ def recovery_codes_renewed(user: User) -> None:
         kind="recovery-codes-renewed",
         subject="You have new recovery codes",
         text=f"Your old recovery codes do not work any more.\n\n{_NOT_YOU}",
+    )
+
+
+# --- a lost second factor -------------------------------------------------------------------------
+
+
+def factor_reset_asked(user: User, *, due_at: dt.datetime) -> None:
+    _send(
+        user,
+        kind="factor-reset-asked",
+        subject="Your authenticator app will be removed",
+        text="We were told that you have lost your authenticator app. Two of us have agreed to remove it, and your "
+        f"recovery codes with it, on {wording.exact_time(due_at)} in Nairobi. Until then nothing is paid out.\n\n"
+        "If you have the app, or this was not you, sign in with its code before then and call it off:\n"
+        f"{settings.BASE_URL}{reverse('account_security')}\n\nThen change your password, and write to us.",
+    )
+
+
+def factor_reset_called_off(user: User) -> None:
+    _send(
+        user,
+        kind="factor-reset-called-off",
+        subject="Your authenticator app stays",
+        text=f"Somebody signed in with your authenticator app and called it off: we do not remove it.\n\n{_NOT_YOU}",
+    )
+
+
+def factor_reset_done(user: User, *, payouts_from: dt.datetime) -> None:
+    _send(
+        user,
+        kind="factor-reset-done",
+        subject="Your authenticator app was removed",
+        text="As agreed we have removed your authenticator app and your recovery codes, and signed you out everywhere. "
+        "Sign in with your password, and set up the app again on the page of your security.\n\n"
+        f"For your safety nothing is paid out before {wording.exact_time(payouts_from)} in Nairobi.\n\n{_NOT_YOU}",
+    )
+
+
+# --- where somebody is signed in ------------------------------------------------------------------
+
+
+def new_device(user: User, *, device: str, place: str, when: dt.datetime) -> None:
+    _send(
+        user,
+        kind="new-device",
+        subject="A sign-in from a new device",
+        text="Somebody signed in to your account on a device that we have not seen before.\n\n"
+        f"Device: {device}\nNetwork: {place}\nTime in Nairobi: {wording.exact_time(when)}\n\n"
+        f"See where you are signed in, and end it there:\n{settings.BASE_URL}{reverse('account_security')}\n\n"
+        f"{_NOT_YOU}",
     )
 
 

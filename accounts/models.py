@@ -8,6 +8,7 @@ from typing import ClassVar
 import pghistory
 import pgtrigger
 from django.contrib.auth.models import AbstractUser, UserManager
+from django.contrib.sessions.backends.base import SessionBase
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.db.models.functions import Lower
@@ -187,9 +188,16 @@ class Session(AbstractBaseSession):
     class Meta(AbstractBaseSession.Meta):
         abstract = False
 
+    @classmethod
+    def get_session_store_class(cls) -> type[SessionBase]:
+        # Late: the store imports this module.
+        from accounts.session_store import SessionStore
+
+        return SessionStore
+
 
 class KnownDevice(models.Model):
-    """A browser in which a person has signed in before, as a keyed hash of the cookie that it keeps (`accounts.devices`).
+    """A browser in which a person has signed in before, as a keyed hash of its cookie (`accounts.devices`).
 
     A sign-in from any other is told to the person.
     """

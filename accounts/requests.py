@@ -1,4 +1,4 @@
-"""What takes two people about people: somebody's roles, and lifting a hold (`controls.kinds`)."""
+"""What takes two people about people: somebody's roles, a lost second factor, lifting a hold (`controls.kinds`)."""
 
 import uuid
 from collections.abc import Iterable
@@ -7,12 +7,15 @@ from typing import Any
 from django.contrib.auth.models import Group
 
 from accounts.models import User
+from accounts.resets import reset_refuse, reset_schedule
 from accounts.roles import Role
 from accounts.services import person_lock, roles_give
 from controls.effects import Change, Description
 from controls.models import Request
+from controls.selectors import threshold
 from goldwallet.errors import Refused
 from goldwallet.money import show_kes
+from goldwallet.wording import exact_time
 from ledger import chart
 from ledger.selectors import balance
 
@@ -80,6 +83,46 @@ def roles_set_execute(request: Request) -> str:
 def _other_administrators(person: User) -> bool:
     active = User.objects.filter(is_active=True, is_staff=True, groups__name=Role.ADMINISTRATOR)
     return active.exclude(pk=person.pk).exists()
+
+
+# --- a lost second factor -------------------------------------------------------------------------
+
+
+def factor_reset_describe(payload: dict[str, Any]) -> Description:
+    """payload: `person` (id)."""
+    person = _person(payload)
+    reset_refuse(person)
+    hours = int(threshold("factor_reset_hours"))
+    return Description(
+        f"In {hours} hours the authenticator app of {person.email} is removed.",
+        (
+            Change(f"Authenticator app of {person.email}", "asked for", f"removed after {hours} hours"),
+            Change("Payouts", "as now", "none until long after that"),
+        ),
+        warnings=(
+            "The person hears of it now and can call it off. Have you seen who asks, or only heard them?",
+        ),
+    )
+
+
+def factor_reset_execute(request: Request) -> str:
+    person = _person(request.payload)
+    _refuse_own(request, person, "This is your own authenticator app. Two other people decide about it.")
+    _refuse_same_phone(request, person)
+    reset = reset_schedule(user_id=person.pk, request=request)
+    return f"The authenticator app of {person.email} is removed on {exact_time(reset.due_at)}."
+
+
+def _refuse_same_phone(request: Request, person: User) -> None:
+    """Somebody with two accounts is still one person: what they have in common is their phone."""
+    ids = [person.pk, request.maker_id, *([request.checker_id] if request.checker_id else [])]
+    phones = User.objects.filter(pk__in=ids).exclude(phone_lookup="").values_list("phone_lookup", flat=True)
+    if len(set(phones)) < len(phones):
+        raise Refused(
+            "Two of those whom this is about have the same phone, so they count as one person. Ask somebody else.",
+            code="own",
+            status=403,
+        )
 
 
 # --- holds ----------------------------------------------------------------------------------------

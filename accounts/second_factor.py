@@ -157,7 +157,7 @@ def authenticator_begin(*, user: User) -> Enrolment:
     scan.
     """
     with transaction.atomic():
-        User.objects.select_for_update().only("id").get(pk=user.pk)
+        _lock(user)
         pending = Authenticator.objects.filter(user=user, confirmed=False).first()
         if pending is None:
             pending = Authenticator(user=user, confirmed=False, name="authenticator")
@@ -166,14 +166,16 @@ def authenticator_begin(*, user: User) -> Enrolment:
     return Enrolment(key=pending.key, qr_svg=_qr(user, pending.key))
 
 
-def authenticator_confirm(*, user: User, code: str) -> tuple[Authenticator, list[str]]:
-    """The person's app shows the right code: the key becomes the second factor. Also gives the recovery
-    codes, which are shown this once. Raises Refused for a wrong code, Conflict when there is a confirmed
-    authenticator already.
+def authenticator_confirm(*, user: User, code: str, replace: bool = False) -> tuple[Authenticator, list[str]]:
+    """The person's app shows the right code: the key becomes the second factor, and with `replace` takes the place of
+    the one before. Also gives the recovery codes, which are shown this once. Raises Refused for a wrong code, Conflict
+    when there is a confirmed authenticator already.
     """
     with transaction.atomic():
-        User.objects.select_for_update().only("id").get(pk=user.pk)
-        if Authenticator.objects.filter(user=user, confirmed=True).exists():
+        _lock(user)
+        before = Authenticator.objects.filter(user=user, confirmed=True)
+        replaced = before.exists()
+        if replaced and not replace:
             raise Conflict("This account has an authenticator already. Sign in with its code.")
         pending = (
             Authenticator.objects.annotate(world_step=_WorldStep()).filter(user=user, confirmed=False).first()
@@ -181,11 +183,29 @@ def authenticator_confirm(*, user: User, code: str) -> tuple[Authenticator, list
         step = _matching_step(pending.key, re.sub(r"\s", "", code), pending.world_step) if pending else None
         if pending is None or step is None:
             raise Refused(_WRONG, code="code")
+        before.delete()
         pending.confirmed, pending.last_step = True, step
         pending.save(update_fields=["confirmed", "last_step"])
         codes = _recovery_codes_make(user)
-        messages.second_factor_on(user)
+        messages.second_factor_on(user, replaced=replaced)
     return pending, codes
+
+
+def second_factor_remove(*, user: User) -> bool:
+    """Take away the authenticator, whichever is in the making, and the recovery codes; False: there were none. Call it
+    in the transaction of whoever has asked who the person is.
+    """
+    _lock(user)
+    devices, _ = Authenticator.objects.filter(user=user).delete()
+    kits, _ = RecoveryKit.objects.filter(user=user).delete()
+    return bool(devices or kits)
+
+
+def _lock(user: User) -> None:
+    """Changes of one person's second factor come one after the other. A code that is checked meanwhile waits for none
+    of it: rows that only point at the person (its mail) do not wait for this lock.
+    """
+    User.objects.select_for_update(no_key=True).only("id").get(pk=user.pk)
 
 
 def authenticator_give(*, user: User, key: str) -> list[str]:
@@ -201,7 +221,7 @@ def recovery_codes_renew(*, user: User, code: str) -> list[str]:
     """A fresh set; the old one stops working. Asks for a code of the second factor. Raises Refused."""
     code_check(user=user, code=code)
     with transaction.atomic():
-        User.objects.select_for_update().only("id").get(pk=user.pk)
+        _lock(user)
         codes = _recovery_codes_make(user)
         messages.recovery_codes_renewed(user)
     return codes

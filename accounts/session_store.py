@@ -4,7 +4,7 @@ So a person can see where they are signed in, and end it: a session whose row is
 """
 
 import uuid
-from typing import Any
+from typing import Any, cast
 
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
@@ -22,7 +22,7 @@ class SessionStore(DatabaseStore):
         return Session
 
     def create_model_instance(self, data: dict[str, Any]) -> Session:
-        row: Session = super().create_model_instance(data)
+        row = cast(Session, super().create_model_instance(data))
         whose = data.get(SESSION_KEY)
         row.user_id = uuid.UUID(str(whose)) if whose else None
         return row

@@ -1,13 +1,15 @@
 """How long a session lasts: until nothing happened for a while, and never more than a day."""
 
 import datetime as dt
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import cast
+from typing import Any, cast
 
 from django.conf import settings
 from django.contrib.auth import logout
 from django.http import HttpRequest
 
+from accounts.browsers import device_of, place_of
 from accounts.models import User
 from accounts.selectors import last_role_event
 from goldwallet.clock import now
@@ -15,6 +17,8 @@ from goldwallet.clock import now
 SIGNED_IN_AT = "signed_in_at"
 LAST_SEEN_AT = "last_seen_at"
 ROLES_SEEN = "roles_seen"
+DEVICE = "device"
+PLACE = "place"
 ENDED = "session_ended"
 LONGEST = dt.timedelta(days=1)
 # Each note of activity writes the session, so it is made at most this often.
@@ -48,6 +52,17 @@ def begin(request: HttpRequest) -> None:
     request.session[SIGNED_IN_AT] = moment
     request.session[LAST_SEEN_AT] = moment
     request.session[ROLES_SEEN] = _roles_now(request)
+    request.session[DEVICE] = device_of(request)
+    request.session[PLACE] = place_of(request)
+
+
+def over(data: Mapping[str, Any], moment: dt.datetime) -> Ended | None:
+    """Whether the time of a session that holds this is over, and which of the two."""
+    if moment - dt.datetime.fromisoformat(data[SIGNED_IN_AT]) >= LONGEST:
+        return Ended.DAY
+    seen = dt.datetime.fromisoformat(data[LAST_SEEN_AT])
+    idle = dt.timedelta(seconds=settings.SESSION_IDLE_SECONDS)
+    return Ended.IDLE if moment - seen >= idle else None
 
 
 def check(request: HttpRequest) -> None:
@@ -57,14 +72,12 @@ def check(request: HttpRequest) -> None:
         begin(request)
         return
     moment = now()
-    seen = dt.datetime.fromisoformat(last_seen_at)
-    if moment - dt.datetime.fromisoformat(signed_in_at) >= LONGEST:
-        _end(request, Ended.DAY)
-    elif request.session.get(ROLES_SEEN, 0) != _roles_now(request):
-        _end(request, Ended.ROLES)
-    elif moment - seen >= dt.timedelta(seconds=settings.SESSION_IDLE_SECONDS):
-        _end(request, Ended.IDLE)
-    elif moment - seen >= _NOTE_EVERY and not is_poll(request):
+    ended = over(request.session, moment)
+    if ended is not Ended.DAY and request.session.get(ROLES_SEEN, 0) != _roles_now(request):
+        ended = Ended.ROLES
+    if ended:
+        _end(request, ended)
+    elif moment - dt.datetime.fromisoformat(last_seen_at) >= _NOTE_EVERY and not is_poll(request):
         request.session[LAST_SEEN_AT] = moment.isoformat()
 
 

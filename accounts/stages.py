@@ -1,4 +1,4 @@
-"""The step of a sign-in that asks staff for the second factor."""
+"""The step of a sign-in that asks for the second factor: all staff, and customers who have one."""
 
 # allauth's own modules import in a circle unless the decorators come first.
 import allauth.account.decorators  # noqa: F401
@@ -11,17 +11,22 @@ from accounts.selectors import authenticator_of, is_staff_member
 
 
 class SecondFactorStage(LoginStage):  # type: ignore[misc]
-    """After password and e-mail address: staff enter a code, or enrol first. Customers pass."""
+    """After password and e-mail address: whoever has an authenticator enters a code, and staff without one enrol
+    first. Customers without one pass.
+    """
 
     key = "second_factor"
     urlname = "account_code"
 
     def handle(self) -> tuple[HttpResponse | None, bool]:
         person: User | None = self.login.user
-        if person is None or not is_staff_member(person):
+        if person is None:
             return None, True
-        page = "account_code" if authenticator_of(person) else "account_enrol"
-        return HttpResponseRedirect(reverse(page)), True
+        if authenticator_of(person):
+            return HttpResponseRedirect(reverse("account_code")), True
+        if is_staff_member(person):
+            return HttpResponseRedirect(reverse("account_enrol")), True
+        return None, True
 
 
 def current_stage(request: HttpRequest) -> SecondFactorStage | None:

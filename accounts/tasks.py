@@ -1,11 +1,13 @@
-"""Housekeeping of sessions and counts, and numbers whose cool-off is over; nothing depends on when it runs."""
+"""Housekeeping of sessions and counts; numbers and lost second factors whose delay is over. Nothing depends on when it
+runs.
+"""
 
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
-from accounts import numbers
+from accounts import devices, numbers, resets
 from accounts.models import Session
 
 
@@ -16,6 +18,7 @@ def tidy(timestamp: int) -> None:
     full.
     """
     Session.objects.filter(expire_date__lt=timezone.now()).delete()
+    devices.devices_forget()
     table = connection.ops.quote_name(str(settings.CACHES["default"]["LOCATION"]))
     with connection.cursor() as cursor:
         cursor.execute(f"DELETE FROM {table} WHERE expires < %s", [timezone.now()])  # noqa: S608
@@ -26,3 +29,10 @@ def tidy(timestamp: int) -> None:
 def numbers_adopt(timestamp: int) -> None:
     """Pay people on their new numbers, once these have cooled off."""
     numbers.numbers_adopt()
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="accounts.resets_do", queue="default", queueing_lock="accounts.resets_do")
+def resets_do(timestamp: int) -> None:
+    """Take lost second factors away, once their delay is over."""
+    resets.resets_do()

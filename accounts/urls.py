@@ -4,7 +4,7 @@ from allauth.account import views as allauth_views
 from django.urls import path, re_path
 
 from accounts import views
-from accounts.pages import phone, stepup
+from accounts.pages import factor, phone, security, stepup
 
 urlpatterns = [
     path("login/", views.SignInView.as_view(), name="account_login"),
@@ -29,9 +29,14 @@ urlpatterns = [
     ),
     path("code/", views.code, name="account_code"),
     path("code/enrol/", views.enrol, name="account_enrol"),
-    path("security/", views.security, name="account_security"),
+    path("security/", security.security, name="account_security"),
+    path("security/authenticator/", factor.authenticator, name="account_authenticator"),
+    path("security/authenticator/remove/", factor.authenticator_remove, name="account_authenticator_remove"),
+    path("security/recovery-codes/", security.recovery_codes, name="account_recovery_codes"),
+    path("security/sessions/end/", security.session_close, name="account_session_end"),
+    path("security/sessions/end-others/", security.sessions_close, name="account_sessions_end"),
+    path("security/reset/stop/", security.reset_stop, name="account_reset_stop"),
     path("confirm/<uuid:step_up_id>/", stepup.confirm, name="account_confirm"),
     path("phone/", phone.phone, name="account_phone"),
     path("phone/cancel/", phone.phone_cancel, name="account_phone_cancel"),
-    path("security/recovery-codes/", views.recovery_codes, name="account_recovery_codes"),
 ]

@@ -14,16 +14,16 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_POST
 
 from accounts import limits, second_factor, sessions
+from accounts.devices import sessions_end
 from accounts.forms import CodeForm
 from accounts.models import SecondFactor, User
-from accounts.permissions import customer_page, sign_in_first
-from accounts.selectors import authenticator_of, is_staff_member, second_factor_state
+from accounts.pages.factor import recovery_codes_shown
+from accounts.permissions import sign_in_first
+from accounts.selectors import authenticator_of, is_staff_member
 from accounts.stages import SecondFactorStage, current_stage
 from goldwallet.errors import Refused, TooOften
-from goldwallet.phones import local
 
 _JUST_SENT = "We have just sent you a mail. Look for it, and wait a little before you ask again."
 
@@ -107,7 +107,11 @@ class EmailChangeView(HonestStatusMixin, allauth_views.EmailView):  # type: igno
 
 
 class PasswordChangeView(HonestStatusMixin, allauth_views.PasswordChangeView):  # type: ignore[misc]
-    pass
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Sessions of the old password are over by its hash; their rows go with them."""
+        response = cast("HttpResponse", super().form_valid(form))
+        sessions_end(user_id=self.request.user.pk, keep=self.request.session.session_key or "")
+        return response
 
 
 class PasswordResetView(LimitedMixin, HonestStatusMixin, allauth_views.PasswordResetView):  # type: ignore[misc]
@@ -128,6 +132,7 @@ class PasswordResetFromKeyView(
     def form_valid(self, form: Any) -> HttpResponse:
         response = cast("HttpResponse", super().form_valid(form))
         limits.guesses_forget("sign_in", account=limits.account(self.reset_user.pk))
+        sessions_end(user_id=self.reset_user.pk)
         return response
 
 
@@ -135,8 +140,7 @@ class ReauthenticateView(HonestStatusMixin, allauth_views.ReauthenticateView):  
     pass
 
 
-# --- second factor
-# --------------------------------------------------------------------------------------------------
+# --- second factor --------------------------------------------------------------------------------
 
 
 @never_cache
@@ -229,44 +233,8 @@ def enrol(request: HttpRequest) -> HttpResponse:
                 form.add_error("code", refusal.sentence)
                 status = refusal.status
             else:
-                return _recovery_codes(request, codes, onward=_let_in(request, stage, device)["Location"])
+                return recovery_codes_shown(
+                    request, codes, onward=_let_in(request, stage, device)["Location"]
+                )
     enrolment = second_factor.authenticator_begin(user=person)
     return render(request, "accounts/enrol.html", {"form": form, "enrolment": enrolment}, status=status)
-
-
-def _recovery_codes(request: HttpRequest, codes: list[str], *, onward: str) -> HttpResponse:
-    return render(request, "accounts/recovery_codes.html", {"codes": codes, "onward": onward})
-
-
-@customer_page
-def security(request: HttpRequest, *, form: CodeForm | None = None, status: int = 200) -> HttpResponse:
-    person = cast("User", request.user)
-    context = {
-        "person": person,
-        "phone": local(person.phone),
-        "staff": is_staff_member(person),
-        "factor": second_factor_state(person),
-        "form": form or CodeForm(focus=False),
-        "longest_hours": int(sessions.LONGEST.total_seconds() // 3600),
-        "idle_minutes": sessions.idle_minutes(),
-    }
-    return render(request, "accounts/security.html", context, status=status)
-
-
-@require_POST
-@customer_page
-@sensitive_post_parameters("code")
-def recovery_codes(request: HttpRequest) -> HttpResponse:
-    """New recovery codes for a code of the second factor; the old ones stop working."""
-    form = CodeForm(request.POST)
-    if not form.is_valid():
-        return cast("HttpResponse", security(request, form=form, status=400))
-    try:
-        with limits.guessing("code", request):
-            codes = second_factor.recovery_codes_renew(
-                user=cast("User", request.user), code=form.cleaned_data["code"]
-            )
-    except Refused as refusal:
-        form.add_error("code", refusal.sentence)
-        return cast("HttpResponse", security(request, form=form, status=refusal.status))
-    return _recovery_codes(request, codes, onward=reverse("account_security"))

@@ -110,6 +110,12 @@ KINDS: dict[str, Kind] = {
     "roles_set": _kind(
         "Roles of a person", "accounts.requests.roles_set", makers=_ADMINISTRATOR, also=_TREASURY
     ),
+    "factor_reset": Kind(
+        label="Lost second factor removed",
+        functions="accounts.requests.factor_reset",
+        makers=_TREASURY | {"reviewer"},
+        checkers=_TREASURY,
+    ),
     "person_unfreeze": _kind(
         "Hold on a person lifted", "accounts.requests.person_unfreeze", makers=_TREASURY
     ),

@@ -79,6 +79,7 @@ _ALL = [
     # What a change of hands must not get past (accounts.stepup, accounts.numbers).
     _kes("sell_stepup_kes", "A sale that pays more than this asks for a code", 50_000, most=250_000),
     _count("payout_cooloff_hours", "Before a new number is paid", 48, least=24, most=72, unit="hours"),
+    _count("factor_reset_hours", "Before a lost second factor is removed", 24, least=24, most=168, unit="hours"),
     *_limits("unverified", order=20_000, day=20_000, month=100_000),
     *_limits("verified", order=250_000, day=1_000_000, month=5_000_000),
     *_limits("enhanced", order=250_000, day=5_000_000, month=50_000_000),
@@ -115,6 +116,27 @@ _ALL = [
     _count(
         "payouts_manual", "Every payout waits for staff, not only large ones", 0, least=0, most=1, unit=YES_NO
     ),
+]
+
+def _days(what: str, label: str, default: int, *, least: int = 1, most: int = 7300) -> Definition:
+    return _count(f"keep_{what}_days", label, default, least=least, most=most, unit="days")
+
+
+_YEARS_7 = 2557
+# How long data is kept (oversight.privacy.policy). What the law asks for cannot be made shorter here.
+_ALL += [
+    _days("identity", "Identity is kept after an account is closed", _YEARS_7, least=_YEARS_7),
+    _days("person", "Name, address and number are kept after an account is closed", _YEARS_7, least=_YEARS_7),
+    _days("unfinished", "Identity checks that were never finished are kept", 90),
+    _days("replaced", "Photos that were replaced are kept", 90),
+    _days("messages", "Mails that were sent are kept", 365),
+    _days("bodies", "M-Pesa's own words about payments are kept", 730, least=90),
+    _days("payers", "Who paid, in M-Pesa's lists, is kept", _YEARS_7, least=_YEARS_7),
+    _days("evidence", "Papers of decisions are kept", _YEARS_7, least=_YEARS_7),
+    _days("quotes", "Prices that nobody took are kept", 30),
+    _days("proofs", "Confirmations with a code are kept", 90),
+    _days("devices", "Browsers that people signed in with are kept", 400),
+    _days("sessions", "Sessions that ended are kept", 1),
 ]
 
 DEFINITIONS: dict[str, Definition] = {definition.name: definition for definition in _ALL}

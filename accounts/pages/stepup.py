@@ -28,6 +28,7 @@ from goldwallet.errors import Refused
 LEADS = {
     "sell": "You are about to sell gold.",
     "phone": "You are about to change the number that we pay you on.",
+    "factor": "You are about to change how you sign in.",
 }
 _ANY = "You are about to change something important."
 

@@ -55,7 +55,7 @@ def signed_in(person: User, *, verified: bool = True, client: Client | None = No
 
 def totp(person: User, *, step: int = 0) -> str:
     """The code that the person's authenticator shows now, or `step` periods later."""
-    device = Authenticator.objects.get(user=person)
+    device = Authenticator.objects.get(user=person, confirmed=True)
     return totp_of(device.key, step=step)
 
 

@@ -1,0 +1,119 @@
+"""Where somebody is signed in, how that ends, and which browsers of theirs we have seen before."""
+
+import datetime as dt
+import re
+import secrets
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import HASH_SESSION_KEY
+from django.db import transaction
+from django.http import HttpRequest, HttpResponseBase
+from django.utils.crypto import constant_time_compare
+
+from accounts import messages
+from accounts.browsers import device_of, place_of
+from accounts.models import KnownDevice, Session, User
+from accounts.sessions import DEVICE, LAST_SEEN_AT, PLACE, SIGNED_IN_AT, over
+from goldwallet import clock
+from goldwallet.clock import Now
+from goldwallet.sealing import fingerprint
+
+#: How long a browser is remembered after the last sign-in in it.
+REMEMBERED = dt.timedelta(days=400)
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")
+
+
+# --- sessions -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignedIn:
+    """A place where the person is signed in. `name` tells it from the others, and opens nothing."""
+
+    name: str
+    device: str
+    place: str
+    since: dt.datetime
+    seen: dt.datetime
+    here: bool
+
+
+def _name(session_key: str) -> str:
+    return fingerprint(session_key, kind="session-name")[:24]
+
+
+def signed_in(*, user: User, session_key: str) -> list[SignedIn]:
+    """Where the person is signed in now: this session first, then the one that was used last."""
+    moment = clock.now()
+    rows = Session.objects.filter(user_id=user.pk, expire_date__gt=Now())
+    found = [(row.session_key, row.get_decoded()) for row in rows]
+    alive = [_shown(key, data, session_key) for key, data in found if _alive(user, data, moment)]
+    return sorted(alive, key=lambda one: (one.here, one.seen), reverse=True)
+
+
+def _alive(user: User, data: dict[str, Any], moment: dt.datetime) -> bool:
+    """Not over by the clock, and of the password that the person has now. One that was never used shows nothing."""
+    if not constant_time_compare(str(data.get(HASH_SESSION_KEY, "")), user.get_session_auth_hash()):
+        return False
+    return SIGNED_IN_AT in data and over(data, moment) is None
+
+
+def _shown(key: str, data: dict[str, Any], session_key: str) -> SignedIn:
+    return SignedIn(
+        name=_name(key),
+        device=data.get(DEVICE, "A browser"),
+        place=data.get(PLACE, "unknown"),
+        since=dt.datetime.fromisoformat(data[SIGNED_IN_AT]),
+        seen=dt.datetime.fromisoformat(data[LAST_SEEN_AT]),
+        here=key == session_key,
+    )
+
+
+def session_end(*, user_id: uuid.UUID, name: str) -> bool:
+    """End one session of this person at once; False: there is none of this name any more."""
+    keys = Session.objects.filter(user_id=user_id).values_list("session_key", flat=True)
+    found = [key for key in keys if constant_time_compare(_name(key), name)]
+    return Session.objects.filter(user_id=user_id, session_key__in=found).delete()[0] > 0
+
+
+def sessions_end(*, user_id: uuid.UUID, keep: str = "") -> int:
+    """End all sessions of this person, but for the one with the key `keep`; answers how many."""
+    return Session.objects.filter(user_id=user_id).exclude(session_key=keep).delete()[0]
+
+
+# --- browsers that we have seen before ------------------------------------------------------------
+
+
+def device_note(*, request: HttpRequest, response: HttpResponseBase, user: User) -> None:
+    """Remember this browser at a sign-in, by a cookie, and tell the person when it is a new one.
+
+    The first one of an account is the one in which it was made: there is nobody to tell.
+    """
+    token = request.COOKIES.get(settings.DEVICE_COOKIE_NAME, "")
+    if not _TOKEN.fullmatch(token):
+        token = secrets.token_urlsafe(24)
+    response.set_cookie(
+        settings.DEVICE_COOKIE_NAME,
+        token,
+        max_age=REMEMBERED,
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+    )
+    mark = fingerprint(f"{user.pk}|{token}", kind="device")
+    with transaction.atomic():
+        known = KnownDevice.objects.filter(user=user)
+        if known.filter(mark=mark).update(seen_at=Now()):
+            return
+        first = not known.exists()
+        KnownDevice.objects.bulk_create([KnownDevice(user=user, mark=mark)], ignore_conflicts=True)
+        if not first:
+            messages.new_device(user, device=device_of(request), place=place_of(request), when=clock.now())
+
+
+def devices_forget() -> int:
+    """Forget browsers in which nobody has signed in for long; answers how many."""
+    return KnownDevice.objects.filter(seen_at__lt=clock.now() - REMEMBERED).delete()[0]
