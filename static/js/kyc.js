@@ -48,7 +48,7 @@
       canvas.height = Math.round(image.height * factor);
       canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
       image.close();
-      return canvas;
+      return { canvas, shrunk: factor < 1 };
     } catch {
       return null;
     }
@@ -95,10 +95,12 @@
   async function chosen(file) {
     say("");
     sending(true);
-    const canvas = await drawn(file);
-    if (canvas) frame.replaceChildren(canvas);
-    const made = canvas && file.size > SMALL_BYTES ? await smaller(canvas) : null;
-    const photo = made && made.size < file.size ? made : file;
+    const picture = await drawn(file);
+    if (picture) frame.replaceChildren(picture.canvas);
+    const worth = picture && (picture.shrunk || file.size > SMALL_BYTES);
+    const made = worth ? await smaller(picture.canvas) : null;
+    // The house reads so many pixels at most: one that was made smaller goes, even if its file is not.
+    const photo = made && (picture.shrunk || made.size < file.size) ? made : file;
     if (photo.size > MOST_BYTES) {
       failed("This photo is larger than 10 MB. Please send a smaller one.");
       return;
