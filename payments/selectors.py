@@ -50,8 +50,13 @@ def payouts_recent(*, limit: int = 50) -> QuerySet[Payment]:
 
 
 def payments_for_staff() -> QuerySet[Payment]:
-    """Payments that a person should look at: a contradiction, or no answer for too long."""
-    return Payment.objects.filter(attention=True).select_related("user").order_by("created_at")
+    """Payments that a person should look at: a contradiction, no answer for too long, and every payout that M-Pesa has
+    not answered, since somebody waits for that money.
+    """
+    unanswered = Q(state=State.UNKNOWN, direction=Direction.OUT)
+    return (
+        Payment.objects.filter(Q(attention=True) | unanswered).select_related("user").order_by("created_at")
+    )
 
 
 @dataclass(frozen=True, slots=True)
