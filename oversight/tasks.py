@@ -7,6 +7,7 @@ from procrastinate.contrib.django import app
 
 from goldwallet.errors import Conflict
 from oversight import watch
+from oversight.privacy.retention import retention_apply
 from oversight.reconciliation import run
 from oversight.reconciliation.alive import JOB
 
@@ -35,6 +36,13 @@ def reconcile(timestamp: int) -> None:
     except Conflict:
         # Somebody has just started one.
         return
+
+
+# Four in the morning in Nairobi.
+@app.periodic(cron="0 1 * * *")
+@app.task(name="oversight.retention", queue="default", queueing_lock="oversight.retention")
+def retain(timestamp: int) -> None:
+    retention_apply()
 
 
 @app.task(name=JOB, queue="default")

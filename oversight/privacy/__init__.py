@@ -1,0 +1,1 @@
+"""What the house keeps about people, for how long, and how it lets go of it."""
