@@ -14,6 +14,7 @@ from accounts.roles import Role
 from controls.kinds import KINDS
 from controls.selectors import requests_waiting
 from goldwallet import clock
+from kyc.models import Case, CaseState
 from ledger import chart
 from ledger.selectors import balances
 from oversight.models import Break, BreakState
@@ -95,11 +96,19 @@ class Waiting:
 
 def _kinds() -> list[tuple[str, QuerySet[Any], str, str, tuple[str, ...]]]:
     """Label, rows, the column with the time since when they wait, the page, who works there."""
-    payouts, money, all_ask = reverse("desk_payouts"), (Role.TREASURY,), ("pricing", "vault", "treasury")
+    payouts, money = reverse("desk_payouts"), (Role.TREASURY,)
+    ask = (Role.PRICING, Role.VAULT, Role.TREASURY, Role.REVIEWER)
     late = f"{reverse('desk_orders')}?status={Status.PAID_LATE}"
     payment = Payment.objects.all()
     return [
-        ("Requests to decide", requests_waiting(), "created_at", reverse("desk_approvals"), all_ask),
+        ("Requests to decide", requests_waiting(), "created_at", reverse("desk_approvals"), ask),
+        (
+            "Identities to review",
+            Case.objects.filter(state=CaseState.SUBMITTED),
+            "submitted_at",
+            reverse("desk_kyc"),
+            (Role.REVIEWER,),
+        ),
         ("Payouts to decide", payment.filter(state=State.AWAITING_APPROVAL), "created_at", payouts, money),
         (
             "Payouts that M-Pesa has not answered",
