@@ -21,7 +21,7 @@ from goldwallet import clock
 from goldwallet.clock import Now
 from goldwallet.sealing import fingerprint
 
-#: How long a browser is remembered after the last sign-in in it.
+#: How long a browser keeps its cookie after the last sign-in in it.
 REMEMBERED = dt.timedelta(days=400)
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{32}")
 
@@ -112,8 +112,3 @@ def device_note(*, request: HttpRequest, response: HttpResponseBase, user: User)
         KnownDevice.objects.bulk_create([KnownDevice(user=user, mark=mark)], ignore_conflicts=True)
         if not first:
             messages.new_device(user, device=device_of(request), place=place_of(request), when=clock.now())
-
-
-def devices_forget() -> int:
-    """Forget browsers in which nobody has signed in for long; answers how many."""
-    return KnownDevice.objects.filter(seen_at__lt=clock.now() - REMEMBERED).delete()[0]

@@ -30,10 +30,12 @@ RECOVERY_CODES = 10
 ISSUER = "Gold Wallet"
 
 _TOTP_SHAPE = re.compile(r"[0-9]{6}")
-# Two slips are human; from the third on each wrong code doubles the wait, up to an hour.
+# Two slips are human; from the third on each wrong code doubles the wait, up to a day. Whoever guesses knows the
+# password, and gets 17 guesses on the first two days and one on each day after: one chance in a thousand within a year
+# (three of a million codes are right). The person hears of every fifth one, and has the recovery codes meanwhile.
 _FREE_FAILURES = 2
-_LONGEST_WAIT_SECONDS = 3600
-_ALARM_AT = 5
+_LONGEST_WAIT_SECONDS = 86_400
+_ALARM_EVERY = 5
 # Digits alone, as the field brings up a phone's number keys; sixteen of them are 53 random bits.
 _RECOVERY_LENGTH = 16
 
@@ -134,7 +136,9 @@ def _duration(seconds: int) -> str:
     if seconds < 60:
         return "1 second" if seconds == 1 else f"{seconds} seconds"
     minutes = -(-seconds // 60)
-    return "1 minute" if minutes == 1 else f"{minutes} minutes"
+    if minutes <= 120:
+        return "1 minute" if minutes == 1 else f"{minutes} minutes"
+    return f"{-(-minutes // 60)} hours"
 
 
 def _failed(user: User, device: Authenticator | RecoveryKit) -> Refused:
@@ -143,7 +147,7 @@ def _failed(user: User, device: Authenticator | RecoveryKit) -> Refused:
     type(device)._default_manager.filter(pk=device.pk).update(
         failures=failures, locked_until=after(wait) if wait else None
     )
-    if failures == _ALARM_AT:
+    if failures % _ALARM_EVERY == 0:
         messages.second_factor_alarm(user)
     return Refused(_WRONG, code="code")
 

@@ -7,7 +7,7 @@ from django.db import connection
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
-from accounts import devices, numbers, resets
+from accounts import numbers, resets
 from accounts.models import Session
 
 
@@ -18,7 +18,6 @@ def tidy(timestamp: int) -> None:
     full.
     """
     Session.objects.filter(expire_date__lt=timezone.now()).delete()
-    devices.devices_forget()
     table = connection.ops.quote_name(str(settings.CACHES["default"]["LOCATION"]))
     with connection.cursor() as cursor:
         cursor.execute(f"DELETE FROM {table} WHERE expires < %s", [timezone.now()])  # noqa: S608

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
 
 from accounts import limits, second_factor, sessions
 from accounts.devices import sessions_end
@@ -129,6 +130,15 @@ class PasswordResetFromKeyView(
 ):
     limit = "reset_link_address"
 
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """The address that holds the key is told to nobody, not to ourselves either. The form stands at another one,
+        and needs an Origin, which browsers leave out under this policy.
+        """
+        response = super().dispatch(request, *args, **kwargs)
+        if kwargs.get("key") != self.reset_url_key:
+            response.headers["Referrer-Policy"] = "no-referrer"
+        return response
+
     def form_valid(self, form: Any) -> HttpResponse:
         response = cast("HttpResponse", super().form_valid(form))
         limits.guesses_forget("sign_in", account=limits.account(self.reset_user.pk))
@@ -143,6 +153,7 @@ class ReauthenticateView(HonestStatusMixin, allauth_views.ReauthenticateView):  
 # --- second factor --------------------------------------------------------------------------------
 
 
+@require_http_methods(["GET", "POST"])
 @never_cache
 @sensitive_post_parameters("code")
 def code(request: HttpRequest) -> HttpResponse:
@@ -207,6 +218,7 @@ def _safe_next(request: HttpRequest) -> str:
     return url if url_has_allowed_host_and_scheme(url, allowed_hosts={request.get_host()}) else "/"
 
 
+@require_http_methods(["GET", "POST"])
 @never_cache
 @sensitive_post_parameters("code")
 def enrol(request: HttpRequest) -> HttpResponse:

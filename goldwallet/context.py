@@ -39,6 +39,7 @@ _DESK = (
     ("Approvals", "/desk/approvals/", "check-badge", frozenset({"pricing", "vault", "treasury", "reviewer"})),
     ("Steering", "/desk/steering/", "adjustments-horizontal", frozenset({"treasury", "pricing"})),
     ("Roles", "/desk/roles/", "key", frozenset({"treasury"})),
+    ("Lost codes", "/desk/factor/", "device-phone-mobile", frozenset({"reviewer", "treasury"})),
     ("Reconciliation", "/desk/reconciliation/", "scale", frozenset({"treasury"})),
     ("Identity", "/desk/kyc/", "identification", frozenset({"reviewer"})),
     ("People", "/desk/people/", "users", frozenset({"reviewer", "treasury"})),

@@ -38,7 +38,7 @@ _WAYS = (("credit", "The person gets it"), ("debit", "The person gives it back")
 _HOWS = (("cash", "Their cash with us covers it"), ("write_off", "We give it up"))
 
 
-class _PersonForm(forms.Form):
+class PersonForm(forms.Form):
     """Whose it is."""
 
     person = forms.CharField(
@@ -55,7 +55,7 @@ class _PersonForm(forms.Form):
         return found
 
 
-class _Form(_PersonForm):
+class _Form(PersonForm):
     """What both kinds of corrections ask for."""
 
     way = forms.ChoiceField(
@@ -102,14 +102,14 @@ class CashForm(_ShillingsForm, _Form):
     field_order = ["person", "way", "kes", "words"]
 
 
-class DebtForm(_ShillingsForm, _PersonForm):
+class DebtForm(_ShillingsForm, PersonForm):
     how = forms.ChoiceField(
         label="How", choices=_HOWS, error_messages={"required": "Choose how it is settled."}
     )
     field_order = ["person", "kes", "how"]
 
 
-class PayoutForm(_ShillingsForm, _PersonForm):
+class PayoutForm(_ShillingsForm, PersonForm):
     field_order = ["person", "kes"]
 
 

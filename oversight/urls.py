@@ -1,6 +1,6 @@
 from django.urls import path
 
-from oversight import adjust, approvals, desk, roles, steering
+from oversight import adjust, approvals, desk, factor, roles, steering
 from oversight.reconciliation import pages
 
 urlpatterns = [
@@ -42,6 +42,7 @@ urlpatterns = [
     path("desk/steering/switches/<str:name>/pause/", steering.pause, name="desk_switch_pause"),
     path("desk/steering/switches/<str:name>/resume/", steering.resume_ask, name="desk_switch_resume"),
     path("desk/steering/thresholds/<str:name>/", steering.threshold_ask, name="desk_threshold_ask"),
+    path("desk/factor/", factor.factor_resets, name="desk_factor"),
     path("desk/roles/", roles.roles, name="desk_roles"),
     path("desk/roles/hold/", roles.hold, name="desk_hold"),
     path("desk/roles/<uuid:person_id>/", roles.person_roles, name="desk_person_roles"),

@@ -1,10 +1,16 @@
 """Changing and resetting the password."""
 
 import re
+from datetime import datetime, timedelta
+from unittest.mock import patch
 
 import pytest
+from allauth.account.forms import default_token_generator
+from django.conf import settings
 from django.test import Client
 
+from accounts import second_factor
+from accounts.models import Session
 from accounts.stepup import step_up_proven
 from accounts.tests.people import PASSWORD, customer, read_mail, signed_in, staff, totp
 from accounts.tests.proofs import prove
@@ -111,6 +117,49 @@ def test_reset_link_is_built_from_the_configured_address(client, settings):
     client.post("/accounts/password/reset/", {"email": alice.email}, HTTP_HOST="evil.example")
     body = str(read_mail(alice.email).body)
     assert "evil.example" not in body and f"{settings.BASE_URL}/accounts/password/reset/key/" in body
+
+
+@pytest.mark.fault("A07")
+def test_a_reset_asks_customers_who_have_a_second_factor_as_well(client):
+    alice = customer()
+    second_factor.authenticator_give(user=alice, key=second_factor.new_key())
+    client.post("/accounts/password/reset/", {"email": alice.email})
+    client.post(client.get(reset_link(alice.email))["Location"], {"password1": NEW, "password2": NEW})
+    assert sign_in(client, alice, NEW)["Location"] == "/accounts/code/"
+    assert client.get("/accounts/security/").status_code == 302
+    client.post("/accounts/code/", {"code": totp(alice)})
+    assert client.get("/accounts/security/").status_code == 200
+    assert Session.objects.filter(user_id=alice.pk).count() == 1
+
+
+@pytest.mark.fault("A07")
+def test_a_reset_link_is_good_for_an_hour_and_tells_nobody(client):
+    alice = customer()
+    client.post("/accounts/password/reset/", {"email": alice.email})
+    link = reset_link(alice.email)
+    answer = client.get(link)
+    assert answer.status_code == 302 and answer["Referrer-Policy"] == "no-referrer"
+    assert "no-store" in answer["Cache-Control"]
+    form = client.get(answer["Location"])
+    assert form["Referrer-Policy"] == "same-origin", "without an Origin browsers could not send it"
+    later = datetime.now() + timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT + 1)
+    with patch.object(default_token_generator, "_now", return_value=later):
+        page = Client().get(link)
+    assert "does not work any more" in page.content.decode()
+    assert page["Referrer-Policy"] == "no-referrer"
+    assert Client().get(link).status_code == 302, "it was the time alone"
+
+
+@pytest.mark.fault("A07")
+def test_a_reset_leads_to_no_other_site(client):
+    alice = customer()
+    path = "/accounts/password/reset/?next=https://evil.example/"
+    answer = client.post(path, {"email": alice.email, "next": "https://evil.example/"})
+    assert answer["Location"] == "/accounts/password/reset/done/"
+    assert "evil.example" not in read_mail(alice.email).body
+    form_at = client.get(f"{reset_link(alice.email)}?next=https://evil.example/")["Location"]
+    answer = client.post(form_at, {"password1": NEW, "password2": NEW, "next": "https://evil.example/"})
+    assert answer["Location"] == "/accounts/password/reset/key/done/"
 
 
 def test_reset_for_an_unknown_address_answers_the_same(client):

@@ -3,6 +3,7 @@
 import pytest
 from django.apps import apps
 from django.contrib import admin
+from django.contrib.auth import SESSION_KEY
 from django.http import HttpResponse
 from django.test import Client, override_settings
 from django.urls import path, reverse
@@ -11,7 +12,7 @@ import goldwallet.urls
 from accounts.models import RoleGrant, User
 from accounts.permissions import customer_page, may_act, staff_page
 from accounts.selectors import people_by_phone, person_by_phone, roles_of
-from accounts.tests.people import customer, signed_in, staff
+from accounts.tests.people import PASSWORD, customer, signed_in, staff, totp
 
 pytestmark = pytest.mark.django_db
 
@@ -177,6 +178,49 @@ def test_addresses_differ_by_more_than_capitals():
 
 
 class TestDjangoAdmin:
+    @pytest.mark.fault("A03")
+    @pytest.mark.parametrize("role", ["administrator", "auditor"])
+    def test_its_own_login_takes_no_password(self, role):
+        """The right one neither, and no code: it leads to the one sign-in, with its limits and its second factor."""
+        root = staff(role)
+        User.objects.filter(pk=root.pk).update(is_superuser=True)
+        browser = Client()
+        form = {
+            "username": root.username,
+            "password": PASSWORD,
+            "code": totp(root),
+            "this_is_the_login_form": "1",
+        }
+        for door in ("/admin/login/", "/admin/login/?next=/admin/"):
+            answer = browser.post(door, form | {"next": "/admin/"})
+            assert answer.status_code == 302, door
+            page = browser.get(answer["Location"], follow=True)
+            assert page.request["PATH_INFO"] == "/accounts/login/", door
+        for page in ("/admin/", "/admin/accounts/user/"):
+            assert browser.post(page, form).status_code == 403, page
+        assert SESSION_KEY not in browser.session
+        half = browser.post("/accounts/login/?next=/admin/", form | {"login": root.email})
+        assert half["Location"] == "/accounts/code/"
+        assert browser.get("/admin/")["Location"].startswith("/admin/login/"), (
+            "the password alone opens nothing"
+        )
+        browser.post("/accounts/code/", {"code": form["code"]})
+        assert browser.get("/admin/").status_code == 200
+
+    @pytest.mark.fault("A03")
+    def test_no_page_of_it_opens_without_the_second_factor(self):
+        """Nor do those that the site itself has beside the pages of its records."""
+        half = signed_in(staff("administrator"), verified=False)
+        listings = [
+            f"/admin/{model._meta.app_label}/{model._meta.model_name}/" for model in admin.site._registry
+        ]
+        beside = ["", "accounts/", "autocomplete/", "jsi18n/", "r/1/1/", "password_change/done/", "nothing/"]
+        for page in [*listings, *(f"/admin/{name}" for name in beside)]:
+            found = half.get(page)
+            assert found.status_code == 302, page
+            assert found["Location"].startswith("/admin/login/?next="), page
+        assert half.get("/admin/login/?next=/admin/")["Location"].startswith("/accounts/code/")
+
     def test_stranger_and_customer_and_staff_without_code_stay_out(self, client):
         assert client.get("/admin/login/")["Location"].startswith("/accounts/login/")
         assert client.post("/admin/login/", {"username": "a", "password": "b"})["Location"].startswith(

@@ -12,7 +12,6 @@ from accounts import devices
 from accounts.browsers import device_of
 from accounts.models import KnownDevice, Session
 from accounts.session_store import SessionStore
-from accounts.tasks import tidy
 from accounts.tests.people import PASSWORD, customer, read_mail, signed_in, staff, totp
 from accounts.tests.test_factor import password_step
 from goldwallet.test.clock import shift_clock
@@ -192,17 +191,6 @@ def test_a_made_up_cookie_is_replaced():
     browser.cookies[settings.DEVICE_COOKIE_NAME] = "x" * 5000
     sign_in(alice, browser=browser)
     assert re.fullmatch(r"[A-Za-z0-9_-]{32}", browser.cookies[settings.DEVICE_COOKIE_NAME].value)
-
-
-def test_old_devices_are_forgotten():
-    alice = customer()
-    sign_in(alice)
-    with shift_clock(days=399):
-        tidy(0)
-        assert KnownDevice.objects.count() == 1
-    with shift_clock(days=401):
-        tidy(0)
-    assert KnownDevice.objects.count() == 0
 
 
 # --- cookies and keys -----------------------------------------------------------------------------

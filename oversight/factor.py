@@ -1,0 +1,55 @@
+"""At the desk: a second factor that is lost. One person asks, another one decides, and a day later it is gone."""
+
+from typing import cast
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_http_methods
+
+from accounts.asking import ask, may_ask
+from accounts.models import User
+from accounts.permissions import staff_page
+from accounts.resets import resets_waiting
+from accounts.roles import Role
+from controls.selectors import requests_waiting, threshold
+from goldwallet.errors import Refused
+from oversight.adjust import PersonForm
+
+KIND = "factor_reset"
+
+
+@require_http_methods(["GET", "POST"])
+@staff_page(Role.REVIEWER, Role.TREASURY, Role.ADMINISTRATOR)
+def factor_resets(request: HttpRequest) -> HttpResponse:
+    """What waits, and the form that asks for another one."""
+    if request.method == "GET":
+        return _page(request, PersonForm())
+    form = PersonForm(request.POST)
+    if not form.is_valid():
+        return _page(request, form, status=400)
+    person = form.cleaned_data["person"]
+    return ask(
+        request,
+        kind=KIND,
+        payload={"person": str(person.pk)},
+        subject=f"factor:{person.pk}",
+        again=lambda refused: _again(request, form, refused),
+    )
+
+
+def _again(request: HttpRequest, form: PersonForm, refused: Refused) -> HttpResponse:
+    form.add_error(None, refused.sentence)
+    return _page(request, form, status=refused.status)
+
+
+def _page(request: HttpRequest, form: PersonForm, *, status: int = 200) -> HttpResponse:
+    context = {
+        "form": form,
+        "reason": request.POST.get("reason", ""),
+        "asked": requests_waiting().filter(kind=KIND).select_related("maker"),
+        "waiting": resets_waiting(),
+        "may_ask": may_ask(cast(User, request.user), KIND),
+        "hours": int(threshold("factor_reset_hours")),
+        "cooloff_hours": int(threshold("payout_cooloff_hours")),
+    }
+    return render(request, "oversight/factor_resets.html", context, status=status)
