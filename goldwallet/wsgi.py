@@ -9,6 +9,6 @@ from controls.keys import refuse_keys_or_away  # noqa: E402 - settings come firs
 from goldwallet import schema  # noqa: E402 - settings come first
 from kyc.storage import refuse_public_store  # noqa: E402
 
+refuse_public_store()
 schema.refuse_changed_or_away()
 refuse_keys_or_away()
-refuse_public_store()

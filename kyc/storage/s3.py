@@ -29,6 +29,8 @@ TRIES = 2
 #: For a whole object, since a read time-out alone never ends a body that drips.
 MOST_SECONDS = 15.0
 _PIECE = 64 * 1024
+#: Objects that one question lists.
+PAGE = 1000
 
 _EVERYBODY = frozenset(
     {
@@ -135,7 +137,8 @@ class S3Store:
 
     def names(self, *, older_than: dt.datetime) -> Iterator[str]:
         with _troubles("list its objects"):
-            pages = self._ask.get_paginator("list_objects_v2").paginate(Bucket=self.settings.bucket)
+            listing = self._ask.get_paginator("list_objects_v2")
+            pages = listing.paginate(Bucket=self.settings.bucket, PaginationConfig={"PageSize": PAGE})
             for page in pages:
                 for one in page.get("Contents", ()):
                     if is_name(one["Key"]) and one["LastModified"] < older_than:

@@ -202,7 +202,7 @@ def test_nothing_is_left_open():
     assert files() == before
 
 
-@pytest.mark.fault("X08")
+@pytest.mark.fault("K03")
 def test_the_child_knows_no_secret(child, monkeypatch):
     monkeypatch.setenv("SECRET_KEY", "not for a stranger's photo")
     child("os.write(1, ' '.join([*os.environ, *sys.argv[1:], os.getcwd()]).encode())")

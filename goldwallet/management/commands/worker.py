@@ -18,9 +18,9 @@ class Command(BaseCommand):
     help = "Run the jobs of the queue: talk to M-Pesa, settle, expire, send messages."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        refuse_public_store()
         schema.refuse_changed()
         refuse_keys()
-        refuse_public_store()
         # Together, and one worker after the other: a death in between would let unasked payouts go later.
         with transaction.atomic():
             known = anchor_check(schema.anchor())

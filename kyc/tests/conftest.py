@@ -1,0 +1,45 @@
+"""Stores for tests: a folder, a bucket of a real S3 server, and a line to it that goes wrong when told to."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from kyc.storage import s3
+from kyc.tests.stores import FaultyLine, S3Server
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    server = S3Server()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def line(s3_server: S3Server) -> Iterator[FaultyLine]:
+    """Between us and the server; nothing is wrong with it at first."""
+    line = FaultyLine(s3_server.port)
+    line.start()
+    yield line
+    line.stop()
+
+
+@pytest.fixture
+def bucket(s3_server: S3Server, line: FaultyLine, settings, monkeypatch) -> s3.BucketSettings:
+    """A bucket of this test's own, private as production asks for, and the house set to use it by that line."""
+    monkeypatch.setattr(s3, "CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr(s3, "READ_SECONDS", 1.0)
+    s3._client.cache_clear()
+    settings.DOCUMENT_STORE = "s3"
+    settings.DOCUMENT_S3 = {
+        "bucket": s3_server.bucket(),
+        "endpoint": line.url,
+        "region": "us-east-1",
+        "key_id": "key",
+        "secret": "secret",
+        "sse": "AES256",
+        "kms_key": "",
+    }
+    yield s3.BucketSettings(**settings.DOCUMENT_S3)
+    s3._client.cache_clear()
