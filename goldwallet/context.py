@@ -44,6 +44,7 @@ _DESK = (
     ("Identity", "/desk/kyc/", "identification", frozenset({"reviewer"})),
     ("People", "/desk/people/", "users", frozenset({"reviewer", "treasury"})),
     ("Audit", "/desk/audit/", "clipboard-document-list", frozenset[str]()),
+    ("Erasures", "/desk/erasures/", "trash", frozenset[str]()),
 )
 
 _SEES_ALL = frozenset({"auditor", "administrator"})

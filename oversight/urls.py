@@ -1,9 +1,15 @@
 from django.urls import path
 
 from oversight import adjust, approvals, desk, factor, roles, steering
+from oversight.privacy import pages as privacy
 from oversight.reconciliation import pages
 
 urlpatterns = [
+    path("privacy/", privacy.privacy, name="privacy"),
+    path("accounts/privacy/", privacy.mine, name="account_privacy"),
+    path("accounts/privacy/export/", privacy.export, name="account_export"),
+    path("accounts/privacy/close/", privacy.close, name="account_close"),
+    path("desk/erasures/", privacy.erasures, name="desk_erasures"),
     path("desk/", desk.overview, name="desk"),
     path("desk/ledger/", desk.accounts, name="desk_ledger"),
     path("desk/ledger/accounts/<str:code>/", desk.account, name="desk_account"),

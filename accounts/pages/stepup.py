@@ -29,8 +29,13 @@ LEADS = {
     "sell": "You are about to sell gold.",
     "phone": "You are about to change the number that we pay you on.",
     "factor": "You are about to change how you sign in.",
+    "export": "You are about to download all data that we hold about you.",
+    "close": "You are about to close your account for good.",
 }
 _ANY = "You are about to change something important."
+#: What is left to do once the code is right.
+_PRESS = "Your code is right. Press once more, and it is done."
+_ONWARD = {"factor": "Your code is right. Now go on here."}
 
 
 def step_up_redirect(request: HttpRequest, needed: StepUpNeeded, *, back: str) -> HttpResponse:
@@ -70,7 +75,7 @@ def confirm(request: HttpRequest, step_up_id: uuid.UUID) -> HttpResponse:
     except Refused as refused:
         form.add_error("code", refused.sentence)
         return _page(request, asked, form, status=refused.status)
-    messages.success(request, "Your code is right. Press once more, and it is done.")
+    messages.success(request, _ONWARD.get(asked.operation, _PRESS))
     return _go_back(asked)
 
 

@@ -71,10 +71,10 @@ def unfinished(before: dt.datetime, most: int) -> int:
     newer = Document.objects.filter(case=OuterRef("pk"), stored_at__gte=before)
     open_ = Case.objects.filter(state__in=[CaseState.DRAFT, CaseState.REJECTED], created_at__lt=before)
     still = open_.filter(Q(decided_at=None) | Q(decided_at__lt=before)).exclude(Exists(newer))
-    return sum(_abandoned(case.pk, case.user_id) for case in still.order_by("pk")[:most])
+    return sum(case_abandon(case.pk, case.user_id) for case in still.order_by("pk")[:most])
 
 
-def _abandoned(case_id: uuid.UUID, user_id: uuid.UUID) -> bool:
+def case_abandon(case_id: uuid.UUID, user_id: uuid.UUID) -> bool:
     with pghistory.context(action="case_abandoned"), transaction.atomic():
         person_lock(user_id)
         case = Case.objects.select_for_update().get(pk=case_id)
