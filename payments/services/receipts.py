@@ -76,6 +76,29 @@ def _check_statement(receipt: str, payment: Payment, *, paid_in: bool) -> None:
             )
 
 
+def receipt_check_takes_back(receipt: str, payment: Payment) -> None:
+    """Raises Conflict when a statement shows this reversal's receipt as taking back other money than this payment.
+
+    The same reference may have been paid twice, with the same amount: then only the receipt tells them apart.
+    """
+    lines = StatementLine.objects.filter(receipt=receipt, kind="reversal").exclude(linked_receipt="")
+    for original in lines.values_list("linked_receipt", flat=True):
+        if not _is_of(original, payment):
+            raise Conflict(
+                f"M-Pesa's statement shows that this took back receipt {original}. That is other money.",
+                code="receipt_other",
+            )
+
+
+def _is_of(receipt: str, payment: Payment) -> bool:
+    """Whether it is the payment's own; without one, whether it may be: nothing else is booked by it."""
+    if payment.receipt is not None:
+        return payment.receipt == receipt
+    mine = Q(payment=payment, state=ArrivalState.MATCHED)
+    booked = Arrival.objects.filter(receipt=receipt).exclude(mine).exists()
+    return not booked and not Payment.objects.filter(receipt=receipt).exists()
+
+
 def _is_booked_so(arrival: Arrival, payment: Payment) -> bool:
     """Nobody has judged it yet, and whoever does finds the payment that carries it; or it was matched to this one."""
     if arrival.state == ArrivalState.NEW:

@@ -33,7 +33,7 @@ from payments.models import (
 )
 from payments.rails import rail
 from payments.services.making import payment_flag, payment_lock, taken
-from payments.services.receipts import receipt_check_free, receipt_claim
+from payments.services.receipts import receipt_check_free, receipt_check_takes_back, receipt_claim
 
 log = structlog.get_logger(__name__)
 
@@ -214,6 +214,7 @@ def payment_reverse(*, payment_id: uuid.UUID, receipt: str, request: Request) ->
     person_lock(Payment.objects.values_list("user_id", flat=True).get(pk=payment_id))
     payment = payment_lock(payment_id)
     receipt_check_free(receipt, payment)
+    receipt_check_takes_back(receipt, payment)
     who = request.checker_id or request.maker_id
     changes: dict[str, Any] = {
         "evidence_request": request,

@@ -381,6 +381,53 @@ def test_a_typed_receipt_must_be_this_amount_where_a_statement_shows_it(
             asked("payout_record", payload, by=tina)
 
 
+@pytest.mark.fault("P19", "P20")
+@pytest.mark.parametrize(("original", "own"), [("UKLSECOND1", False), (RECEIPT, True)])
+def test_a_reversal_that_a_statement_shows_takes_back_this_very_payment(
+    world: World, tina: User, tom: User, original: str, own: bool
+) -> None:
+    """The same reference was paid twice; M-Pesa took back the second one, which lies in suspense."""
+    came = paid(buy(world.alice, 5000), receipt=RECEIPT)
+    payment = Payment.objects.get(pk=came.payment_id)
+    moment = clock.now()
+    states = [
+        arrival_take(
+            Arrived(
+                receipt=receipt,
+                amount=payment.amount,
+                reference=payment.reference,
+                payer="",
+                arrived_at=moment,
+            )
+        ).state
+        for receipt in (RECEIPT, "UKLSECOND1")
+    ]
+    assert states == [ArrivalState.MATCHED, ArrivalState.SUSPENSE]
+    file = StatementFile.objects.create(
+        account="collections", name="x.csv", sha256="x", starts_at=moment, ends_at=moment, uploaded_by=tina
+    )
+    StatementLine.objects.create(
+        file=file,
+        account="collections",
+        receipt="UKLREVERSE",
+        kind="reversal",
+        status="Completed",
+        completed_at=moment,
+        paid_in=0,
+        withdrawn=payment.amount,
+        fingerprint="x",
+        linked_receipt=original,
+    )
+    payload = {"payment": str(payment.pk), "receipt": "UKLREVERSE"}
+    if own:
+        agreed("payment_reversed", payload, maker=tina, checker=tom)
+    else:
+        with pytest.raises(Conflict, match="took back receipt UKLSECOND1"):
+            agreed("payment_reversed", payload, maker=tina, checker=tom)
+    assert stands(came) == ((State.REVERSED, Status.REVERSED) if own else (State.SUCCEEDED, Status.COMPLETED))
+    assert_books()
+
+
 # --- looked at ------------------------------------------------------------------------------------
 
 
