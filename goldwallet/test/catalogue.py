@@ -19,7 +19,7 @@ class Row:
 
 
 #: Rows of tier S whose parts are not built yet: sealed blocks and witnesses, documents.
-LATER = frozenset({"L15", "L16", "W13"})
+LATER = frozenset({"L15", "L16"})
 
 FAMILIES = {
     "P": "Money in",

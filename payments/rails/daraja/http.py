@@ -11,7 +11,7 @@ from enum import StrEnum
 import httpx
 from django.conf import settings
 
-from goldwallet.outside import refuse_in_transaction
+from goldwallet.outside import refuse_in_transaction as refuse_in_transaction
 from payments.rails.daraja.documents import MOST_BYTES
 
 # Seconds. Reading is generous: an answer that we do not wait for is an unknown outcome, which costs far more.
