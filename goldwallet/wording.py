@@ -33,7 +33,7 @@ STATES: dict[str, dict[str, Word]] = {
         "unverified": ("Not verified", "todo"),
         "pending": ("In review", "now"),
         "verified": ("Verified", "done"),
-        "rejected": ("Not accepted", "wrong"),
+        "rejected": ("Something is missing", "next"),
         "expired": ("Expired", "next"),
     },
     "case": {

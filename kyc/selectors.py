@@ -106,12 +106,6 @@ def earlier_cases(case: Case) -> list[Case]:
     return list(Case.objects.filter(user_id=case.user_id).exclude(pk=case.pk).order_by("-created_at"))
 
 
-def replaced_documents(case: Case) -> list[Document]:
-    """Images that a newer one took the place of, newest first."""
-    gone = Document.objects.filter(case=case, replaced_at__isnull=False)
-    return list(gone.order_by("-replaced_at"))
-
-
 def openings_of(case: Case, *, most: int = 60) -> list[Opening]:
     """Who opened an image of this case, and why; the newest first."""
     rows = Opening.objects.filter(document__case=case).select_related("by", "document")

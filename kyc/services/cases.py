@@ -21,7 +21,7 @@ from kyc import mails
 from kyc.documents import document_store
 from kyc.facts import birth_date_check, id_number_parse, name_parse
 from kyc.models import CASE_MOVES, OPEN_CASES, Case, CaseState, Document, Part
-from kyc.parts import IMAGE_PARTS, Progress, parts_of, progress_of
+from kyc.parts import IMAGE_PARTS, Progress, progress_of
 from kyc.selectors import approved_case, may_renew
 from kyc.services.standing import standing_set
 
@@ -155,8 +155,3 @@ def _refuse_incomplete(progress: Progress) -> None:
     if missing:
         names = ", ".join(state.words for state in missing)
         raise Refused(f"Something is missing still: {names}.", code="incomplete", status=409)
-
-
-def parts_left(case: Case) -> int:
-    """How many parts are to do; for sentences about progress."""
-    return len(progress_of(case).missing) if not case._state.adding else len(parts_of(case.id_type))

@@ -132,7 +132,7 @@ def test_the_wallet_says_how_far_the_identity_is(world: World) -> None:
     for status, words, sentence in (
         (KycStatus.UNVERIFIED, "Not verified", "Verify your identity"),
         (KycStatus.PENDING, "In review", "We are looking at your ID"),
-        (KycStatus.REJECTED, "Not accepted", "something has to be sent again"),
+        (KycStatus.REJECTED, "Something is missing", "something has to be sent again"),
         (KycStatus.EXPIRED, "Expired", "Show us again who you are"),
         (KycStatus.VERIFIED, "Your identity: Verified", "Do you need more?"),
     ):

@@ -8,6 +8,11 @@
   const decide = document.querySelector("[data-decide]");
   let current = exhibits[0];
 
+  function centre(exhibit) {
+    const frame = exhibit.querySelector("[data-frame]");
+    frame.scrollTo((frame.scrollWidth - frame.clientWidth) / 2, (frame.scrollHeight - frame.clientHeight) / 2);
+  }
+
   function zoom(exhibit, on) {
     current = exhibit;
     for (const other of exhibits) {
@@ -15,8 +20,7 @@
       box.checked = other === exhibit && (on ?? !box.checked);
     }
     if (exhibit.querySelector("[data-zoom]").checked) {
-      const frame = exhibit.querySelector("[data-frame]");
-      frame.scrollTo((frame.scrollWidth - frame.clientWidth) / 2, (frame.scrollHeight - frame.clientHeight) / 2);
+      centre(exhibit);
       exhibit.scrollIntoView({ block: "nearest" });
     }
   }
@@ -25,6 +29,7 @@
     const turns = [...exhibit.querySelectorAll("[data-turn]")];
     const at = turns.findIndex((radio) => radio.checked);
     turns[(at + 1) % turns.length].checked = true;
+    centre(exhibit);
   }
 
   for (const exhibit of exhibits) {
