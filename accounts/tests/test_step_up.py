@@ -22,6 +22,7 @@ from accounts.tests.people import customer, mailed_code, read_mail, signed_in, t
 from accounts.tests.proofs import confirm_page, prove
 from goldwallet.errors import Conflict, Refused, TooOften
 from goldwallet.test.clock import shift_clock
+from goldwallet.test.race import Meeting
 from ledger.tests.threads import together
 from notifications.models import Message
 
@@ -142,8 +143,6 @@ def test_of_16_at_once_one_has_it() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_checked_and_then_written_16_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """The negative control: looked up first, marked later."""
-    from goldwallet.test.race import Meeting
-
     alice = customer()
     proven(alice)
     meeting = Meeting(16, patience=5)
