@@ -96,6 +96,8 @@ LEFT_OUT = {
     "oversight.Finding": "Differences between M-Pesa's books and ours; your payments are in this file.",
     "payments.StatementFile": _STAFF,
     "payments.StatementLine": "M-Pesa's own list of our account; your payments are in this file by their receipts.",
+    "payments.Pull": "Our questions to M-Pesa about all money that came; yours is in this file.",
+    "payments.BalanceReading": "How much money lies on our accounts with M-Pesa.",
     "pools.Bar": _STAFF,
     "pools.BarEvent": _STAFF,
     "pools.Movement": _STAFF,
