@@ -94,7 +94,8 @@ def factor_reset_asked(user: User, *, due_at: dt.datetime) -> None:
         kind="factor-reset-asked",
         subject="Your authenticator app will be removed",
         text="We were told that you have lost your authenticator app. Two of us have agreed to remove it, and your "
-        f"recovery codes with it, on {wording.exact_time(due_at)} in Nairobi. Until then nothing is paid out.\n\n"
+        f"recovery codes with it, on {wording.exact_time(due_at)} in Nairobi. Nothing is paid out "
+        "meanwhile, nor for some time after it.\n\n"
         "If you have the app, or this was not you, sign in with its code before then and call it off:\n"
         f"{settings.BASE_URL}{reverse('account_security')}\n\nThen change your password, and write to us.",
     )
