@@ -195,9 +195,18 @@ def test_a_made_up_cookie_is_replaced():
 
 # --- cookies and keys -----------------------------------------------------------------------------
 
-PRODUCTION = {
+#: As production sets them (goldwallet.tests.test_checks).
+COOKIES = {
     "SESSION_COOKIE_SECURE": True,
     "CSRF_COOKIE_SECURE": True,
+    "SESSION_COOKIE_HTTPONLY": True,
+    "CSRF_COOKIE_HTTPONLY": True,
+    "SESSION_COOKIE_SAMESITE": "Lax",
+    "CSRF_COOKIE_SAMESITE": "Lax",
+    "SESSION_COOKIE_PATH": "/",
+    "CSRF_COOKIE_PATH": "/",
+    "SESSION_COOKIE_DOMAIN": None,
+    "CSRF_COOKIE_DOMAIN": None,
     "SESSION_COOKIE_NAME": "__Host-session",
     "CSRF_COOKIE_NAME": "__Host-csrf",
     "DEVICE_COOKIE_NAME": "__Host-device",
@@ -207,7 +216,7 @@ PRODUCTION = {
 @pytest.mark.fault("A10")
 def test_every_cookie_is_for_this_host_and_https_alone():
     alice = customer()
-    with override_settings(**PRODUCTION):
+    with override_settings(**COOKIES):
         browser = Client(enforce_csrf_checks=True)
         page = browser.get("/accounts/login/", secure=True)
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.content.decode()).group(1)

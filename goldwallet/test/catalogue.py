@@ -142,7 +142,7 @@ ROWS = (
     Row(
         "A10",
         "H",
-        "Sessions change their key at sign-in and at each proof, end in time, and keep to our site.",
+        "Sessions change their key at sign-in and with the second factor, end in time, and keep to our site.",
     ),
     # --- who may do what --------------------------------------------------------------------------
     Row("Z02", "S", "Nobody approves what they asked for: the database says so, too."),

@@ -1,6 +1,7 @@
 """Production refuses to start with what is unsafe: one test for each dangerous setting."""
 
 import base64
+import json
 import os
 import secrets
 import subprocess
@@ -14,6 +15,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
+from accounts.tests.test_sessions import COOKIES
 from goldwallet import checks
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -188,8 +190,8 @@ class TestDatabase:
 
 
 # --- a whole process ------------------------------------------------------------------------------
-def production(**changes):
-    """Start Django as production does and say how that ended."""
+def production(*, then="", **changes):
+    """Start Django as production does, run `then`, and say how that ended."""
     names = ("CONSUMER_KEY", "CONSUMER_SECRET", "PASSKEY", "INITIATOR_PASSWORD")
     environment = {
         "PATH": os.environ["PATH"],
@@ -211,10 +213,10 @@ def production(**changes):
         **changes,
     }
     program = (
-        "import os, django; os.environ['DJANGO_SETTINGS_MODULE'] = 'goldwallet.settings'; django.setup()"
+        "import os, django; os.environ['DJANGO_SETTINGS_MODULE'] = 'goldwallet.settings'; django.setup()\n"
     )
     return subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-c", program + then],
         cwd=ROOT,
         env={name: value for name, value in environment.items() if value is not None},
         capture_output=True,
@@ -225,6 +227,15 @@ def production(**changes):
 def test_production_starts():
     done = production()
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.fault("A10")
+def test_production_keeps_its_cookies_to_itself():
+    """__Host-: of this very host, by https alone, for all paths. What the tests of sessions look at is what is set."""
+    then = "import json\nfrom django.conf import settings as s\n"
+    then += f"print(json.dumps({{name: getattr(s, name) for name in {sorted(COOKIES)}}}))"
+    done = production(then=then)
+    assert json.loads(done.stdout) == COOKIES, done.stderr
 
 
 @pytest.mark.parametrize(

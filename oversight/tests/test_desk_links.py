@@ -10,6 +10,7 @@ from django.urls import resolve, reverse
 
 from accounts.roles import Role
 from accounts.tests.people import signed_in, staff
+from controls.services import threshold_set
 from goldwallet.test.world import World, buy, paid, sell
 
 
@@ -21,6 +22,7 @@ def links(page: str) -> list[str]:
 @pytest.mark.parametrize("role", list(Role))
 def test_no_link_leads_to_a_closed_door(world: World, role: Role) -> None:
     paid(buy(world.alice, 165_000))
+    threshold_set(name="sell_stepup_kes", value=Decimal(250_000), by=world.pricing)
     sell(world.alice, Decimal(7))  # waits for staff
     desk: Client = signed_in(staff(role))
     seen: dict[str, str] = {}
