@@ -85,6 +85,10 @@ ROUTES: dict[str, Route] = {
     "account_reset_stop": customer(
         get=None, post=403, staff=(None, 409), no_factor=(None, 403)
     ),  # nothing waits
+    "privacy": public(),
+    "account_privacy": customer(),
+    "account_export": customer(get=None, post=302),  # to the page that asks for a code
+    "account_close": customer(post=302, owner=(200, 409), frozen=(200, 409), staff=(200, 409)),
     # --- the wallet ---------------------------------------------------------------------------------
     "home": public(),
     "wallet": customer(),
@@ -137,6 +141,7 @@ ROUTES: dict[str, Route] = {
     "desk_arrival": desk(TWO),
     "desk_arrival_assign": desk(TWO, get=None, post=400),
     "desk_arrival_return": desk(TWO, get=None, post=400),
+    "desk_erasures": desk("administrator"),
     "desk_ledger": desk("treasury"),
     "desk_account": desk("treasury"),
     "desk_transaction": desk("treasury"),
