@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pghistory
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from accounts.models import User
 from accounts.roles import Role
@@ -46,23 +46,34 @@ def case_decide(*, case_id: uuid.UUID, by: User, decision: Decision) -> Case:
     Lock order: the person, then the case. Raises Refused and Conflict; then nothing has changed.
     """
     _check_reviewer(by)
+    try:
+        with pghistory.context(user=str(by.pk), action="case_decide"), transaction.atomic():
+            return _decide(case_id, by, decision)
+    except IntegrityError as error:
+        # Two people with one ID, approved at the same moment: neither of the two saw the other's approval.
+        name = getattr(getattr(error.__cause__, "diag", None), "constraint_name", "")
+        if name != "kyc_one_person_an_id":
+            raise
+        raise _id_taken() from error
+
+
+def _decide(case_id: uuid.UUID, by: User, decision: Decision) -> Case:
     owner = Case.objects.only("user_id").get(pk=case_id).user_id
-    with pghistory.context(user=str(by.pk), action="case_decide"), transaction.atomic():
-        person_lock(owner)
-        case = Case.objects.select_for_update(of=("self",)).select_related("user").get(pk=case_id)
-        _check_waits(case, decision)
-        if owner in accounts_of(by.pk):
-            raise Refused("This is your own case. Somebody else decides it.", code="own", status=403)
-        reasons = _reasons(case, decision)
-        if decision.outcome == Outcome.APPROVED:
-            _check_approval(case, by, decision)
-        review = _review(case, by, decision, reasons)
-        if decision.outcome == Outcome.APPROVED:
-            _approve(case)
-        else:
-            _send_back(case, reasons)
-        standing_set(user_id=owner)
-        mails.decided(case, review)
+    person_lock(owner)
+    case = Case.objects.select_for_update(of=("self",)).select_related("user").get(pk=case_id)
+    _check_waits(case, decision)
+    if owner in accounts_of(by.pk):
+        raise Refused("This is your own case. Somebody else decides it.", code="own", status=403)
+    reasons = _reasons(case, decision)
+    if decision.outcome == Outcome.APPROVED:
+        _check_approval(case, by, decision)
+    review = _review(case, by, decision, reasons)
+    if decision.outcome == Outcome.APPROVED:
+        _approve(case)
+    else:
+        _send_back(case, reasons)
+    standing_set(user_id=owner)
+    mails.decided(case, review)
     return case
 
 
@@ -123,6 +134,12 @@ def _check_approval(case: Case, by: User, decision: Decision) -> None:
         raise Refused(
             "Others here look like the same person. Write in the note why this is somebody else.", code="note"
         )
+
+
+def _id_taken() -> Conflict:
+    return Conflict(
+        "Somebody else is verified with this ID. It cannot be approved for a second person.", code="id_taken"
+    )
 
 
 def _review(case: Case, by: User, decision: Decision, reasons: dict[str, str]) -> Review:

@@ -94,6 +94,21 @@ def test_one_id_is_approved_for_one_of_two() -> None:
     assert Case.objects.filter(state=CaseState.APPROVED).count() == 1
 
 
+@pytest.mark.fault("K11")
+def test_one_id_is_approved_for_one_of_two_who_did_not_see_each_other(monkeypatch) -> None:
+    """Both have looked before either has written: the index decides, and the second is told in words."""
+    meeting = Meeting(2)
+    look = reviews.id_taken
+
+    def both_have_looked(case: Case) -> bool:
+        taken = look(case)
+        meeting.wait()
+        return taken
+
+    monkeypatch.setattr(reviews, "id_taken", both_have_looked)
+    test_one_id_is_approved_for_one_of_two()
+
+
 def test_a_photo_and_sending_at_once() -> None:
     """Either the photo came first and is what the reviewer sees, or it is refused and the case is as it was sent."""
     user = customer()
