@@ -1,4 +1,4 @@
-"""What takes two people about people: somebody's roles, a lost second factor, lifting a hold (`controls.kinds`)."""
+"""What takes two people about people: somebody's roles, and lifting a hold (`controls.kinds`)."""
 
 import uuid
 from collections.abc import Iterable
@@ -7,20 +7,18 @@ from typing import Any
 from django.contrib.auth.models import Group
 
 from accounts.models import User
-from accounts.resets import reset_refuse, reset_schedule
 from accounts.roles import Role
 from accounts.services import person_lock, roles_give
 from controls.effects import Change, Description
 from controls.models import Request
-from controls.selectors import threshold
 from goldwallet.errors import Refused
 from goldwallet.money import show_kes
-from goldwallet.wording import exact_time
 from ledger import chart
 from ledger.selectors import balance
 
 
-def _person(payload: dict[str, Any]) -> User:
+def person_of(payload: dict[str, Any]) -> User:
+    """Whom a request is about. Raises Refused."""
     try:
         return User.objects.get(pk=uuid.UUID(str(payload.get("person", ""))))
     except (ValueError, User.DoesNotExist):
@@ -56,7 +54,7 @@ def _words(roles: Iterable[str]) -> str:
 
 def roles_set_describe(payload: dict[str, Any]) -> Description:
     """payload: `person` (id), `roles` (list of names): all the roles that the person has from then on."""
-    person, roles = _person(payload), _roles(payload)
+    person, roles = person_of(payload), _roles(payload)
     if not person.is_staff:
         raise Refused("Only staff have roles, and this is a customer.", code="not_staff")
     if _held(person) == roles:
@@ -72,7 +70,7 @@ def roles_set_execute(request: Request) -> str:
     # Whoever changes roles waits here for the others: two at once must not leave the house without an administrator.
     Group.objects.select_for_update().get(name=Role.ADMINISTRATOR)
     description = roles_set_describe(request.payload)
-    person, roles = _person(request.payload), _roles(request.payload)
+    person, roles = person_of(request.payload), _roles(request.payload)
     _refuse_own(request, person, "These are your own roles. Two other people change them.")
     if Role.ADMINISTRATOR not in roles and not _other_administrators(person):
         raise Refused("Then nobody would be administrator. Give somebody else the role first.", code="last")
@@ -85,52 +83,12 @@ def _other_administrators(person: User) -> bool:
     return active.exclude(pk=person.pk).exists()
 
 
-# --- a lost second factor -------------------------------------------------------------------------
-
-
-def factor_reset_describe(payload: dict[str, Any]) -> Description:
-    """payload: `person` (id)."""
-    person = _person(payload)
-    reset_refuse(person)
-    hours = int(threshold("factor_reset_hours"))
-    return Description(
-        f"In {hours} hours the authenticator app of {person.email} is removed.",
-        (
-            Change(f"Authenticator app of {person.email}", "asked for", f"removed after {hours} hours"),
-            Change("Payouts", "as now", "none until long after that"),
-        ),
-        warnings=(
-            "The person hears of it now and can call it off. Have you seen who asks, or only heard them?",
-        ),
-    )
-
-
-def factor_reset_execute(request: Request) -> str:
-    person = _person(request.payload)
-    _refuse_own(request, person, "This is your own authenticator app. Two other people decide about it.")
-    _refuse_same_phone(request, person)
-    reset = reset_schedule(user_id=person.pk, request=request)
-    return f"The authenticator app of {person.email} is removed on {exact_time(reset.due_at)}."
-
-
-def _refuse_same_phone(request: Request, person: User) -> None:
-    """Somebody with two accounts is still one person: what they have in common is their phone."""
-    ids = [person.pk, request.maker_id, *([request.checker_id] if request.checker_id else [])]
-    phones = User.objects.filter(pk__in=ids).exclude(phone_lookup="").values_list("phone_lookup", flat=True)
-    if len(set(phones)) < len(phones):
-        raise Refused(
-            "Two of those whom this is about have the same phone, so they count as one person. Ask somebody else.",
-            code="own",
-            status=403,
-        )
-
-
 # --- holds ----------------------------------------------------------------------------------------
 
 
 def person_unfreeze_describe(payload: dict[str, Any]) -> Description:
     """payload: `person` (id)."""
-    person = _person(payload)
+    person = person_of(payload)
     if not person.frozen_reason:
         raise Refused(f"{person.email} is not on hold.", code="not_frozen")
     owed = -balance(chart.user_receivable(person.pk))
@@ -140,7 +98,7 @@ def person_unfreeze_describe(payload: dict[str, Any]) -> Description:
 
 
 def person_unfreeze_execute(request: Request) -> str:
-    person = _person(request.payload)
+    person = person_of(request.payload)
     _refuse_own(request, person, "This is the hold on yourself. Two other people lift it.")
     person_lock(person.pk)
     if not User.objects.filter(pk=person.pk).exclude(frozen_reason="").update(frozen_reason=""):

@@ -1,8 +1,8 @@
 """A lost second factor: two people agree to take it away, and it happens a day or more later (faults.md A09).
 
-A convincing voice on the phone must not be enough. So it takes two of the staff (`accounts.requests`), the person hears
-of it at once and may call it off by signing in with the very factor that is said to be lost, and until long after it
-nothing is paid out to them.
+A convincing voice on the phone must not be enough. So it takes two of the staff (`oversight.resetting`), the person
+hears of it at once and may call it off by signing in with the very factor that is said to be lost, and until long after
+it nothing is paid out to them.
 """
 
 import datetime as dt

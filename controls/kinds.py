@@ -112,7 +112,7 @@ KINDS: dict[str, Kind] = {
     ),
     "factor_reset": Kind(
         label="Lost second factor removed",
-        functions="accounts.requests.factor_reset",
+        functions="oversight.requests.factor_reset",
         makers=_TREASURY | {"reviewer"},
         checkers=_TREASURY,
     ),

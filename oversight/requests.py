@@ -2,11 +2,14 @@
 
 from oversight.reconciliation.resolving import resolve_describe as break_resolve_describe
 from oversight.reconciliation.resolving import resolve_execute as break_resolve_execute
+from oversight.resetting import factor_reset_describe, factor_reset_execute
 from oversight.reversing import ledger_reverse_describe, ledger_reverse_execute
 
 __all__ = [
     "break_resolve_describe",
     "break_resolve_execute",
+    "factor_reset_describe",
+    "factor_reset_execute",
     "ledger_reverse_describe",
     "ledger_reverse_execute",
 ]
