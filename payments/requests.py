@@ -119,14 +119,22 @@ def _waits(payload: dict[str, Any]) -> Payment:
     return payment
 
 
+def _not_on_hold(payment: Payment) -> None:
+    """`payments.sending` pays nobody who is on hold: what two people let go would only come back to them."""
+    if payment.user.frozen_reason:
+        raise Conflict("This person is on hold. Lift the hold first, or refuse this payout.", code="frozen")
+
+
 def payout_release_describe(payload: dict[str, Any]) -> Description:
     """payload: `payment`."""
     payment = _waits(payload)
+    _not_on_hold(payment)
     change = _state(payment, State.CREATED)
     return Description(f"{_which(payment)} goes to M-Pesa.", (change,), leaving_kes=payment.amount)
 
 
 def payout_release_execute(request: Request) -> str:
+    payout_release_describe(request.payload)
     payment = _waits(request.payload)
     _not_own(request, payment)
     services.payout_release(payment_id=payment.pk, by=request.checker_id or request.maker_id)

@@ -147,10 +147,10 @@ def _claim(payment: Payment, kind: Kind) -> Exchange | None:
 def _payouts_run(payment: Payment) -> bool:
     """Whether this payout may go now. Judged under the switch's lock, so not one goes after a pause (faults.md O16).
 
-    Whoever is on hold is not paid by itself: two people decide. The customer is locked first, as everywhere.
+    Whoever is on hold is not paid: two people lift the hold first. The customer is locked first, as everywhere.
     """
     if person_lock(payment.user_id).frozen:
-        note = "The person is on hold. Two people decide whether this is paid."
+        note = "The person is on hold. Lift the hold before this is paid, or refuse it."
         move(payment, State.AWAITING_APPROVAL, moves=MOVES, due_at=None, note=note)
         return False
     paused = bool(switches_lock(SwitchName.PAYOUTS))

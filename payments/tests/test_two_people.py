@@ -285,6 +285,32 @@ def test_who_is_on_hold_is_not_paid_by_one_person(
     assert_books()
 
 
+@pytest.mark.fault("P19", "O07")
+def test_who_is_on_hold_is_paid_when_the_hold_is_lifted_and_not_before(
+    world: World, tina: User, tom: User, provider: ScriptedRail
+) -> None:
+    """What two people had let go came back to them again and again: nobody on hold is paid."""
+    paid(buy(world.alice, 20_000))
+    order = sell(world.alice, Decimal(1))
+    person_freeze(user_id=world.alice.pk, reason="A payment was taken back.")
+    payment_step(order.payment_id)
+    payload = {"payment": str(order.payment_id)}
+    with pytest.raises(Conflict, match="Lift the hold first"):
+        asked("payout_release", payload, by=tina)
+    assert stands(order) == (State.AWAITING_APPROVAL, Status.PENDING)
+    User.objects.filter(pk=world.alice.pk).update(frozen_reason="")
+    request = asked("payout_release", payload, by=tina)
+    person_freeze(user_id=world.alice.pk, reason="Another payment was taken back.")
+    with pytest.raises(Conflict, match="Lift the hold first"):
+        approve(request, tom)
+    User.objects.filter(pk=world.alice.pk).update(frozen_reason="")
+    approve(request, tom)
+    payment_step(order.payment_id)
+    assert len(provider.sent) == 1
+    assert stands(order) == (State.PENDING, Status.PENDING)
+    assert_books()
+
+
 @pytest.mark.fault("O10")
 def test_a_payout_that_ended_unpaid_can_be_called_paid_from_its_page(
     lost: Order, tina: User, tom: User
