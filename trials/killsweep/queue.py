@@ -12,16 +12,20 @@ from procrastinate.contrib.django import app
 
 _TAKE = """
 UPDATE procrastinate_jobs SET status = 'doing' WHERE id = (
-    SELECT id FROM procrastinate_jobs WHERE status = 'todo' AND task_name = ANY (%s) ORDER BY id LIMIT 1
+    SELECT id FROM procrastinate_jobs WHERE status = 'todo' AND task_name = ANY (%(tasks)s)
+    AND (%(early)s OR scheduled_at IS NULL OR scheduled_at <= clock_timestamp()) ORDER BY id LIMIT 1
 ) RETURNING id, task_name, args::text
 """
 LOOK = "payments.look"
 
 
-def work_once(tasks: list[str]) -> bool:
-    """Do the oldest job of these tasks, also one that was to wait: the row is the truth. False: there is none."""
+def work_once(tasks: list[str], *, early: bool = True) -> bool:
+    """Do the oldest job of these tasks; `early`: also one that is to wait, since the row is the truth.
+
+    False: there is none.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(_TAKE, [tasks])
+        cursor.execute(_TAKE, {"tasks": tasks, "early": early})
         taken = cursor.fetchone()
     if taken is None:
         return False
@@ -53,6 +57,16 @@ def rescued() -> None:
     with connection.cursor() as cursor:
         cursor.execute(_SUCCEEDED)
         cursor.execute("UPDATE procrastinate_jobs SET status = 'todo' WHERE status = 'doing'")
+
+
+def nearer(seconds: float) -> None:
+    """So much time has passed for the jobs that wait: the queue asks the machine's clock, which no trial moves."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE procrastinate_jobs SET scheduled_at = scheduled_at - make_interval(secs => %s)"
+            " WHERE status = 'todo' AND scheduled_at IS NOT NULL",
+            [seconds],
+        )
 
 
 def left() -> int:

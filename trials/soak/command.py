@@ -33,6 +33,8 @@ def main(given: list[str]) -> int:
     import django
 
     django.setup()
+    from django.db import connection
+
     from trials.killsweep.database import database
     from trials.soak.guards import GUARDS
     from trials.soak.place import place
@@ -40,6 +42,9 @@ def main(given: list[str]) -> int:
     if options.guard_off:
         GUARDS[options.guard_off]()
 
+    # No server dies here, so no commit has to wait for the disk; and sessions are kept, as in production.
+    connection.settings_dict["OPTIONS"]["options"] += " -c synchronous_commit=off"
+    connection.settings_dict["CONN_MAX_AGE"] = 600
     with tempfile.TemporaryDirectory(prefix="soak-") as folder:
         log = Path(folder) / "database.log"
         with database(here=options.here, log=log), place(Path(folder)) as found:

@@ -4,17 +4,17 @@ callbacks.
 
 import datetime as dt
 import io
-import socketserver
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 from django.conf import settings
 from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
+from django.db import connection
 
 from accounts.roles import Role
 from controls.models import Threshold
@@ -24,10 +24,8 @@ from goldwallet.test.clock import clock_shift, shift_clock
 from goldwallet.test.provider import Simulator
 from goldwallet.test.race import queue_empty
 from goldwallet.test.world import World, world_create
-
-
-class _Server(socketserver.ThreadingMixIn, WSGIServer):
-    daemon_threads = True
+from payments.rails.daraja import token
+from trials.killsweep import queue
 
 
 class _Handler(WSGIRequestHandler):
@@ -38,13 +36,20 @@ class _Handler(WSGIRequestHandler):
 @contextmanager
 def callbacks_served() -> Iterator[str]:
     """Our own pages, for the provider's callbacks; answers the address."""
-    server = make_server("127.0.0.1", 0, get_wsgi_application(), server_class=_Server, handler_class=_Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    server = make_server("127.0.0.1", 0, get_wsgi_application(), handler_class=_Handler)
+
+    def serve() -> None:
+        # One after the other, as the simulator sends them, and all through this thread's one session.
+        server.serve_forever(0.05)
+        connection.close()
+
+    thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
+        thread.join(10)
         server.server_close()
 
 
@@ -67,6 +72,8 @@ class Place:
         self.people = 0
         self.calls = self.faulty = 0
         self.hits: dict[str, int] = {}
+        # One process plays all: whoever else was fetching the access token is dead, and waiting would be in vain.
+        token.WAIT_SECONDS = 0.0
         settings.BASE_URL = url
         certificate = str(simulator.folder / "certificate.pem")
         settings.DARAJA = {
@@ -79,7 +86,7 @@ class Place:
 
     def empty(self, *, seed: int) -> None:
         """A new house and a new provider, whose chance comes from the seed."""
-        self.shifted = 0.0
+        self.shifted, self.people = 0.0, 0
         with shift_clock():
             queue_empty()
             call_command("flush", verbosity=0, interactive=False)
@@ -100,6 +107,7 @@ class Place:
         """Both clocks move on, and everything that is due at the provider happens. Answers the callbacks it sent."""
         self.shifted += seconds
         clock_shift(dt.timedelta(seconds=self.shifted))
+        queue.nearer(seconds)
         answer = self.simulator.http.post("/control/advance", json={"seconds": seconds}, timeout=120)
         answer.raise_for_status()
         sent: list[dict[str, Any]] = answer.json()["callbacks"]

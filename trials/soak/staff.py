@@ -19,6 +19,7 @@ from ledger.services import Transfer, post
 from payments.arrivals import arrivals_due, pull_run
 from payments.arrivals.returning import returns_due
 from payments.models import Arrival, ArrivalState, Direction, Payment, State
+from payments.services import payout_refuse
 from payments.tests.scripted import b2c, stk
 from pools.services import Share, allocations_create, allocations_settle
 from trading.models import Order, Status
@@ -55,7 +56,9 @@ def receipt_of(place: Place, payment: Payment) -> str:
         found = [row for row in rows if row["OriginatorConversationID"] == str(payment.pk)]
         return str(found[0]["receipt"] or "") if found else ""
     for row in place.simulator.books()["transactions"]:
-        if row["receipt"] and payment.reference in row["memo"] and "revers" not in row["kind"]:
+        moved = {entry["amount"] for entry in row["entries"]}
+        names_it = payment.reference in row["memo"] and payment.amount in moved
+        if row["receipt"] and names_it and "revers" not in row["kind"]:
             return str(row["receipt"])
     return ""
 
@@ -72,8 +75,11 @@ def release(place: Place, payment: Payment) -> None:
 
 
 def complained(place: Place, payment: Payment) -> str:
-    """A customer complains at M-Pesa, which takes the payment back: the receipt of that, empty when it does not."""
-    body = {"receipt": receipt_of(place, payment)}
+    """A customer complains at M-Pesa, which takes the payment back: the receipt of that, empty when it does not.
+
+    The same reference may have been paid twice: it is about the receipt that the payment carries.
+    """
+    body = {"receipt": payment.receipt or ""}
     answer = place.simulator.http.post("/control/reverse", json=body)
     return str(answer.json()["receipt"]) if answer.status_code == 200 else ""
 
@@ -88,9 +94,12 @@ def pause(place: Place, name: str) -> None:
     switch_pause(name=name, cause=Cause.STAFF, note="A look around.", by=place.treasurers[0])
 
 
-def let_everything_go_on(place: Place) -> None:
-    for row in Switch.objects.filter(paused=True):
+def let_everything_go_on(place: Place) -> int:
+    """Answers how many switches were off."""
+    off = list(Switch.objects.filter(paused=True))
+    for row in off:
         two(place, "switch_resume", {"name": row.name}, subject=f"switch:{row.name}:{uuid.uuid4()}")
+    return len(off)
 
 
 def arrivals_seen() -> None:
@@ -100,11 +109,27 @@ def arrivals_seen() -> None:
     returns_due()
 
 
-def suspense_left(place: Place) -> None:
-    """Two people send back what belongs to nobody."""
-    for arrival in Arrival.objects.filter(state=ArrivalState.SUSPENSE):
+def suspense_left(place: Place) -> int:
+    """Two people send back what belongs to nobody. Answers how many."""
+    left = list(Arrival.objects.filter(state=ArrivalState.SUSPENSE))
+    for arrival in left:
         subject = f"arrival:{arrival.pk}:{uuid.uuid4()}"
         two(place, "suspense_return", {"arrival": str(arrival.pk)}, subject=subject)
+    return len(left)
+
+
+def payer_of(place: Place, arrival: Arrival, people: Sequence[User]) -> User | None:
+    """Who of them really paid it, as M-Pesa tells staff who ask."""
+    for row in place.simulator.books()["transactions"]:
+        if row["receipt"] == arrival.receipt:
+            return next((person for person in people if person.phone in row["memo"]), None)
+    return None
+
+
+def given(place: Place, arrival: Arrival, person: User) -> None:
+    """Two people give money in suspense to whoever paid it."""
+    payload = {"arrival": str(arrival.pk), "user": str(person.pk)}
+    two(place, "suspense_assign", payload, subject=f"arrival:{arrival.pk}:{uuid.uuid4()}")
 
 
 def forged(payment: Payment, chance: random.Random) -> tuple[str, str]:
@@ -117,7 +142,8 @@ def forged(payment: Payment, chance: random.Random) -> tuple[str, str]:
 
 def paid_more(place: Place, people: Sequence[User]) -> list[str]:
     """I7: what the provider paid for a payout is at most the payout."""
-    ours = {str(row.pk): row.amount for row in Payment.objects.filter(user__in=people, direction="out")}
+    payouts = Payment.objects.filter(user__in=people, direction=Direction.OUT)
+    ours = {str(key): amount for key, amount in payouts.values_list("pk", "amount")}
     paid: Counter[str] = Counter()
     phones = {person.phone for person in people}
     for row in place.simulator.payouts():
@@ -133,14 +159,21 @@ def paid_more(place: Place, people: Sequence[User]) -> list[str]:
 # --- at rest --------------------------------------------------------------------------------------
 
 
-def resolve_everything(place: Place, people: Sequence[User]) -> None:
-    """What still stands before staff when the faults are over: two people decide it by the statement."""
-    for payment in Payment.objects.filter(user__in=people).exclude(state__in=_ENDED):
-        if payment.state == State.AWAITING_APPROVAL:
+def resolve_everything(place: Place, people: Sequence[User]) -> int:
+    """What still stands before staff when the faults are over: two people decide it by the statement.
+
+    Answers how much that was.
+    """
+    decided = let_everything_go_on(place)
+    for payment in Payment.objects.filter(user__in=people).exclude(state__in=_ENDED).select_related("user"):
+        decided += 1
+        if payment.state == State.AWAITING_APPROVAL and payment.user.frozen_reason:
+            payout_refuse(payment_id=payment.pk, by=place.treasurers[0].pk, reason="The person is on hold.")
+        elif payment.state == State.AWAITING_APPROVAL:
             release(place, payment)
         elif payment.state in {State.UNKNOWN, State.PENDING}:
             resolve(place, payment)
-    suspense_left(place)
+    return decided + suspense_left(place)
 
 
 def reversals_booked(place: Place, receipts: Mapping[uuid.UUID, str]) -> None:
