@@ -2,12 +2,13 @@
 comes in because somebody adds a column.
 """
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from allauth.account.models import EmailAddress
 from django.apps import apps
-from django.db.models import F, Model, Q
+from django.db.models import Model, Q
 
 from accounts.devices import signed_in
 from accounts.models import Authenticator, FactorReset, KnownDevice, PayoutNumber, StepUp, User
@@ -34,10 +35,32 @@ def _list(rows: Iterable[Model], names: str) -> list[Told]:
     return [_columns(row, names) for row in rows]
 
 
+def _event(row: Any, names: str) -> Told:
+    """When, what kind of change, and the values from then on."""
+    return {"at": row.pgh_created_at, "change": row.pgh_label, **_columns(row, names)}
+
+
 def _events(label: str, names: str, **whose: Any) -> list[Told]:
-    """History that the database wrote, oldest first: when, what kind of change, and the values from then on."""
+    """History that the database wrote, oldest first."""
     rows = apps.get_model(label)._default_manager.filter(**whose).order_by("pgh_created_at", "pgh_id")
-    return [{"at": row.pgh_created_at, "change": row.pgh_label, **_columns(row, names)} for row in rows]
+    return [_event(row, names) for row in rows]
+
+
+type Gathered = dict[Any, list[Told]]
+
+
+def _gathered(rows: Any, by: str, tell: Callable[[Any], Told]) -> Gathered:
+    """In one query, by the row that they belong to."""
+    found: Gathered = defaultdict(list)
+    for row in rows:
+        found[getattr(row, by)].append(tell(row))
+    return found
+
+
+def _histories(label: str, names: str, user: User) -> Gathered:
+    """Of all rows of the person at once."""
+    rows = apps.get_model(label)._default_manager.filter(pgh_obj__user=user).order_by("pgh_id")
+    return _gathered(rows, "pgh_obj_id", lambda row: _event(row, names))
 
 
 # --- who they are ---------------------------------------------------------------------------------
@@ -97,19 +120,26 @@ _TERMS = "side grams total_kes price_per_gram"
 
 def orders(user: User) -> list[Told]:
     rows = Order.objects.filter(user=user).select_related("payment").order_by("created_at", "pk")
-    return [_order(order, user) for order in rows]
+    columns = f"id reference {_TERMS} status created_at expires_at honour_until finished_at"
+    pools = _gathered(
+        Allocation.objects.filter(user=user).select_related("pool").order_by("pk"), "order_id", _share
+    )
+    changes = _histories("trading.OrderEvent", "status", user)
+    return [
+        {
+            **_columns(order, columns),
+            "why_not_completed": order.failure_sentence,
+            "payment": order.payment_id,
+            "refund": order.refund_id,
+            "gold_from": pools[order.pk],
+            "history": changes[order.pk],
+        }
+        for order in rows
+    ]
 
 
-def _order(order: Order, user: User) -> Told:
-    pools = Allocation.objects.filter(user=user, order_id=order.pk).order_by("pk")
-    return {
-        **_columns(order, f"id reference {_TERMS} status created_at expires_at honour_until finished_at"),
-        "why_not_completed": order.failure_sentence,
-        "payment": order.payment_id,
-        "refund": order.refund_id,
-        "gold_from": list(pools.values("grams", "returned", "state", pool_name=F("pool__name"))),
-        "history": _events("trading.OrderEvent", "status", pgh_obj=order),
-    }
+def _share(row: Allocation) -> Told:
+    return {"pool": row.pool.name, **_columns(row, "grams returned state")}
 
 
 def quotes(user: User) -> list[Told]:
@@ -119,21 +149,31 @@ def quotes(user: User) -> list[Told]:
 
 def payments(user: User) -> list[Told]:
     rows = Payment.objects.filter(user=user).order_by("created_at", "pk")
-    return [_payment(payment) for payment in rows]
-
-
-def _payment(payment: Payment) -> Told:
     columns = "id direction purpose method amount phone reference state receipt reversal_receipt charge"
-    said = Exchange.objects.filter(payment=payment).order_by("created_at")
-    heard = Callback.objects.filter(payment=payment).order_by("received_at")
-    return {
-        **_columns(payment, f"{columns} created_at sent_at ended_at"),
-        # What staff write about a payment is for staff, but for the words to somebody whose payout they refused.
-        "our_words": payment.decision if payment.failure_code == "refused" else "",
-        "asked_of_mpesa": _list(said, "kind outcome code created_at answered_at"),
-        "heard_from_mpesa": _list(heard, "kind received_at"),
-        "history": _events("payments.PaymentEvent", "state receipt", pgh_obj=payment),
-    }
+    said = _gathered(Exchange.objects.filter(payment__user=user).order_by("created_at"), "payment_id", _said)
+    heard = _gathered(
+        Callback.objects.filter(payment__user=user).order_by("received_at"), "payment_id", _heard
+    )
+    changes = _histories("payments.PaymentEvent", "state receipt", user)
+    return [
+        {
+            **_columns(payment, f"{columns} created_at sent_at ended_at"),
+            # What staff write about a payment is for staff, but for the words to somebody whose payout they refused.
+            "our_words": payment.decision if payment.failure_code == "refused" else "",
+            "asked_of_mpesa": said[payment.pk],
+            "heard_from_mpesa": heard[payment.pk],
+            "history": changes[payment.pk],
+        }
+        for payment in rows
+    ]
+
+
+def _said(row: Exchange) -> Told:
+    return _columns(row, "kind outcome code created_at answered_at")
+
+
+def _heard(row: Callback) -> Told:
+    return _columns(row, "kind received_at")
 
 
 def arrivals(user: User) -> list[Told]:

@@ -141,7 +141,13 @@ def test_what_it_says(world: World, lives: tuple[list[str], list[str]]) -> None:
         with Image.open(io.BytesIO(files[row["file"]])) as image:
             assert image.format == "JPEG"
     assert data["profile"]["phone"] == "254712345678"
-    assert data["orders"][0]["total_kes"] == "33000.00" and data["orders"][0]["gold_from"][0]["pool_name"]
+    assert (
+        data["orders"][0]["total_kes"] == "33000.00" and data["orders"][0]["gold_from"][0]["pool"] == "First"
+    )
+    assert [one["status"] for one in data["orders"][0]["history"]] == ["completed"]
+    assert data["payments"][0]["heard_from_mpesa"][0]["kind"] == "collect"
+    assert data["payments"][0]["asked_of_mpesa"][0]["kind"] == "collect_report"
+    assert [one["state"] for one in data["payments"][0]["history"]][-1] == "succeeded"
     cash = next(one for one in data["ledger"] if one["code"].endswith(":cash"))
     assert cash["balance"] == "2007.000000" and cash["entries"][-1]["words"] == "Sorry, AAAAAAA."
     assert data["orders"][0]["created_at"].endswith("+03:00")
