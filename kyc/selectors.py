@@ -10,6 +10,7 @@ from django.db.models import Count, Q
 from accounts.models import User
 from goldwallet import clock
 from kyc.models import OPEN_CASES, Case, CaseState, Document, Opening, Review
+from kyc.parts import parts_of
 from ledger import chart
 from ledger.selectors import balances
 
@@ -120,9 +121,9 @@ def openings_by_others(case: Case, *, by: User, minutes: int) -> list[str]:
 
 
 def unopened(case: Case, *, by: User) -> list[Document]:
-    """The current images of a case that this reviewer has not opened since it was sent."""
+    """The current images that this case takes and this reviewer has not opened since it was sent."""
     seen = Opening.objects.filter(document__case=case, by=by, opened_at__gte=case.submitted_at)
-    current = Document.objects.filter(case=case, replaced_at=None)
+    current = Document.objects.filter(case=case, replaced_at=None, part__in=parts_of(case.id_type))
     return list(current.filter(~Q(pk__in=seen.values("document"))))
 
 

@@ -21,7 +21,7 @@ from kyc import mails
 from kyc.documents import document_store
 from kyc.facts import birth_date_check, id_number_parse, name_parse
 from kyc.models import CASE_MOVES, OPEN_CASES, Case, CaseState, Document, Part
-from kyc.parts import IMAGE_PARTS, Progress, progress_of
+from kyc.parts import IMAGE_PARTS, Progress, parts_of, progress_of
 from kyc.selectors import approved_case, may_renew
 from kyc.services.standing import standing_set
 
@@ -104,10 +104,10 @@ def case_save(*, user_id: uuid.UUID, facts: Facts) -> Case:
 def _id_written(case: Case, id_type: str, number: str) -> None:
     case.id_number = id_number_parse(id_type, number)
     if case.id_type and case.id_type != id_type:
-        photos = Document.objects.filter(
-            case=case, replaced_at=None, destroyed_at=None, part__in=[Part.ID_FRONT, Part.ID_BACK]
-        )
-        photos.update(refusal=_OTHER_ID)
+        photos = Document.objects.filter(case=case, replaced_at=None, destroyed_at=None)
+        photos.filter(part__in=[Part.ID_FRONT, Part.ID_BACK]).update(refusal=_OTHER_ID)
+        # A passport has no back: the photo of another ID's back belongs to the case no more.
+        photos.exclude(part__in=parts_of(id_type)).update(replaced_at=Now())
     case.id_type = id_type
 
 

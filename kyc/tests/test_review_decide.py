@@ -19,6 +19,7 @@ from goldwallet.sql import insert
 from kyc import services
 from kyc.alike import accounts_of, look_alikes
 from kyc.models import Case, CaseState, Document, Outcome, Part, Review
+from kyc.parts import progress_of
 from kyc.services.cases import Facts
 from kyc.services.reviews import months_after
 from kyc.tests.making import (
@@ -27,6 +28,7 @@ from kyc.tests.making import (
     approve,
     decision,
     open_all,
+    photographed,
     photos_once,
     reviewer,
     send_back,
@@ -127,6 +129,34 @@ def test_a_passport_cannot_be_refused_for_its_back(rose: User) -> None:
     case = sent(id_type="passport", number="AK0123456")
     with pytest.raises(Refused, match="no such part"):
         send_back(case, rose, id_back="Turn it round.")
+
+
+@pytest.mark.parametrize("id_type", ["national_id", "alien_id"])
+def test_who_takes_a_passport_after_the_back_of_another_id_can_be_approved(rose: User, id_type: str) -> None:
+    """The page shows the photos that the chosen ID takes; so many must be opened, and no other."""
+    amina = customer()
+    written(amina, id_type=id_type, number="765432" if id_type == "alien_id" else "")
+    photographed(amina)
+    services.case_save(user_id=amina.pk, facts=Facts(id_type="passport", id_number="AK0123456"))
+    photographed(amina, Part.ID_FRONT)
+    case = services.case_submit(user_id=amina.pk)
+    assert not Document.objects.filter(case=case, part=Part.ID_BACK, replaced_at=None).exists()
+    for state in progress_of(case).parts.values():
+        if state.document:
+            services.document_open(document_id=state.document.pk, by=rose, reason=services.REVIEW_REASON)
+    decide(case, rose)
+    assert standing(amina) == KycStatus.VERIFIED
+
+
+def test_a_photo_that_the_chosen_id_does_not_take_holds_no_approval_up(rose: User) -> None:
+    """The photo was under way while the person chose a passport, and arrived after that."""
+    case = sent(id_type="passport", number="AK0123456")
+    front = Document.objects.get(case=case, part=Part.ID_FRONT)
+    open_all(case, rose)
+    late = Document(case=case, part=Part.ID_BACK, object_key="late", size=1, width=1, height=1)
+    late.data_key = front.data_key
+    late.save(force_insert=True)
+    decide(case, rose)
 
 
 def test_what_was_decided_is_decided(rose: User) -> None:
