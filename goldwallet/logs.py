@@ -1,8 +1,8 @@
 """Logs: structlog over the standard library. One JSON object a line in production, readable text in the demo.
 
 Everything that is logged, by us or by a library, passes `mask` last: phones, e-mail addresses, passwords,
-bearer tokens and the keys inside callback addresses do not reach a line. Write lines that need no mask all
-the same.
+bearer tokens, the keys inside addresses, and, where a name beside them says what they are, ID numbers, legal names and
+dates of birth do not reach a line. Write lines that need no mask all the same.
 """
 
 import logging
@@ -23,18 +23,33 @@ _SECRET_KEY = re.compile(
     r"pass(?:word|key|phrase)|secret|token|credential|authori[sz]ation|cookie|session_?key|csrf|(?:^|_)(?:otp|pin)$",
     re.IGNORECASE,
 )
+_PERSONAL = r"legal_?name|id_?number|birth_?(?:date|day|month|year)|date_?of_?birth"
+_PERSONAL_KEY = re.compile(_PERSONAL, re.IGNORECASE)
 _SECRET_WORD = (
     r"[\w-]*(?:password|passkey|secret|token|credential|authorization|sessionid|csrf\w*|api[_-]?key)"  # noqa: S105
 )
 _PATTERNS: list[tuple[re.Pattern[str], str]] = [
     # The key of a callback's address: /hooks/<rail>/<kind>/<token>/
     (re.compile(r"(/hooks/[^/\s]{1,40}/[^/\s]{1,40}/)[^/\s\"'?]+"), rf"\1{HIDDEN}"),
+    # What a reset link opens with: /accounts/password/reset/key/<who>-<key>/
+    (re.compile(r"(/reset/key/)(?!done/)[^/\s\"'?]+"), rf"\1{HIDDEN}"),
+    # M-Pesa's name of a prompt: its day, time, and the number that was asked.
+    (re.compile(r"\b(ws_CO_)\w+"), rf"\1{HIDDEN}"),
     # The password in postgresql://user:password@host
     (re.compile(r"(\w://[^:/\s@]{1,80}:)[^@/\s]+@"), rf"\1{HIDDEN}@"),
     (re.compile(r"\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{4,}", re.IGNORECASE), rf"\1 {HIDDEN}"),
     # password=..., "SecurityCredential": "...", token: ...
     (
         re.compile(rf"(\b{_SECRET_WORD}[\"']?\s*[:=]\s*)(\"[^\"]*\"|'[^']*'|[^\s,;&}}\]\)]+)", re.IGNORECASE),
+        rf"\1{HIDDEN}",
+    ),
+    # legal_name='...', "id_number": "...", birth_date=datetime.date(1990, 3, 27), date of birth as an address has it
+    (
+        re.compile(
+            rf"(\b\w*(?:{_PERSONAL})\w*(?:\\?[\"'])?\s*[:=]\s*)"
+            r"(\"[^\"]*\"|'[^']*'|[\w.]+\([^)]*\)|[^,;&}\]\)\n]+)",
+            re.IGNORECASE,
+        ),
         rf"\1{HIDDEN}",
     ),
     (re.compile(r"\b([\w.+-])[\w.+-]*@((?:[\w-]+\.)+\w+)"), rf"\1{HIDDEN}@\2"),
@@ -70,7 +85,7 @@ def _masked_value(value: Any) -> Any:
 
 
 def _masked_pair(key: str, value: Any) -> Any:
-    if value and not isinstance(value, bool) and _SECRET_KEY.search(key):
+    if value and not isinstance(value, bool) and (_SECRET_KEY.search(key) or _PERSONAL_KEY.search(key)):
         return HIDDEN
     return _masked_value(value)
 
@@ -140,6 +155,8 @@ def configure(config: Mapping[str, Any]) -> None:
                 "httpcore": {"level": "WARNING"},
                 "urllib3": {"level": "WARNING"},
                 "botocore": {"level": "WARNING"},
+                # What a photo says about its owner.
+                "PIL": {"level": "WARNING"},
                 "procrastinate": {"level": "WARNING"},
                 "_granian": {"handlers": [], "level": "WARNING", "propagate": True},
                 "granian.access": {"handlers": [], "level": "WARNING", "propagate": True},
