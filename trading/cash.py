@@ -17,7 +17,7 @@ from ledger import chart
 from ledger.selectors import Resting, balances, people_below_zero, people_resting
 from payments.models import FINAL, Payment
 from trading.models import Order, Status
-from trading.selectors import cash_loose
+from trading.selectors import cash_loose, late_kept
 from trading.services.cashing import LEAST
 
 ZERO = Decimal(0)
@@ -85,7 +85,8 @@ def holders() -> list[Holder]:
     found = []
     for person, row in rows:
         barred = person.frozen_reason or debts[chart.user_receivable(person.pk).code] < 0
-        payable = ZERO if barred else cash_loose(late[person.pk], cash=row.balance)
+        kept = late_kept(late[person.pk], is_open=person.is_active)
+        payable = ZERO if barred else cash_loose(kept, cash=row.balance)
         found.append(Holder(person, row.balance, payable, row.since))
     return found
 

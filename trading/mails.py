@@ -59,6 +59,12 @@ def _expired(order: Order, payment: Payment) -> tuple[str, str]:
 
 
 def _paid_late(order: Order, payment: Payment) -> tuple[str, str]:
+    if not order.user.is_active:
+        return (
+            f"Your {show_kes(payment.amount)} arrived late",
+            "Your payment reached us after you had closed your account. The money is safe, and it is yours: our team "
+            "sends it to your M-Pesa number.",
+        )
     return (
         f"Your {show_kes(payment.amount)} arrived late",
         "Your payment reached us after your order had ended, too late for its price. The money is safe: it is yours "

@@ -48,9 +48,10 @@ MOVES: Moves = {
 
 
 #: Why an order is REVERSED although M-Pesa left its payment alone -> what became of its late money.
-USED_FOR_DEBT, USED_BY_CORRECTION = "debt", "corrected"
+USED_FOR_DEBT, USED_BY_CORRECTION, USED_BY_PAYOUT = "debt", "corrected", "paid_out"
 USED = {
     USED_FOR_DEBT: "This money covered what you owed us. What is left of it stands in your wallet.",
+    USED_BY_PAYOUT: "The account was closed, so this money goes to the person's M-Pesa.",
     USED_BY_CORRECTION: "We corrected your cash with us and wrote to you. What is left of it stands in your wallet.",
 }
 

@@ -274,6 +274,13 @@ def late_covered(orders: Iterable[Order], *, cash: Decimal) -> list[Order]:
     return covered
 
 
+def late_kept(orders: Iterable[Order], *, is_open: bool) -> list[Order]:
+    """Of a person's late orders those whose money waits for their choice. Who has closed the account chooses nothing
+    any more, so only what was on its way back already keeps its money.
+    """
+    return [order for order in orders if is_open or order.refund_id is not None]
+
+
 def cash_loose(orders: Iterable[Order], *, cash: Decimal) -> Decimal:
     """Of the person's `cash` what belongs to none of these late orders, in KES."""
     return cash - sum((order.payment.amount for order in late_covered(orders, cash=cash)), ZERO)

@@ -21,7 +21,7 @@ from ledger.selectors import statement
 from notifications.models import Message
 from payments.models import Arrival, ArrivalState, Callback, Exchange, Payment
 from pools.models import Allocation
-from trading.models import Order, Quote
+from trading.models import USED, Order, Quote
 from trading.selectors import ADJUSTMENTS, DEBT_SETTLED
 
 type Told = dict[str, Any]
@@ -128,7 +128,7 @@ def orders(user: User) -> list[Told]:
     return [
         {
             **_columns(order, columns),
-            "why_not_completed": order.failure_sentence,
+            "what_became_of_it": USED.get(order.failure_code, order.failure_sentence),
             "payment": order.payment_id,
             "refund": order.refund_id,
             "gold_from": pools[order.pk],

@@ -14,9 +14,10 @@ from accounts.tests.people import customer, read_mail, signed_in, staff
 from accounts.tests.proofs import enter_code
 from controls.models import Erasure, Request
 from goldwallet.clock import Now, after
-from goldwallet.errors import Conflict
+from goldwallet.errors import Conflict, Refused
 from goldwallet.test.books import assert_books
 from goldwallet.test.clock import shift_clock
+from goldwallet.test.two import agreed
 from goldwallet.test.world import PASSWORD, World, buy, paid, sell
 from kyc.models import Case, CaseState
 from kyc.services import case_submit
@@ -24,12 +25,14 @@ from kyc.tests.making import approve, photographed, photos_once, reviewer, sent,
 from ledger import chart
 from ledger.selectors import balance
 from ledger.services import Transfer, post
+from notifications.models import Message
 from oversight.privacy.closing import CLOSURE, account_close, obstacles
 from payments.models import Arrival, ArrivalState, Payment, State
 from trading import services
-from trading.models import Order, Quote, Status
+from trading.cash import holders
+from trading.models import USED_BY_PAYOUT, Order, Quote, Status
 from trading.services import orders_expire
-from trading.tests.late import late
+from trading.tests.late import assert_all_books, late
 from trading.tests.pages import text
 
 __all__ = ["photos_once"]
@@ -261,7 +264,8 @@ def test_staff_do_not_close_themselves(world: World) -> None:
 # --- afterwards -----------------------------------------------------------------------------------
 
 
-def test_late_money_for_a_closed_person_stands_for_staff(world: World) -> None:
+def late_for_a_closed(world: World) -> Order:
+    """Bob's money comes an hour after the price, when he has closed his account."""
     order = buy(world.bob, 1000)
     Payment.objects.filter(pk=order.payment_id).update(state=State.PENDING, sent_at=Now())
     with shift_clock(hours=1):
@@ -270,13 +274,46 @@ def test_late_money_for_a_closed_person_stands_for_staff(world: World) -> None:
         Payment.objects.filter(pk=order.payment_id).update(state=State.CANCELLED)
         close(signed_in(world.bob))
         Payment.objects.filter(pk=order.payment_id).update(state=State.UNKNOWN)
-        paid(order, receipt="UKL0000009")
-        assert order.status == Status.PAID_LATE
-        assert balance(chart.user_cash(world.bob.pk)) == 1000
+        return paid(order, receipt="UKL0000009")
+
+
+def test_late_money_for_a_closed_person_stands_for_staff(world: World) -> None:
+    order = late_for_a_closed(world)
+    assert order.status == Status.PAID_LATE
+    assert balance(chart.user_cash(world.bob.pk)) == 1000
+    letter = Message.objects.get(user=world.bob, kind="order_paid_late").text
+    assert "after you had closed your account" in letter and "/orders/" not in letter.partition("Order")[0]
+    with shift_clock(hours=1, minutes=5):
         desk = signed_in(staff("treasury"))
-        assert "bob@example.com" in text(desk.get("/desk/adjustments/"))
+        page = text(desk.get("/desk/adjustments/"))
+        assert "bob@example.com" in page
         assert desk.get(f"/desk/orders/{order.pk}/").status_code == 200
+        (holder,) = holders()
+        assert (holder.person, holder.payable) == (world.bob, 1000)
     assert_books()
+
+
+def test_two_people_pay_it_out(world: World) -> None:
+    order = late_for_a_closed(world)
+    maker, checker = staff("treasury"), staff("treasury")
+    agreed("cash_payout", {"person": str(world.bob.pk), "kes": "1000"}, maker=maker, checker=checker)
+    order.refresh_from_db()
+    assert (order.status, order.failure_code) == (Status.REVERSED, USED_BY_PAYOUT)
+    assert balance(chart.user_cash(world.bob.pk)) == 0
+    payout = Payment.objects.get(user=world.bob, purpose="cash")
+    assert (payout.amount, payout.phone) == (1000, world.bob.phone)
+    # There is nothing left to be paid twice.
+    with pytest.raises(Refused):
+        agreed("cash_payout", {"person": str(world.bob.pk), "kes": "1000"}, maker=maker, checker=checker)
+    assert_all_books()
+
+
+def test_late_money_of_an_open_account_still_waits_for_its_owner(world: World) -> None:
+    late(world.alice)
+    maker, checker = staff("treasury"), staff("treasury")
+    with pytest.raises(Refused):
+        agreed("cash_payout", {"person": str(world.alice.pk), "kes": "1000"}, maker=maker, checker=checker)
+    assert balance(chart.user_cash(world.alice.pk)) == 1000
 
 
 def test_nobody_trades_for_a_closed_person(world: World) -> None:

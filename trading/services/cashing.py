@@ -26,8 +26,8 @@ from notifications.services import message_enqueue
 from payments.models import Direction, Payment
 from payments.services import payment_create
 from trading import mails
-from trading.models import USED_FOR_DEBT
-from trading.selectors import DEBT_SETTLED, cash_loose
+from trading.models import USED_BY_PAYOUT, USED_FOR_DEBT
+from trading.selectors import DEBT_SETTLED, cash_loose, late_kept
 from trading.services import agreeing
 from trading.services.claims import late_claims_end, late_claims_lock
 from trading.services.quotes import new_reference
@@ -47,14 +47,17 @@ LEAST, MOST = Decimal(10), Decimal(250_000)
 def cash_pay_out(*, user_id: uuid.UUID, amount: Decimal, by: uuid.UUID) -> Payment:
     """Hold `amount` whole shillings of the person's cash and enqueue its payout. Raises Refused; nothing has changed.
 
-    It needs nobody else's approval, since two people decided; only in manual mode every payout waits.
+    It needs nobody else's approval, since two people decided; only in manual mode every payout waits. Money that came
+    too late for an order of an account that is closed by now goes this way, too.
     """
     person = person_lock(user_id)
     if person.frozen:
         raise Conflict("This person is on hold. Settle that first.", code="frozen")
     if owed := debt_of(user_id):
         raise Conflict(f"This person owes us {show_kes(owed)}. Settle that first.", code="owes")
-    loose = cash_loose(late_claims_lock(user_id), cash=balance(chart.user_cash(user_id)))
+    claims, cash = late_claims_lock(user_id), balance(chart.user_cash(user_id))
+    kept = late_kept(claims, is_open=person.is_active)
+    loose = cash_loose(kept, cash=cash)
     if amount > loose:
         raise Conflict(
             f"Only {show_kes(loose)} of this person's cash can be paid out. For the rest the customer chooses on the "
@@ -70,6 +73,8 @@ def cash_pay_out(*, user_id: uuid.UUID, amount: Decimal, by: uuid.UUID) -> Payme
         reference=new_reference(),
         wait_for_staff=bool(threshold("payouts_manual")),
     )
+    freed = [order for order in claims if order not in kept]
+    late_claims_end(freed, left=cash - amount, code=USED_BY_PAYOUT)
     ledger.post(
         key=f"payment:{payout.pk}:agreed",
         kind="cash_agreed",
