@@ -8,7 +8,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from accounts.models import User
-from accounts.selectors import contacts
+from accounts.selectors import contacts, proof_address
 from goldwallet import phones, wording
 from notifications.services import message_enqueue
 
@@ -140,11 +140,13 @@ def new_device(user: User, *, device: str, place: str, when: dt.datetime) -> Non
 
 
 def step_up_code(user: User, *, code: str, key: uuid.UUID, shown: Sequence[tuple[str, str]]) -> None:
-    """The code itself, to the person's address alone. It says what it is for, so that nobody gives it away for less."""
+    """The code itself, to one address alone (`proof_address`). It says what it is for, so that nobody gives it away for
+    less.
+    """
     listed = "".join(f"{name}: {value}\n" for name, value in shown)
     told = f"You confirm this with it:\n{listed}\n" if shown else ""
     _send_to(
-        user.email,
+        proof_address(user),
         user=user,
         kind="step-up-code",
         subject="Your code to confirm",

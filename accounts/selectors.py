@@ -12,6 +12,9 @@ from goldwallet import phones
 from goldwallet.clock import after
 from goldwallet.sealing import fingerprint
 
+# How long a notice goes to an address after it was replaced.
+_CONTACT_HOURS = 30 * 24.0
+
 
 @dataclass(frozen=True, kw_only=True)
 class SecondFactorState:
@@ -83,16 +86,36 @@ def last_role_event(user: User) -> int:
 
 
 def contacts(user: User) -> list[str]:
-    """Where notices go: the person's address, and those that it has replaced within the cool-off of a payout number.
+    """Where notices go: the person's address, and those that it has replaced lately. Lately is a month, and never less
+    than the cool-off of a payout number: a thief who waits for its end is still heard of.
+    """
+    return list(dict.fromkeys([user.email, *_addresses_since(user, max(_CONTACT_HOURS, _cooloff_hours()))]))
+
+
+def proof_address(user: User) -> str:
+    """Where codes go that prove who somebody is: to the address that the person had before the cool-off of a payout
+    number began. So who has changed it since, by whatever way, waits as long as for a new number.
+
+    For an account that is younger, it is the address of the sign-up.
+    """
+    addresses = _addresses_since(user, _cooloff_hours())
+    return addresses[-1] if addresses else user.email
+
+
+def _cooloff_hours() -> float:
+    return float(threshold("payout_cooloff_hours"))
+
+
+def _addresses_since(user: User, hours: float) -> list[str]:
+    """The person's addresses of these last hours, the newest first; the last is the one that they began with.
 
     The database notes every change of an address, whoever makes it by whatever way.
     """
-    hours = threshold("payout_cooloff_hours")
     events = apps.get_model("accounts", "UserEvent")._default_manager.filter(pgh_obj_id=user.pk)
-    since = after(-float(hours) * 3600)
+    since = after(-hours * 3600)
     before = events.filter(pgh_created_at__lte=since).order_by("-pgh_id").values_list("email", flat=True)[:1]
     lately = events.filter(pgh_created_at__gt=since).order_by("-pgh_id").values_list("email", flat=True)
-    return list(dict.fromkeys([user.email, *lately, *before]))
+    return [*lately, *before]
 
 
 def people_on_hold() -> QuerySet[User]:

@@ -17,13 +17,16 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from accounts import limits, second_factor, sessions
+from accounts.addresses import address_change_prove, address_proven
 from accounts.devices import sessions_end
 from accounts.forms import CodeForm
 from accounts.models import SecondFactor, User
 from accounts.pages.factor import recovery_codes_shown
+from accounts.pages.stepup import step_up_redirect
 from accounts.permissions import sign_in_first
 from accounts.selectors import authenticator_of, is_staff_member
 from accounts.stages import SecondFactorStage, current_stage
+from accounts.stepup import StepUpNeeded
 from goldwallet.errors import Refused, TooOften
 
 _JUST_SENT = "We have just sent you a mail. Look for it, and wait a little before you ask again."
@@ -105,6 +108,28 @@ class EmailChangeView(HonestStatusMixin, allauth_views.EmailView):  # type: igno
             return redirect("account_email")
         limits.count("email_change_account", limits.account(cast("User", request.user).pk))
         return cast("HttpResponse", super().post(request, *args, **kwargs))
+
+    def get_initial(self) -> dict[str, Any]:
+        """After the code, the address is there already and one press goes on."""
+        proven = address_proven(user=self.request.user, session_key=self._session_key())
+        return {"email": proven} if proven else {}
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        """The password first. Who has an authenticator has just written its code in the form; all others write one that
+        goes to the address which they have now.
+        """
+        user = cast("User", self.request.user)
+        raise_if_reauthentication_required(self.request, app="allauth.account")
+        if authenticator_of(user) is None:
+            address = form.cleaned_data["email"]
+            try:
+                address_change_prove(user_id=user.pk, address=address, session_key=self._session_key())
+            except StepUpNeeded as needed:
+                return step_up_redirect(self.request, needed, back=reverse("account_email"))
+        return cast("HttpResponse", super().form_valid(form))
+
+    def _session_key(self) -> str:
+        return self.request.session.session_key or ""
 
 
 class PasswordChangeView(HonestStatusMixin, allauth_views.PasswordChangeView):  # type: ignore[misc]

@@ -13,6 +13,7 @@ from accounts import limits
 from accounts.forms import CodeForm
 from accounts.models import Method, StepUp, User
 from accounts.permissions import customer_page
+from accounts.selectors import proof_address
 from accounts.stepup import (
     StepUpNeeded,
     shown_of,
@@ -29,13 +30,17 @@ LEADS = {
     "sell": "You are about to sell gold.",
     "phone": "You are about to change the number that we pay you on.",
     "factor": "You are about to change how you sign in.",
+    "email": "You are about to change your e-mail address.",
     "export": "You are about to download all data that we hold about you.",
     "close": "You are about to close your account for good.",
 }
 _ANY = "You are about to change something important."
 #: What is left to do once the code is right.
 _PRESS = "Your code is right. Press once more, and it is done."
-_ONWARD = {"factor": "Your code is right. Now go on here."}
+_ONWARD = {
+    "factor": "Your code is right. Now go on here.",
+    "email": "Your code is right. Press once more, and we send a code to your new address.",
+}
 
 
 def step_up_redirect(request: HttpRequest, needed: StepUpNeeded, *, back: str) -> HttpResponse:
@@ -86,6 +91,7 @@ def _page(request: HttpRequest, asked: StepUp, form: CodeForm, *, status: int = 
         "lead": LEADS.get(asked.operation, _ANY),
         "shown": shown_of(asked),
         "by_mail": asked.method == Method.MAIL,
+        "mailed_to": proof_address(asked.user) if asked.method == Method.MAIL else "",
         "back": asked.back or "/",
     }
     return render(request, "accounts/stepup.html", context, status=status)

@@ -5,13 +5,14 @@ import re
 from django.test import Client
 
 from accounts.models import Authenticator, Method, StepUp, User
+from accounts.selectors import proof_address
 from accounts.stepup import step_up_begin, step_up_prove
 from accounts.tests.people import mailed_code, totp
 
 
 def code_for(asked: StepUp) -> str:
     """What the person would type: from the newest mail, or from the authenticator."""
-    return mailed_code(asked.user.email) if asked.method == Method.MAIL else fresh_totp(asked.user)
+    return mailed_code(proof_address(asked.user)) if asked.method == Method.MAIL else fresh_totp(asked.user)
 
 
 def fresh_totp(user: User) -> str:

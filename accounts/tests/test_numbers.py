@@ -11,7 +11,7 @@ from accounts import numbers, second_factor, tasks
 from accounts.models import PayoutNumber, User
 from accounts.selectors import contacts
 from accounts.services import person_freeze
-from accounts.stepup import StepUpNeeded
+from accounts.stepup import StepUpNeeded, step_up_begin
 from accounts.tests.people import PASSWORD, customer, read_mail, signed_in, totp
 from accounts.tests.proofs import confirm_page, enter_code, fresh_totp, prove
 from controls.services import threshold_set
@@ -152,16 +152,24 @@ def test_an_address_that_was_replaced_lately_hears_of_it_too(alice: User) -> Non
     asked(alice)
     assert read_mail("alice@example.com").subject == "Your M-Pesa number is about to change"
     assert read_mail("thief@example.com").subject == "Your M-Pesa number is about to change"
-    with shift_clock(hours=49):
+    with shift_clock(days=29):
+        assert contacts(alice) == ["thief@example.com", "alice@example.com"], "long after the cool-off"
+    with shift_clock(days=31):
         assert contacts(alice) == ["thief@example.com"]
 
 
-def test_the_code_itself_goes_to_no_former_address(alice: User) -> None:
-    User.objects.filter(pk=alice.pk).update(email="new@example.com")
+@pytest.mark.fault("O12")
+def test_the_codes_go_to_the_former_address_alone_until_the_new_one_has_cooled_off(alice: User) -> None:
+    for address in ("thief@example.com", "thief2@example.com"):
+        User.objects.filter(pk=alice.pk).update(email=address)
     alice.refresh_from_db()
-    asked(alice)
-    codes = [row.to for row in Message.objects.filter(kind="step-up-code")]
-    assert codes == ["new@example.com"]
+    prove_for = {"operation": "phone", "digest": "d" * 64, "session_key": "here"}
+    step_up_begin(user=alice, **prove_for)
+    assert [row.to for row in Message.objects.filter(kind="step-up-code")] == ["alice@example.com"]
+    with shift_clock(hours=49):
+        step_up_begin(user=alice, **prove_for)
+        codes = [row.to for row in Message.objects.filter(kind="step-up-code")]
+        assert sorted(codes) == ["alice@example.com", "thief2@example.com"]
 
 
 # --- the end of the cool-off ----------------------------------------------------------------------

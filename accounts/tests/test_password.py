@@ -13,7 +13,8 @@ from accounts import second_factor
 from accounts.models import Session
 from accounts.stepup import step_up_proven
 from accounts.tests.people import PASSWORD, customer, read_mail, signed_in, staff, totp
-from accounts.tests.proofs import prove
+from accounts.tests.proofs import confirm_page, enter_code, prove
+from notifications.models import Message
 
 pytestmark = pytest.mark.django_db
 NEW = "slow-mountain-tea-77"
@@ -179,13 +180,48 @@ def test_reset_takes_away_the_count_of_failed_tries_of_its_account(client):
     assert sign_in(Client(), alice, NEW).status_code == 302
 
 
-def test_change_of_address_asks_for_the_password_and_a_code(settings):
+def mailed_to() -> set[str]:
+    return {row.to for row in Message.objects.all()}
+
+
+@pytest.mark.fault("O12")
+def test_who_has_the_password_alone_changes_no_address():
+    """No code goes to the new address, and nothing changes, before the one that went to the old address is entered."""
+    customer(email="alice@example.com")
+    browser = Client()
+    browser.post("/accounts/login/", {"login": "alice@example.com", "password": PASSWORD})
+    wanted = {"email": "thief@example.com", "action_add": "1"}
+    answer = browser.post("/accounts/email/", wanted)
+    answer = browser.post(answer["Location"], {"password": PASSWORD})
+    page = confirm_page(browser, answer)
+    assert "thief@example.com" not in mailed_to()
+    assert "thief@example.com" in read_mail("alice@example.com").body, "it says what it is for"
+    assert browser.post(page, {"code": "000000"}).status_code == 400
+    confirm_page(browser, browser.post("/accounts/email/", wanted))
+    assert "thief@example.com" not in mailed_to()
+
+
+def test_the_proof_is_for_that_one_address():
+    customer(email="alice@example.com")
+    browser = Client()
+    browser.post("/accounts/login/", {"login": "alice@example.com", "password": PASSWORD})
+    answer = browser.post("/accounts/email/", {"email": "new@example.com", "action_add": "1"})
+    enter_code(browser, browser.post(answer["Location"], {"password": PASSWORD}))
+    other = browser.post("/accounts/email/", {"email": "other@example.com", "action_add": "1"})
+    confirm_page(browser, other)
+    assert "other@example.com" not in mailed_to()
+
+
+def test_change_of_address_asks_for_the_password_and_a_code_of_each_address(settings):
     alice = customer(email="alice@example.com")
     browser = signed_in(alice)
     answer = browser.post("/accounts/email/", {"email": "new@example.com", "action_add": "1"})
     assert answer["Location"].startswith("/accounts/reauthenticate/")
     assert browser.post(answer["Location"], {"password": "wrong"}).status_code == 400
     answer = browser.post(answer["Location"], {"password": PASSWORD})
+    assert enter_code(browser, answer) == "/accounts/email/"
+    assert 'value="new@example.com"' in browser.get("/accounts/email/").content.decode(), "one press goes on"
+    answer = browser.post("/accounts/email/", {"email": "new@example.com", "action_add": "1"})
     assert answer["Location"] == "/accounts/confirm-email/"
     alice.refresh_from_db()
     assert alice.email == "alice@example.com"
