@@ -99,6 +99,22 @@ def test_a_reset_does_not_skip_the_second_factor(client):
 
 
 @pytest.mark.fault("A07")
+@pytest.mark.parametrize("enrolled", [True, False])
+def test_a_sign_in_that_waits_for_the_code_ends_with_its_password(client, enrolled):
+    """Whoever has shown the old password waits at the code, or at the set-up of the app; a new one sends them off."""
+    vera = staff("treasury", enrolled=enrolled)
+    thief = Client()
+    waits_at = sign_in(thief, vera, PASSWORD)["Location"]
+    assert waits_at == ("/accounts/code/" if enrolled else "/accounts/code/enrol/")
+    assert thief.get(waits_at).status_code == 200
+    client.post("/accounts/password/reset/", {"email": vera.email})
+    client.post(client.get(reset_link(vera.email))["Location"], {"password1": NEW, "password2": NEW})
+    answer = thief.post(waits_at, {"code": totp(vera) if enrolled else "123456"})
+    assert answer.status_code == 302 and answer["Location"].startswith("/accounts/login/")
+    assert thief.get("/desk/")["Location"].startswith("/accounts/login/")
+
+
+@pytest.mark.fault("A07")
 def test_a_reset_proves_no_sale_and_no_new_number(client):
     """Proofs hang on a session, and a reset ends them all; a new session has none."""
     alice = customer()
