@@ -308,7 +308,7 @@ def a_job_fails(net: Net, monkeypatch: pytest.MonkeyPatch) -> None:
 # --- the test -------------------------------------------------------------------------------------
 
 
-@pytest.mark.fault("X08", "Z10")
+@pytest.mark.fault("X08")
 def test_nothing_that_was_planted_grows_elsewhere(
     net: Net, stub: Stub, world: World, settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
