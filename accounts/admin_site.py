@@ -63,6 +63,10 @@ class StaffAdminSite(admin.AdminSite):
             if model._meta.label_lower not in _LEFT_OUT:
                 super().register(model, type(f"ReadOnly{base.__name__}", (ReadOnly, base), {}), **options)
 
+    def get_urls(self) -> list[Any]:
+        """Without the way from any row to its page on the site: no record has one, and it would look up every table."""
+        return [url for url in super().get_urls() if getattr(url, "name", "") != "view_on_site"]
+
     def has_permission(self, request: HttpRequest) -> bool:
         # Late: the site is made while the applications are still loading.
 

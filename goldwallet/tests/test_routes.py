@@ -54,10 +54,12 @@ class Visit:
         browser.raise_request_exception = False
         self._browser, self._cookies = browser, copy.deepcopy(browser.cookies)
 
-    def ask(self, method: str, path: str) -> HttpResponse:
+    def ask(
+        self, method: str, path: str, body: dict[str, str] | None = None, *, looked_at: bool = True
+    ) -> HttpResponse:
         self._browser.cookies = SimpleCookie(copy.deepcopy(self._cookies))
-        answer: HttpResponse = getattr(self._browser, method)(path)
-        assert complaints(answer) == [], (method, path)
+        answer: HttpResponse = getattr(self._browser, method)(path, body or {})
+        assert not looked_at or complaints(answer) == [], (method, path)
         return answer
 
 
