@@ -231,7 +231,10 @@ class Review(models.Model):
 
 
 class Opening(models.Model):
-    """Somebody of the staff opened an image, and why (faults.md Z10). Written before the image is shown."""
+    """Somebody of the staff opened an image, and why (faults.md Z10). Written before the image is shown.
+
+    A row says who asked; that it was shown is said once, by `shown_at`, and nothing else of a row ever changes.
+    """
 
     id = models.BigAutoField(primary_key=True)
     document = models.ForeignKey(Document, models.PROTECT, related_name="openings")
@@ -239,11 +242,24 @@ class Opening(models.Model):
     reason = models.CharField(max_length=200)
     from_address = models.GenericIPAddressField(null=True)
     opened_at = models.DateTimeField(db_default=Now(), editable=False)
+    #: Empty: the image could not be had, so nobody has seen it.
+    shown_at = models.DateTimeField(null=True, default=None)
 
     class Meta:
         constraints = [models.CheckConstraint(name="kyc_opening_has_reason", condition=~Q(reason=""))]
         indexes = [models.Index(fields=["by", "opened_at"], name="kyc_opening_by")]
-        triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+        triggers = [
+            pgtrigger.Protect(name="never_deleted", operation=pgtrigger.Delete),
+            pgtrigger.ReadOnly(
+                name="content_stays",
+                fields=["id", "document", "by", "reason", "from_address", "opened_at"],
+            ),
+            pgtrigger.Protect(
+                name="shown_once",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__shown_at__isnull=False),
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.document_id} by {self.by_id}"

@@ -121,8 +121,10 @@ def openings_by_others(case: Case, *, by: User, minutes: int) -> list[str]:
 
 
 def unopened(case: Case, *, by: User) -> list[Document]:
-    """The current images that this case takes and this reviewer has not opened since it was sent."""
-    seen = Opening.objects.filter(document__case=case, by=by, opened_at__gte=case.submitted_at)
+    """The current images that this case takes and this reviewer has not been shown since it was sent."""
+    seen = Opening.objects.filter(
+        document__case=case, by=by, opened_at__gte=case.submitted_at, shown_at__isnull=False
+    )
     current = Document.objects.filter(case=case, replaced_at=None, part__in=parts_of(case.id_type))
     return list(current.filter(~Q(pk__in=seen.values("document"))))
 

@@ -8,6 +8,7 @@ from accounts.roles import Role
 from accounts.selectors import roles_of
 from controls.counting import hit
 from controls.selectors import threshold
+from goldwallet.clock import Now
 from goldwallet.errors import Refused
 from kyc.alike import same_person
 from kyc.documents import document_read
@@ -55,8 +56,11 @@ def document_open(
         raise Refused("This is your own case. Somebody else looks at it.", code="own", status=403)
     said = opening_reason(reason, by=by, state=document.case.state)
     hit("kyc_open", str(by.pk), most=int(threshold("kyc_openings_hour")), seconds=_HOUR)
-    Opening.objects.create(document=document, by=by, reason=said, from_address=_address(address))
-    return document_read(document_id=document.pk, thumbnail=thumbnail)
+    opening = Opening.objects.create(document=document, by=by, reason=said, from_address=_address(address))
+    jpeg = document_read(document_id=document.pk, thumbnail=thumbnail)
+    # Only what could be had counts as looked at when it comes to an approval.
+    Opening.objects.filter(pk=opening.pk).update(shown_at=Now())
+    return jpeg
 
 
 def _address(text: str) -> str | None:

@@ -18,7 +18,7 @@ from goldwallet.history import events_of
 from goldwallet.sql import insert
 from kyc import services
 from kyc.alike import accounts_of, look_alikes
-from kyc.models import Case, CaseState, Document, Outcome, Part, Review
+from kyc.models import Case, CaseState, Document, Opening, Outcome, Part, Review
 from kyc.parts import progress_of
 from kyc.services.cases import Facts
 from kyc.services.reviews import months_after
@@ -92,6 +92,22 @@ def test_who_has_not_opened_the_photos_does_not_approve(rose: User) -> None:
     untouched(case)
     open_all(case, rose)
     decide(case, rose)
+
+
+def test_a_photo_that_did_not_come_was_not_looked_at(rose: User, settings, tmp_path) -> None:
+    """Each try is written down, but nobody approves what the store did not give out."""
+    case = sent()
+    there, settings.DOCUMENT_FOLDER = settings.DOCUMENT_FOLDER, tmp_path / "away"
+    for document in Document.objects.filter(case=case):
+        with pytest.raises(Refused) as refused:
+            services.document_open(document_id=document.pk, by=rose, reason=services.REVIEW_REASON)
+        assert refused.value.status == 503
+    assert Opening.objects.filter(by=rose, shown_at=None).count() == 3
+    with pytest.raises(Refused, match="not opened all photos"):
+        decide(case, rose)
+    untouched(case)
+    settings.DOCUMENT_FOLDER = there
+    approve(case, rose)
 
 
 def test_photos_seen_before_a_case_came_back_are_opened_again(rose: User) -> None:

@@ -15,6 +15,7 @@ from accounts.models import KycStatus, Tier, User
 from accounts.tests.people import customer, read_mail, signed_in, staff
 from controls.models import Request, RequestState
 from controls.services import request_approve, request_effect, request_seal, threshold_set
+from goldwallet.clock import Now
 from goldwallet.errors import Refused
 from kyc import services
 from kyc.documents import documents_destroy
@@ -242,6 +243,8 @@ def test_every_look_is_written_down_before_it_is_had(rose: User, desk: Client, m
     assert desk.get(f"/desk/kyc/image/{document.pk}/{WHY}").status_code == 503
     assert Opening.objects.count() == 2
     assert "203.0.113.7" in said(desk.get(page_of(case)))
+    # Of the two, one was shown.
+    assert [one.shown_at is None for one in Opening.objects.order_by("pk")] == [False, True]
 
 
 @pytest.mark.fault("Z10")
@@ -289,7 +292,13 @@ def test_looks_are_counted_and_limited(rose: User, desk: Client) -> None:
 @pytest.mark.fault("Z10")
 def test_an_opening_is_never_changed_or_removed(rose: User) -> None:
     open_all(sent(), rose)
-    for change in (lambda rows: rows.update(reason="Nothing at all."), lambda rows: rows.delete()):
+    for change in (
+        lambda rows: rows.update(reason="Nothing at all."),
+        lambda rows: rows.update(opened_at=Now()),
+        lambda rows: rows.update(shown_at=None),
+        lambda rows: rows.update(shown_at=Now()),
+        lambda rows: rows.delete(),
+    ):
         with pytest.raises(DatabaseError), transaction.atomic():
             change(Opening.objects.all())
     assert Opening.objects.filter(reason=REVIEW_REASON).count() == 3
