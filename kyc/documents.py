@@ -73,6 +73,7 @@ def document_store(*, case_id: uuid.UUID, part: str, raw: bytes, name: str) -> D
             raise _away()
         Document.objects.filter(case_id=case_id, part=part, replaced_at=None).update(replaced_at=Now())
         document.save(force_insert=True)
+        Case.objects.filter(pk=case_id).update(updated_at=Now())
     return document
 
 

@@ -65,6 +65,8 @@ class Case(models.Model):
     id_number_sealed = models.TextField(blank=True, default="")
     id_number_lookup = models.CharField(max_length=64, blank=True, default="", db_index=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
+    #: When the person last worked on it: wrote something down, or sent a photo.
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
     #: Of the last time that it was sent, which is what the queue counts its age from.
     submitted_at = models.DateTimeField(null=True, default=None)
     decided_at = models.DateTimeField(null=True, default=None)

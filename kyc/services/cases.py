@@ -97,6 +97,7 @@ def case_save(*, user_id: uuid.UUID, facts: Facts) -> Case:
             _id_written(case, facts.id_type or "", facts.id_number or "")
         if case.state == CaseState.REJECTED:
             case.corrected = sorted({*case.corrected, *facts.parts()})
+        case.updated_at = Now()
         case.save()
     return case
 

@@ -68,9 +68,8 @@ def identities(before: dt.datetime, most: int) -> int:
 
 def unfinished(before: dt.datetime, most: int) -> int:
     """Cases that were never sent, or never corrected, and at which nothing has happened since."""
-    newer = Document.objects.filter(case=OuterRef("pk"), stored_at__gte=before)
-    open_ = Case.objects.filter(state__in=[CaseState.DRAFT, CaseState.REJECTED], created_at__lt=before)
-    still = open_.filter(Q(decided_at=None) | Q(decided_at__lt=before)).exclude(Exists(newer))
+    open_ = Case.objects.filter(state__in=[CaseState.DRAFT, CaseState.REJECTED], updated_at__lt=before)
+    still = open_.filter(Q(decided_at=None) | Q(decided_at__lt=before))
     return sum(case_abandon(case.pk, case.user_id) for case in still.order_by("pk")[:most])
 
 

@@ -5,6 +5,7 @@ import datetime as dt
 import json
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,9 @@ from goldwallet.test.world import World, buy, paid
 from kyc import vault
 from kyc.documents import document_read
 from kyc.models import Case, CaseState, Document, Part
+from kyc.services import case_save, photo_save
+from kyc.services.cases import Facts
+from kyc.tests.making import photo
 from ledger import chart
 from ledger.selectors import balance
 from notifications.models import Message, State
@@ -224,6 +228,32 @@ def test_a_case_that_was_sent_back_and_left_ends_and_so_does_its_status(world: W
     with shift_clock(days=91):
         retention_apply()
     assert User.objects.get(pk=world.bob.pk).kyc_status == KycStatus.EXPIRED
+
+
+def written(person: User) -> None:
+    case_save(user_id=person.pk, facts=Facts(legal_name="Wanjiru Kamau Njeri"))
+
+
+def photographed(person: User) -> None:
+    photo_save(user_id=person.pk, part=Part.SELFIE, raw=photo(), name="me.jpg")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("work", [written, photographed])
+def test_what_somebody_still_works_on_stays(
+    world: World, work: Callable[[User], None], settings: Any, tmp_path: Path
+) -> None:
+    """The days count from the last work on a case, not from its first."""
+    settings.DOCUMENT_FOLDER = tmp_path
+    case = case_of(world.bob, CaseState.DRAFT, id_type="national_id")
+    with shift_clock(days=80):
+        work(world.bob)
+    with shift_clock(days=80 + 89):
+        assert "unfinished" not in retention_apply()
+        assert Case.objects.get(pk=case.pk).state == CaseState.DRAFT
+    with shift_clock(days=80 + 91):
+        assert retention_apply()["unfinished"] == 1
+        assert not Case.objects.get(pk=case.pk).legal_name
 
 
 def test_one_that_waits_for_a_reviewer_stays(world: World) -> None:
