@@ -263,10 +263,19 @@ class StepUp(models.Model):
         indexes = [models.Index(fields=["user", "operation", "digest"], name="step_up_operation")]
         triggers = [
             pgtrigger.ReadOnly(name="bound", fields=["user", "operation", "digest", "session_hash"]),
+            # What was shown is sealed anew when keys rotate; nothing else of a used proof changes.
             pgtrigger.Protect(
                 name="used_once",
                 operation=pgtrigger.Update,
-                condition=pgtrigger.Q(old__used_at__isnull=False),
+                condition=pgtrigger.Q(old__used_at__isnull=False)
+                & (
+                    pgtrigger.Q(old__used_at__df=pgtrigger.F("new__used_at"))
+                    | pgtrigger.Q(old__proven_at__df=pgtrigger.F("new__proven_at"))
+                    | pgtrigger.Q(old__expires_at__df=pgtrigger.F("new__expires_at"))
+                    | pgtrigger.Q(old__tries__df=pgtrigger.F("new__tries"))
+                    | pgtrigger.Q(old__code_hash__df=pgtrigger.F("new__code_hash"))
+                    | pgtrigger.Q(old__method__df=pgtrigger.F("new__method"))
+                ),
             ),
         ]
 

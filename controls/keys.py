@@ -17,7 +17,7 @@ from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError, ProgrammingError, connection, transaction
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Model, QuerySet
 
 from controls.models import SealingKey
 from goldwallet.clock import Now, after
@@ -101,6 +101,10 @@ def keys_note() -> None:
         for kid, key in ring_keys(ring).items()
     ]
     SealingKey.objects.bulk_create(rows, ignore_conflicts=True)
+    for ring in RINGS:
+        first = next(iter(ring_keys(ring)))
+        SealingKey.objects.filter(ring=ring, kid=first, sealing_since=None).update(sealing_since=Now())
+        SealingKey.objects.filter(ring=ring).exclude(kid=first).update(sealing_since=None)
 
 
 def refuse_keys() -> None:
@@ -182,7 +186,7 @@ def key_use(ring: str, kid: str) -> dict[str, int]:
 def key_retire(*, ring: str, kid: str, restarted: bool = False) -> None:
     """From now on the key may leave the settings. Raises Conflict while data may hang on it.
 
-    The current key must have stood for a day, since a process that was not restarted seals with the one before.
+    The current key must have sealed for a day, since a process that was not restarted seals with the one before.
     `restarted`: every web and worker was restarted after that, and whoever says so knows.
     """
     current = next(iter(ring_keys(ring)))
@@ -191,10 +195,10 @@ def key_retire(*, ring: str, kid: str, restarted: bool = False) -> None:
     row = SealingKey.objects.filter(ring=ring, kid=kid).first()
     if row is None:
         raise Conflict(f"{ring} never had a key {kid}.", code="key_unknown")
-    young = SealingKey.objects.filter(Q(ring=ring, kid=current) & Q(first_seen_at__gt=after(-_GRACE_SECONDS)))
-    if young.exists() and not restarted:
+    settled = SealingKey.objects.filter(ring=ring, kid=current, sealing_since__lte=after(-_GRACE_SECONDS))
+    if not settled.exists() and not restarted:
         raise Conflict(
-            f"{current} is younger than a day: a process that was not restarted may still seal with {kid}.",
+            f"{current} seals for less than a day: a process that was not restarted may still seal with {kid}.",
             code="key_young",
         )
     if used := key_use(ring, kid):

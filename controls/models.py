@@ -217,6 +217,8 @@ class SealingKey(models.Model):
     kid = models.CharField(max_length=40)
     check_value = models.CharField(max_length=64)
     first_seen_at = models.DateTimeField(db_default=Now())
+    #: Since when it stands first in its ring and seals. None: it only opens.
+    sealing_since = models.DateTimeField(null=True, default=None)
     retired_at = models.DateTimeField(null=True, default=None)
 
     class Meta:

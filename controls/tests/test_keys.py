@@ -16,10 +16,11 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 
-from accounts.models import User
+from accounts.models import StepUp, User
 from accounts.services import staff_create
 from controls import keys
 from controls.models import SealingKey
+from goldwallet.clock import Now
 from goldwallet.errors import Conflict
 from goldwallet.sealing import DOCUMENTS, FIELDS, SealBroken, fingerprint
 from goldwallet.test.books import assert_books
@@ -50,6 +51,18 @@ def image(person: User) -> Document:
     document.data_key = base64.b64encode(bytes(32)).decode()
     document.save(force_insert=True)
     return document
+
+
+def proofs(person: User) -> None:
+    """One that was used, which nobody may change any more, and one that was not."""
+    for used in (Now(), None):
+        proof = StepUp(
+            user=person, operation="x", digest="x", session_hash="x", method="mail", expires_at=Now()
+        )
+        proof.shown = "[]"
+        proof.proven_at = Now()
+        proof.used_at = used
+        proof.save(force_insert=True)
 
 
 def everything_opens() -> int:
@@ -97,6 +110,7 @@ def test_keys_rotate_and_the_old_one_may_go(world: World, new_keys: None, settin
     keys.refuse_keys()
     paid(buy(world.alice, 1000))
     document = image(world.alice)
+    proofs(world.alice)
     before = everything_opens()
     assert before > 8
     settings.FIELD_KEYS = {"new": NEW, "demo1": OLD_FIELDS}
@@ -116,7 +130,7 @@ def test_keys_rotate_and_the_old_one_may_go(world: World, new_keys: None, settin
     with pytest.raises(ImproperlyConfigured, match="FIELD_KEYS lacks the key demo1"):
         keys.refuse_keys()
     settings.FIELD_KEYS = {"new": NEW, "demo1": OLD_FIELDS}
-    with pytest.raises(CommandError, match="younger than a day"):
+    with pytest.raises(CommandError, match="less than a day"):
         call_command("rotate_keys", retire="FIELD_KEYS:demo1")
     with shift_clock(days=1, minutes=1):
         call_command("rotate_keys", retire="FIELD_KEYS:demo1")
@@ -129,6 +143,20 @@ def test_keys_rotate_and_the_old_one_may_go(world: World, new_keys: None, settin
     settings.FIELD_KEYS = {"demo1": OLD_FIELDS, "new": NEW}
     with pytest.raises(ImproperlyConfigured, match="demo1 was let go"):
         keys.refuse_keys()
+
+
+@pytest.mark.django_db
+def test_the_day_of_grace_counts_from_when_the_new_key_seals(settings: Any) -> None:
+    settings.FIELD_KEYS = {"demo1": OLD_FIELDS, "new": NEW}
+    keys.refuse_keys()
+    with shift_clock(days=30):
+        settings.FIELD_KEYS = {"new": NEW, "demo1": OLD_FIELDS}
+        keys.refuse_keys()
+        with pytest.raises(Conflict, match="less than a day"):
+            keys.key_retire(ring=FIELDS, kid="demo1")
+    with shift_clock(days=31, minutes=1):
+        keys.refuse_keys()
+        keys.key_retire(ring=FIELDS, kid="demo1")
 
 
 @pytest.mark.django_db
