@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from goldwallet.test.books import assert_books
 from goldwallet.test.clock import shift_clock
-from goldwallet.test.world import World, buy
+from goldwallet.test.world import World, buy, paid
 from ledger import chart
 from ledger.models import Transaction
 from ledger.selectors import balance
@@ -333,6 +333,24 @@ def test_success_after_expiry_is_asked_about_and_honoured(world: World, provider
     order.refresh_from_db()
     assert order.status == Status.COMPLETED
     assert balance(chart.user_gold(world.bob.pk)) == order.grams
+    assert_books()
+
+
+@pytest.mark.parametrize(("instead", "ends"), [(19_500, Status.PAID_LATE), (19_000, Status.COMPLETED)])
+def test_an_order_that_had_ended_is_honoured_within_the_limits(
+    world: World, provider: ScriptedRail, instead: int, ends: Status
+) -> None:
+    """bob declines KES 1,000, buys for others, and pays the first after all: his day has KES 20,000."""
+    order, payment = buying(world)
+    step(payment)
+    provider.reports.append(CANCELLED)
+    assert step(payment).state == State.FAILED
+    paid(buy(world.bob, instead))
+    told("collect", payment.token, stk(payment, receipt="UKL7A2B3C4"))
+    provider.reports.append(PAID)
+    assert step(payment).state == State.SUCCEEDED
+    order.refresh_from_db()
+    assert order.status == ends
     assert_books()
 
 

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 
 from django.db import DatabaseError, connection, transaction
 
+from accounts.services import person_lock_now
 from controls.selectors import threshold
 from goldwallet.clock import Now, after
 from goldwallet.errors import Refused
 from goldwallet.sql import insert
 from goldwallet.states import move
+from kyc.limits import limits_check
 from ledger import chart
 from ledger import services as ledger
 from ledger.errors import LedgerError, Overdraft
@@ -22,7 +24,7 @@ from pools import services as pools
 from pools.selectors import grams_available
 from pools.services import Share
 from trading.models import MOVES, Order, Quote, Side, Status
-from trading.selectors import Used
+from trading.selectors import Used, used
 from trading.services import agreeing
 from trading.services.quotes import new_reference, not_enough, quote_consume
 
@@ -138,10 +140,12 @@ def _paid_late(payment: Payment, *, last_try: bool) -> Sequence[Transfer]:
     order = agreeing.order_lock(payment)
     money = agreeing.collected(order.user_id, payment.amount)
     transfers = [money]
-    if order.status == Status.PENDING:
+    counted = order.status == Status.PENDING
+    if counted:
         # The tidying job is behind. The price has lapsed, so the reservation goes.
         transfers += _release(order)
     honoured = Order.objects.filter(pk=order.pk, honour_until__gt=Now()).exists()
+    honoured = honoured and (counted or _fits(order))
     if not move(order, Status.PAID_LATE, moves=MOVES, field="status"):
         raise RuntimeError(f"order {order.pk} is {order.status} and was paid again")
     shares = _gold_again(order) if honoured and not last_try else None
@@ -155,6 +159,22 @@ def _paid_late(payment: Payment, *, last_try: bool) -> Sequence[Transfer]:
         for share in shares
     ]
     return [*transfers, agreeing.spent(order.user_id, payment.amount), *delivered]
+
+
+def _fits(order: Order) -> bool:
+    """Whether an order that had ended fits within the limits now: ended it used nothing of them, and its owner may have
+    bought instead; who has closed the account buys nothing. The customer's lock comes before those that are held here, so it is only taken when it is free;
+    who trades at this moment chooses later.
+    """
+    person = person_lock_now(order.user_id)
+    if person is None or not person.is_active:
+        return False
+    use = used(user_id=order.user_id, without=order.pk).buy
+    try:
+        limits_check(tier=person.tier, side=Side.BUY, use=use, amount=order.total_kes)
+    except Refused:
+        return False
+    return True
 
 
 def _gold_again(order: Order) -> list[Share] | None:
