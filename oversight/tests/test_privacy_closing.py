@@ -1,5 +1,6 @@
 """Closing an account: what must be done first, what goes at once, what stays, and what comes afterwards."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -264,17 +265,26 @@ def test_staff_do_not_close_themselves(world: World) -> None:
 # --- afterwards -----------------------------------------------------------------------------------
 
 
-def late_for_a_closed(world: World) -> Order:
-    """Bob's money comes an hour after the price, when he has closed his account."""
+def late_for_a_closed(world: World, *, minutes: int = 60) -> Order:
+    """Bob's money comes so long after the price, when he has closed his account."""
     order = buy(world.bob, 1000)
     Payment.objects.filter(pk=order.payment_id).update(state=State.PENDING, sent_at=Now())
-    with shift_clock(hours=1):
+    with shift_clock(minutes=minutes):
         orders_expire()
         # M-Pesa has said that nobody paid.
         Payment.objects.filter(pk=order.payment_id).update(state=State.CANCELLED)
         close(signed_in(world.bob))
         Payment.objects.filter(pk=order.payment_id).update(state=State.UNKNOWN)
         return paid(order, receipt="UKL0000009")
+
+
+def test_nobody_becomes_an_owner_of_gold_after_closing(world: World) -> None:
+    """Not even while the price of the order would still be honoured."""
+    order = late_for_a_closed(world, minutes=11)
+    assert order.honour_until is not None and order.honour_until - order.created_at > timedelta(minutes=11)
+    assert order.status == Status.PAID_LATE
+    assert balance(chart.user_gold(world.bob.pk)) == 0
+    assert_books()
 
 
 def test_late_money_for_a_closed_person_stands_for_staff(world: World) -> None:

@@ -163,8 +163,8 @@ def _paid_late(payment: Payment, *, last_try: bool) -> Sequence[Transfer]:
 
 def _fits(order: Order) -> bool:
     """Whether an order that had ended fits within the limits now: ended it used nothing of them, and its owner may have
-    bought instead; who has closed the account buys nothing. The customer's lock comes before those that are held here, so it is only taken when it is free;
-    who trades at this moment chooses later.
+    bought instead. Who has closed the account buys nothing. The customer's lock comes before those that are held here,
+    so it is only taken when it is free; who trades at this moment chooses later.
     """
     person = person_lock_now(order.user_id)
     if person is None or not person.is_active:
