@@ -87,6 +87,21 @@ def sessions_end(*, user_id: uuid.UUID, keep: str = "") -> int:
 # --- browsers that we have seen before ------------------------------------------------------------
 
 
+def _mark(account: str, token: str) -> str:
+    return fingerprint(f"{account}|{token}", kind="device")
+
+
+def known_mark(*, request: HttpRequest, person_id: uuid.UUID | None) -> str:
+    """The mark of this browser, if the person has signed in with it before; else empty, and for nobody as well."""
+    token = request.COOKIES.get(settings.DEVICE_COOKIE_NAME, "")
+    if not _TOKEN.fullmatch(token):
+        return ""
+    # Nobody is looked for, too: it takes as long as for somebody.
+    account = person_id or uuid.UUID(int=0)
+    mark = _mark(str(account), token)
+    return mark if KnownDevice.objects.filter(user_id=account, mark=mark).exists() else ""
+
+
 def device_note(*, request: HttpRequest, response: HttpResponseBase, user: User) -> None:
     """Remember this browser at a sign-in, by a cookie, and tell the person when it is a new one.
 
@@ -103,7 +118,7 @@ def device_note(*, request: HttpRequest, response: HttpResponseBase, user: User)
         httponly=True,
         samesite="Lax",
     )
-    mark = fingerprint(f"{user.pk}|{token}", kind="device")
+    mark = _mark(str(user.pk), token)
     with transaction.atomic():
         known = KnownDevice.objects.filter(user=user)
         if known.filter(mark=mark).update(seen_at=Now()):

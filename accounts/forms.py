@@ -158,7 +158,7 @@ class ChangePasswordForm(WithCode, allauth_forms.ChangePasswordForm):  # type: i
         _reword(self)
 
     def clean_oldpassword(self) -> str:
-        """Whoever holds only the session guesses here no more often than at the sign-in, and at both together."""
+        """Whoever holds only the session guesses here no more often than at the sign-in."""
         try:
             with limits.guessing("sign_in", context.request, account=limits.account(self.user.pk)):
                 return str(super().clean_oldpassword())

@@ -106,7 +106,7 @@ class EmailChangeView(HonestStatusMixin, allauth_views.EmailView):  # type: igno
         """The form alone: allauth's other actions, on lists of addresses, have no page here."""
         if "action_add" not in request.POST:
             return redirect("account_email")
-        limits.count("email_change_account", limits.account(cast("User", request.user).pk))
+        limits.count("email_change_account", str(cast("User", request.user).pk))
         return cast("HttpResponse", super().post(request, *args, **kwargs))
 
     def get_initial(self) -> dict[str, Any]:
@@ -144,7 +144,7 @@ class PasswordResetView(LimitedMixin, HonestStatusMixin, allauth_views.PasswordR
     limit = "reset_address"
 
     def form_valid(self, form: Any) -> HttpResponse:
-        limits.count("reset_account", form.cleaned_data["email"].lower())
+        limits.reset_count(self.request, form.cleaned_data["email"])
         return cast("HttpResponse", super().form_valid(form))
 
 
@@ -166,7 +166,7 @@ class PasswordResetFromKeyView(
 
     def form_valid(self, form: Any) -> HttpResponse:
         response = cast("HttpResponse", super().form_valid(form))
-        limits.guesses_forget("sign_in", account=limits.account(self.reset_user.pk))
+        limits.guesses_forget("sign_in", self.request, account=limits.account(self.reset_user.pk))
         sessions_end(user_id=self.reset_user.pk)
         return response
 

@@ -157,8 +157,7 @@ DATABASES = {
 SCHEMA_GUARDED = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# Rate limits live in the cache, so all processes must share it. Django throws entries away beyond MAX_ENTRIES, and its
-# default of 300 would let a guesser push his own count out.
+# What one process has told, another must not tell again (oversight.watch), so all share it.
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
@@ -203,16 +202,22 @@ ACCOUNT_FORMS = {
     "reauthenticate": "accounts.forms.ReauthenticateForm",
     "confirm_email_verification_code": "accounts.forms.ConfirmEmailForm",
 }
-# How often within how many seconds (accounts.limits): strict for an account, where a thief would guess, generous for an
-# address. allauth's own limits are off: they live in the cache, which forgets some of them when it is full.
+# How often within how many seconds (accounts.limits): strict for an account from one network, where a thief guesses;
+# generous for an account from everywhere, or strangers would lock people out, and for a network; apart for browsers and
+# sessions of the person. allauth's own limits are off: they live in the cache, which forgets some when it is full.
 ACCOUNT_RATE_LIMITS = False
 RATE_LIMITS = {
     "sign_in_account": (5, 300),
+    "sign_in_everywhere": (100, 3600),
+    "sign_in_device": (5, 300),
+    "sign_in_session": (5, 300),
     "sign_in_address": (50, 300),
     # All tries, also the right ones: each costs a hash.
     "sign_in_posts_address": (120, 60),
     "sign_up_address": (30, 60),
     "reset_account": (5, 3600),
+    "reset_everywhere": (30, 3600),
+    "reset_device": (5, 3600),
     "reset_address": (20, 60),
     "reset_link_address": (20, 60),
     # Each mail allows three guesses at six digits, so the mails are few.

@@ -54,7 +54,9 @@ def test_ten_thousand_made_up_addresses_are_one_guesser(rf, settings, proxies: i
     answers = [guess(alice.email, client=client, HTTP_X_FORWARDED_FOR=header) for header in headers[::100]]
     assert [answer.status_code for answer in answers] == [400] * 5 + [429] * 95
     assert_calm(answers[-1])
-    assert guess(alice.email, PASSWORD).status_code == 429, "the account is shut, also from elsewhere"
+    fresh = Client(REMOTE_ADDR=PROXY)
+    answer = guess(alice.email, PASSWORD, client=fresh, HTTP_X_FORWARDED_FOR=headers[-1])
+    assert answer.status_code == 429, "the account is shut there, also for the right password"
     assert Count.objects.count() < 10, "made-up addresses leave no rows"
 
 
@@ -99,6 +101,59 @@ def test_an_ipv6_line_guesses_from_all_its_addresses() -> None:
     assert answers == {400: 50, 429: 10}
 
 
+# --- strangers lock nobody out --------------------------------------------------------------------
+
+
+def guess_from(number: int, login: str, password: str = "wrong-harbour-1", *, client: Client | None = None):
+    return guess(login, password, client=client, REMOTE_ADDR=f"198.51.100.{number}")
+
+
+@pytest.mark.fault("A02")
+def test_a_stranger_who_guesses_shuts_out_himself_alone() -> None:
+    alice = customer()
+    assert [guess_from(1, alice.email).status_code for _ in range(6)] == [400] * 5 + [429]
+    assert guess_from(2, alice.email, PASSWORD).status_code == 302
+
+
+@pytest.mark.fault("A02")
+@pytest.mark.parametrize("known", [True, False])
+def test_guesses_from_many_networks_shut_the_account_but_not_its_own_browsers(settings, known: bool) -> None:
+    allow(settings, sign_in_everywhere=(6, 3600))
+    login, home = "alice@example.com", Client()
+    if known:
+        customer(email=login)
+        assert guess(login, PASSWORD, client=home).status_code == 302
+        home.post("/accounts/logout/")
+    answers = [guess_from(number, login) for number in range(7)]
+    assert [answer.status_code for answer in answers] == [400] * 6 + [429]
+    assert_calm(answers[-1])
+    assert guess_from(99, login, PASSWORD).status_code == 429, "also from a new place"
+    if known:
+        assert guess_from(6, login, PASSWORD, client=home).status_code == 302, "the person's own browser"
+
+
+def test_a_known_browser_guesses_no_more_often_than_others() -> None:
+    alice, home = customer(), Client()
+    guess(alice.email, PASSWORD, client=home)
+    home.post("/accounts/logout/")
+    answers = [guess_from(number, alice.email, client=home).status_code for number in range(6)]
+    assert answers == [400] * 5 + [429]
+    bob = customer()
+    answers = [guess_from(1, bob.email, client=home).status_code for _ in range(6)]
+    assert answers == [400] * 5 + [429], "to others it is a strange one"
+
+
+def test_strangers_stop_no_change_of_the_password() -> None:
+    alice = customer()
+    browser = signed_in(alice)
+    for _ in range(6):
+        answer = guess(alice.email)
+    assert answer.status_code == 429
+    new = "slow-mountain-tea-77"
+    data = {"oldpassword": PASSWORD, "password1": new, "password2": new}
+    assert browser.post("/accounts/password/change/", data).status_code == 302
+
+
 # --- guesses at one moment, and rightful sign-ins -------------------------------------------------
 
 
@@ -141,8 +196,8 @@ def test_the_old_password_is_guessed_no_more_often_than_at_the_sign_in() -> None
     assert [change(f"wrong-{number}").status_code for number in range(5)] == [400] * 5
     answer = change(PASSWORD)
     assert_calm(answer)
-    assert guess(alice.email, PASSWORD).status_code == 429, "one count for both doors"
     assert browser.post("/accounts/reauthenticate/", {"password": PASSWORD}).status_code == 429
+    assert guess(alice.email, PASSWORD).status_code == 302, "a session shuts nobody out of the sign-in"
 
 
 # --- codes ----------------------------------------------------------------------------------------
@@ -233,7 +288,8 @@ def test_sign_ups_from_one_address(settings) -> None:
 
 
 @pytest.mark.parametrize("email", ["alice@example.com", "nobody@example.com"])
-def test_resets_of_one_account_from_anywhere(email: str) -> None:
+def test_resets_of_one_account_from_anywhere(settings, email: str) -> None:
+    allow(settings, reset_everywhere=(5, 3600))
     customer(email="alice@example.com")
 
     def reset(number: int, written: str):
@@ -244,6 +300,17 @@ def test_resets_of_one_account_from_anywhere(email: str) -> None:
     assert [answer.status_code for answer in answers] == [302] * 5 + [429]
     assert_calm(answers[-1])
     assert Message.objects.count() == 5
+
+
+@pytest.mark.parametrize("email", ["alice@example.com", "nobody@example.com"])
+def test_resets_that_a_stranger_asks_for_keep_nobody_from_their_own(email: str) -> None:
+    customer(email="alice@example.com")
+
+    def reset(place: str) -> int:
+        return Client().post("/accounts/password/reset/", {"email": email}, REMOTE_ADDR=place).status_code
+
+    assert [reset("192.0.2.1") for _ in range(6)] == [302] * 5 + [429]
+    assert reset("192.0.2.2") == 302
 
 
 def test_resets_from_one_address(settings) -> None:
