@@ -15,30 +15,45 @@ from kyc.models import Case, CaseState
 
 #: More than this many people with one phone or ID are no person any more; the circle is not drawn wider.
 _MOST = 500
+_ADOPTED = Q(adopted_at__isnull=False)
+#: An approved case has `valid_until`, also after its end.
+_SENT_OR_PROVEN = Q(state=CaseState.SUBMITTED) | Q(valid_until__isnull=False)
 
 
 def accounts_of(user_id: uuid.UUID) -> frozenset[uuid.UUID]:
-    """This person's accounts as far as one can see, this one among them: linked by a phone or by the number of an ID,
-    in any number of steps.
+    """This person's accounts as far as one can see, this one among them: linked by a phone or by the number of an ID.
+
+    One step may go by what somebody merely claims. More steps go only by what stands: anybody can write another's
+    number into a draft, and would keep a reviewer from cases that have nothing to do with them.
     """
-    known: frozenset[uuid.UUID] = frozenset({user_id})
+    own = frozenset({user_id})
+    return _circle(own, standing=True) | _linked(own, standing=False)
+
+
+def perhaps_accounts_of(user_id: uuid.UUID) -> frozenset[uuid.UUID]:
+    """Accounts that several steps of mere claims link to this person: for the eyes of a reviewer, and no more."""
+    return _circle(frozenset({user_id}), standing=False) - accounts_of(user_id)
+
+
+def _circle(known: frozenset[uuid.UUID], *, standing: bool) -> frozenset[uuid.UUID]:
     while len(known) < _MOST:
-        wider = known | _linked(known)
+        wider = known | _linked(known, standing=standing)
         if wider == known:
             break
         known = wider
     return known
 
 
-def _linked(known: frozenset[uuid.UUID]) -> frozenset[uuid.UUID]:
+def _linked(known: frozenset[uuid.UUID], *, standing: bool) -> frozenset[uuid.UUID]:
+    """One step. `standing`: a draft, a case that was sent back, and a number that was never adopted do not count."""
+    numbers = PayoutNumber.objects.filter(_ADOPTED if standing else Q())
+    cases = Case.objects.filter(_SENT_OR_PROVEN if standing else Q())
     phones = set(User.objects.filter(pk__in=known).values_list("phone_lookup", flat=True))
-    phones |= set(PayoutNumber.objects.filter(user__in=known).values_list("phone_lookup", flat=True))
-    ids = set(Case.objects.filter(user__in=known).values_list("id_number_lookup", flat=True))
+    phones |= set(numbers.filter(user__in=known).values_list("phone_lookup", flat=True))
+    ids = set(cases.filter(user__in=known).values_list("id_number_lookup", flat=True))
     found = set(User.objects.filter(phone_lookup__in=phones - {""}).values_list("pk", flat=True))
-    found |= set(
-        PayoutNumber.objects.filter(phone_lookup__in=phones - {""}).values_list("user_id", flat=True)
-    )
-    found |= set(Case.objects.filter(id_number_lookup__in=ids - {""}).values_list("user_id", flat=True))
+    found |= set(numbers.filter(phone_lookup__in=phones - {""}).values_list("user_id", flat=True))
+    found |= set(cases.filter(id_number_lookup__in=ids - {""}).values_list("user_id", flat=True))
     return frozenset(found)
 
 

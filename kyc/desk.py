@@ -21,7 +21,7 @@ from goldwallet.clock import NAIROBI
 from goldwallet.errors import Conflict, Refused
 from goldwallet.knocks import address_of
 from kyc import selectors, services
-from kyc.alike import accounts_of, look_alikes
+from kyc.alike import accounts_of, look_alikes, perhaps_accounts_of
 from kyc.facts import age
 from kyc.models import Case, CaseState, Document, Opening, Outcome, Part, Review
 from kyc.parts import PartState, parts_of, progress_of
@@ -125,6 +125,7 @@ def _case_page(
         "age": age(dt.date.fromisoformat(found.birth_date), today=today()) if found.birth_date else None,
         "born": dt.date.fromisoformat(found.birth_date) if found.birth_date else None,
         "own": own,
+        "perhaps_own": not own and found.user_id in perhaps_accounts_of(me.pk),
         "may_open": may_open(me) and not own,
         "may_decide": waits and not own and may_act(me, Role.REVIEWER),
         "reason": reason,

@@ -17,7 +17,7 @@ from goldwallet.errors import Conflict, Refused
 from goldwallet.history import events_of
 from goldwallet.sql import insert
 from kyc import services
-from kyc.alike import accounts_of, look_alikes
+from kyc.alike import accounts_of, look_alikes, perhaps_accounts_of
 from kyc.models import Case, CaseState, Document, Opening, Outcome, Part, Review
 from kyc.parts import progress_of
 from kyc.services.cases import Facts
@@ -264,10 +264,36 @@ def test_nor_by_an_account_in_between() -> None:
     """The phone leads to a second account, and that one's ID to a third."""
     rose = reviewer(phone="254711222333")
     second = customer(phone="254711222333")
-    written(second, number="30111222")
+    sent(second, number="30111222")
     third = sent(customer(), number="30111222")
     assert accounts_of(rose.pk) == {rose.pk, second.pk, third.user_id}
+    assert accounts_of(third.user_id) == accounts_of(rose.pk)
     refused_as_own(third, rose)
+
+
+@pytest.mark.fault("Z07")
+def test_what_anybody_can_claim_keeps_no_reviewer_from_other_people_s_cases() -> None:
+    """A stranger signs up with the reviewer's phone and then writes other people's numbers down, proving none."""
+    rose = reviewer(phone="254711222333")
+    stranger = customer(phone="254711222333")
+    case = sent(customer(phone="254722333444"), number="30111222")
+    written(stranger, number="30111222")
+    called_off = PayoutNumber(user=stranger, usable_from=after(60), cancelled_at=after(1))
+    called_off.phone = "254722333444"
+    called_off.save(force_insert=True)
+    assert accounts_of(rose.pk) == accounts_of(stranger.pk) - {case.user_id} == {rose.pk, stranger.pk}
+    assert perhaps_accounts_of(rose.pk) == {case.user_id}
+    approve(case, rose, note="The face is another one.")
+
+
+@pytest.mark.fault("Z07")
+def test_a_number_that_was_adopted_links_by_several_steps() -> None:
+    rose = reviewer(phone="254711222333")
+    second = customer(phone="254711222333")
+    adopted = PayoutNumber(user=second, usable_from=after(60), adopted_at=after(61))
+    adopted.phone = "254722333444"
+    adopted.save(force_insert=True)
+    refused_as_own(sent(customer(phone="254722333444")), rose)
 
 
 def test_two_people_are_two_people(rose: User) -> None:

@@ -196,6 +196,20 @@ def test_the_own_case_has_neither_photos_nor_buttons(rose: User, desk: Client) -
     assert standing(rose) == KycStatus.PENDING
 
 
+@pytest.mark.fault("Z07")
+def test_a_link_that_anybody_can_claim_is_a_hint_and_no_bar() -> None:
+    desk = signed_in(reviewer(phone="254711222333"))
+    case = sent(number="30111222")
+    hint = "This may be an account of your own"
+    assert hint not in said(desk.get(page_of(case)))
+    written(customer(phone="254711222333"), number="30111222")
+    page = desk.get(page_of(case, why=WHY))
+    assert hint in said(page)
+    assert "This is your own case" not in said(page)
+    assert len(images(page)) == 3
+    assert "data-decide" in page.content.decode()
+
+
 @pytest.mark.fault("K11")
 def test_look_alikes_stand_on_the_page(desk: Client) -> None:
     approve(sent(customer(email="twin@example.com"), number="30111222"), reviewer())
