@@ -3,6 +3,7 @@ to (faults.md X08): nothing of them is in a log line, a job, a header, a number 
 """
 
 import base64
+import datetime as dt
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -20,6 +21,7 @@ from accounts.tests.people import mailed_code, signed_in, staff, wrong_code
 from accounts.tests.proofs import enter_code, fresh_totp
 from accounts.tests.test_factor import set_up
 from accounts.tests.test_password import reset_link
+from goldwallet.clock import now
 from goldwallet.test.books import assert_books
 from goldwallet.test.race import queue_empty
 from goldwallet.test.worker import work
@@ -30,6 +32,7 @@ from kyc.services import REVIEW_REASON
 from kyc.services.cases import Facts
 from kyc.tests.making import photo
 from kyc.tests.test_review_pages import WHY, choice, images, page_of
+from oversight.privacy import letting_go
 from payments.models import Payment
 from payments.rails.daraja import client as daraja
 from payments.sending import payment_step
@@ -338,3 +341,16 @@ def test_nothing_that_was_planted_grows_elsewhere(
     assert posted.caught == {}
     assert len(net.lines) > 100
     assert_books()
+    an_erased_person_is_nowhere(net, user)
+
+
+def an_erased_person_is_nowhere(net: Net, user: User) -> None:
+    """Years after the account was closed no exception is left, and no sealed value that could be opened."""
+    User.objects.filter(pk=user.pk).update(is_active=False, closed_at=now() - dt.timedelta(days=1))
+    letting_go.identities(now(), 100)
+    letting_go.people(now(), 100)
+    afterwards = Net(documents=net.documents)
+    afterwards.planted = {
+        what: net.planted[what] for what in ("e-mail", "phone", "legal name", "ID number", "birth date")
+    }
+    assert afterwards.draw_all() == {}

@@ -124,6 +124,10 @@ def person_forget(person_id: uuid.UUID) -> None:
     PayoutNumber.objects.filter(user_id=person_id).delete()
     Message.objects.filter(user_id=person_id).delete()
     Payment.objects.filter(user_id=person_id).update(phone_sealed="", phone_lookup="")
+    # M-Pesa's names of prompts end in the number that was asked.
+    Payment.objects.filter(user_id=person_id, request_id__startswith="ws_CO_").update(request_id="")
+    asked = Exchange.objects.filter(payment__user_id=person_id, request_id__startswith="ws_CO_")
+    asked.update(request_id="")
     Arrival.objects.filter(payment__user_id=person_id).update(payer_sealed="")
     Quote.objects.filter(user_id=person_id).update(phone_sealed="")
     with connection.cursor() as cursor:
