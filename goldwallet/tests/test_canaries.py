@@ -345,7 +345,7 @@ def test_nothing_that_was_planted_grows_elsewhere(
 
 
 def an_erased_person_is_nowhere(net: Net, user: User) -> None:
-    """Years after the account was closed no exception is left, and no sealed value that could be opened."""
+    """When the time of a closed account is over, the exceptions are, too."""
     User.objects.filter(pk=user.pk).update(is_active=False, closed_at=now() - dt.timedelta(days=1))
     letting_go.identities(now(), 100)
     letting_go.people(now(), 100)
