@@ -14,11 +14,14 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from accounts.models import KnownDevice, KycStatus, PayoutNumber, Session, StepUp, User
+from accounts.roles import Role
+from accounts.services import person_freeze, staff_create
 from controls.models import Attachment, Erasure, Request
 from goldwallet.clock import Now, after
 from goldwallet.errors import Refused
 from goldwallet.test.books import assert_books
 from goldwallet.test.clock import shift_clock
+from goldwallet.test.two import agreed
 from goldwallet.test.world import World, buy, paid
 from kyc import vault
 from kyc.documents import document_read
@@ -267,6 +270,10 @@ def test_one_that_waits_for_a_reviewer_stays(world: World) -> None:
 def test_who_is_erased_is_nowhere_named_and_the_ledger_stays_whole(world: World) -> None:
     order = paid(buy(world.alice, 1000))
     grams = balance(chart.user_gold(world.alice.pk))
+    person_freeze(user_id=world.alice.pk, reason="asked by alice@example.com")
+    staff = [staff_create(email=f"t{n}@example.com", password="x", roles=[Role.TREASURY]) for n in (1, 2)]
+    agreed("person_unfreeze", {"person": str(world.alice.pk)}, maker=staff[0], checker=staff[1])
+    assert named_anywhere("alice@example.com")
     closed(world.alice)
     with shift_clock(days=2558):
         retention_apply()
@@ -298,6 +305,7 @@ def test_a_rule_that_fails_keeps_no_other(world: World, monkeypatch: pytest.Monk
     with shift_clock(days=91):
         assert retention_apply() == {"proofs": 1}
     assert not kept()
+    assert Erasure.objects.get(what=ROUND).rule == "failed: identity"
 
 
 def _with(rule: Any, erase: Any) -> Any:
