@@ -1,4 +1,4 @@
-"""Housekeeping of sessions and counts; numbers and lost second factors whose delay is over. Nothing depends on when it
+"""Housekeeping of sessions and the cache; numbers and lost second factors whose delay is over. Nothing depends on when it
 runs.
 """
 
@@ -14,9 +14,7 @@ from accounts.models import Session
 @app.periodic(cron="17 * * * *")
 @app.task(name="accounts.tidy", queue="default", queueing_lock="accounts.tidy")
 def tidy(timestamp: int) -> None:
-    """Delete sessions and rate-limit counts that are over. Django's cache keeps expired rows until it is
-    full.
-    """
+    """Delete sessions and entries of the cache that are over. Django's cache keeps expired rows until it is full."""
     Session.objects.filter(expire_date__lt=timezone.now()).delete()
     table = connection.ops.quote_name(str(settings.CACHES["default"]["LOCATION"]))
     with connection.cursor() as cursor:

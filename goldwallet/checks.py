@@ -7,7 +7,8 @@ secrets are public and its money is play money.
 import base64
 import binascii
 import ipaddress
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ DEMO_KEYS = frozenset(
 )
 # Of a session of the database. Without them a slow statement or lock piles up until nothing answers (faults.md W08).
 TIMEOUTS = ("statement_timeout=", "lock_timeout=", "idle_in_transaction_session_timeout=")
+_YEAR_SECONDS = 31_536_000
 _SANDBOX = "sandbox.safaricom.co.ke"
 _SHARED_CACHES = (
     "db.DatabaseCache",
@@ -36,6 +38,20 @@ _SHARED_CACHES = (
     "memcached.PyMemcacheCache",
     "memcached.PyLibMCCache",
 )
+
+_GUARDS = frozenset(
+    {
+        "goldwallet.middleware.HeadersMiddleware",
+        "django.middleware.security.SecurityMiddleware",
+        "django.middleware.clickjacking.XFrameOptionsMiddleware",
+        "django.middleware.csp.ContentSecurityPolicyMiddleware",
+        "django.middleware.csrf.CsrfViewMiddleware",
+        "django_otp.middleware.OTPMiddleware",
+        "accounts.middleware.SessionLifetimeMiddleware",
+    }
+)
+#: Guesses of a minute that are too many.
+_GUESSES = {"sign_in_account": 10, "sign_in_address": 100, "code_address": 100}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +90,8 @@ UNSAFE = (
     ),
     Rule(
         "E007",
-        "http must be sent on to https, here or by a proxy in front of us.",
-        lambda c: not c.SECURE_SSL_REDIRECT and not c.SECURE_PROXY_SSL_HEADER,
+        "SECURE_SSL_REDIRECT must stay on: http is sent on to https, also when a proxy does so before us.",
+        lambda c: not c.SECURE_SSL_REDIRECT,
     ),
     Rule(
         "E008",
@@ -104,7 +120,7 @@ UNSAFE = (
     ),
     Rule(
         "E013",
-        "The cache must be shared by all processes: the rate limits live in it.",
+        "The cache must be shared by all processes: what one has told, another must not tell again.",
         lambda c: not c.CACHES["default"]["BACKEND"].endswith(_SHARED_CACHES),
     ),
     Rule("E014", "Passwords must be hashed with Argon2.", lambda c: "Argon2" not in c.PASSWORD_HASHERS[0]),
@@ -152,6 +168,37 @@ UNSAFE = (
         "E023",
         "DOCUMENT_FOLDER must not lie among files that are served.",
         lambda c: c.DOCUMENT_STORE == "folder" and _served(c),
+    ),
+    Rule(
+        "E024",
+        "SECURE_HSTS_SECONDS must be a year or more: browsers that were here once come by https alone.",
+        lambda c: c.SECURE_HSTS_SECONDS < _YEAR_SECONDS,
+    ),
+    Rule(
+        "E025",
+        "TRUSTED_PROXY_COUNT must be 1 or more behind a proxy: else everybody has the proxy's address, and one guesser "
+        "shuts all others out.",
+        lambda c: bool(c.SECURE_PROXY_SSL_HEADER) and c.ALLAUTH_TRUSTED_PROXY_COUNT < 1,
+    ),
+    Rule(
+        "E026",
+        "CSRF_TRUSTED_ORIGINS must be https addresses without *: whoever is named there may post to us.",
+        lambda c: any("*" in origin or not _public_https(origin) for origin in c.CSRF_TRUSTED_ORIGINS),
+    ),
+    Rule(
+        "E027",
+        "A middleware that guards is missing: of tokens, headers, the policy, sessions or frames.",
+        lambda c: bool(_GUARDS - set(c.MIDDLEWARE)),
+    ),
+    Rule(
+        "E028",
+        "Our pages must not be shown within others' (X_FRAME_OPTIONS and frame-ancestors).",
+        lambda c: c.X_FRAME_OPTIONS != "DENY" or "'none'" not in c.SECURE_CSP.get("frame-ancestors", []),
+    ),
+    Rule(
+        "E029",
+        "RATE_LIMITS must limit guesses: ten a minute for an account, a hundred for an address, at most.",
+        lambda c: _guessing_unlimited(c.RATE_LIMITS),
     ),
 )
 DOUBTFUL = (
@@ -237,19 +284,33 @@ def _any_host(names: Sequence[str]) -> bool:
     return any("*" in name or name in {".", ""} for name in names)
 
 
+#: Last parts of names that lead to a machine nearby, whatever stands before them.
+_NEARBY = ("localhost", "local", "internal", "intranet", "lan", "home", "corp", "localdomain")
+
+
 def _public_https(address: str) -> bool:
+    """An https address out in the world: what we call must not be a machine beside us (faults.md X06)."""
     parts = urlsplit(address)
-    if parts.scheme != "https" or not parts.hostname or parts.hostname.endswith("localhost"):
+    host = (parts.hostname or "").rstrip(".")
+    if parts.scheme != "https" or not host or parts.username is not None:
         return False
     try:
-        number = ipaddress.ip_address(parts.hostname)
+        return ipaddress.ip_address(host).is_global
     except ValueError:
-        return True
-    return not (number.is_loopback or number.is_unspecified)
+        last = host.rpartition(".")[2]
+    # `127.1`, `0x7f000001` and `2130706433` are addresses as well, to those who call them.
+    return "." in host and last not in _NEARBY and not re.fullmatch(r"\d+|0x[0-9a-f]*", last)
 
 
 def _amazon_or_https(endpoint: str) -> bool:
     return not endpoint or _public_https(endpoint)
+
+
+def _guessing_unlimited(limits: Mapping[str, tuple[int, int]]) -> bool:
+    """`limits`: how often within how many seconds."""
+    return any(
+        name not in limits or limits[name][0] * 60 > most * limits[name][1] for name, most in _GUESSES.items()
+    )
 
 
 def _served(c: Any) -> bool:

@@ -123,7 +123,7 @@ ROWS = (
     Row("W11", "S", "A job that always fails stops after a few tries, is seen, and the others flow."),
     Row("W12", "S", "A database that was put back starts without payouts until the statement matches."),
     Row("W13", "S", "Without the object store nobody claims that a file is stored."),
-    Row("W14", "H", "Without the cache the limits of sign-in and payouts fail closed."),
+    Row("W14", "H", "Limits fail closed: whoever cannot be counted is not let in."),
     Row("W15", "S", "Deadlines are judged when they are used, also when the tidying job is hours late."),
     # --- signing in and sessions ------------------------------------------------------------------
     Row("A01", "S", "Neither words, status nor time tell who has an account: sign-in, sign-up, reset."),
