@@ -116,7 +116,8 @@ def _case_page(
     me = _me(request)
     own = found.user_id in accounts_of(me.pk)
     reason, reason_refused = _reason(me, found, why, own=own)
-    reviews = selectors.reviews_of(found)
+    # Who looks at the own case reads nothing of what others wrote down, found or did about it.
+    reviews = [] if own else selectors.reviews_of(found)
     before, after = selectors.neighbours(selectors.queue(), found)
     waits = found.state == CaseState.SUBMITTED
     context = {
@@ -134,12 +135,12 @@ def _case_page(
         "review_reason": REVIEW_REASON,
         "photos": _photos(found, reviews, reason),
         "turns": _TURNS,
-        "alike": look_alikes(found),
+        "alike": [] if own else look_alikes(found),
         "reviews": reviews,
         "again": reviews[0].reasons if reviews and waits else {},
-        "earlier": selectors.earlier_cases(found),
-        "openings": selectors.openings_of(found),
-        "looking": selectors.openings_by_others(found, by=me, minutes=_LOOKING_MINUTES) if waits else [],
+        "earlier": [] if own else selectors.earlier_cases(found),
+        "openings": [] if own else selectors.openings_of(found),
+        "looking": _looking(found, me) if waits and not own else [],
         "checklist": [
             (name, words, name in request.POST.getlist("check")) for name, words in CHECKLIST.items()
         ],
@@ -151,6 +152,10 @@ def _case_page(
         "refused": refused,
     }
     return render(request, "kyc/desk_case.html", context, status=refused.status if refused else 200)
+
+
+def _looking(found: Case, me: User) -> list[str]:
+    return selectors.openings_by_others(found, by=me, minutes=_LOOKING_MINUTES)
 
 
 def _reason(me: User, found: Case, why: str, *, own: bool) -> tuple[str, str]:
@@ -223,9 +228,7 @@ def _next(request: HttpRequest) -> HttpResponse:
     if not waiting:
         messages.info(request, "Nothing waits any more.")
         return redirect("desk_kyc")
-    free = (
-        found for found in waiting if not selectors.openings_by_others(found, by=me, minutes=_LOOKING_MINUTES)
-    )
+    free = (found for found in waiting if not _looking(found, me))
     following = next(free, waiting[0])
     return redirect(f"{reverse('desk_kyc_case', args=[following.pk])}?{urlencode({'why': REVIEW_REASON})}")
 

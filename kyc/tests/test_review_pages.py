@@ -26,6 +26,7 @@ from kyc.services.cases import Facts
 from kyc.tests.making import (
     NAME,
     approve,
+    decision,
     open_all,
     photo,
     photos_once,
@@ -194,6 +195,24 @@ def test_the_own_case_has_neither_photos_nor_buttons(rose: User, desk: Client) -
     for document in Document.objects.all():
         assert desk.get(f"/desk/kyc/image/{document.pk}/{WHY}").status_code == 403
     assert standing(rose) == KycStatus.PENDING
+
+
+@pytest.mark.fault("Z07")
+def test_of_the_own_case_nobody_reads_what_others_wrote_and_did(rose: User, desk: Client) -> None:
+    case = sent(rose)
+    written(customer(email="twin@example.com"))
+    zack = reviewer(email="zack@example.com")
+    open_all(case, zack, reason="I know her from school.")
+    there = ("zack@example.com", "school", "twin@example.com", "Between us", "Who opened", "Earlier cases")
+    page = desk.get(page_of(case, why=WHY))
+    assert not [words for words in there if words in said(page)]
+    made = decision(case, "rejected", note="Between us: look twice.", name="A name is missing.")
+    services.case_decide(case_id=case.pk, by=zack, decision=made)
+    page = desk.get(page_of(case))
+    assert not [words for words in there if words in said(page)]
+    # To others it stands there.
+    text = said(signed_in(reviewer()).get(page_of(case)))
+    assert [words for words in there if words not in text] == ["Earlier cases"]
 
 
 @pytest.mark.fault("Z07")
