@@ -4,6 +4,7 @@ import datetime as dt
 import uuid
 
 import pghistory
+import structlog
 from django.db import transaction
 
 from accounts.models import User
@@ -16,11 +17,22 @@ from kyc.selectors import RENEW_DAYS
 from kyc.services.standing import standing_set
 from notifications.services import messages_known
 
+log = structlog.get_logger(__name__)
+
 
 def cases_expire(*, most: int = 200) -> int:
     """End what is over; answers how many. Run often: until then the limits of a verified person hold."""
     over = Case.objects.filter(state=CaseState.APPROVED, valid_until__lte=Now()).order_by("valid_until")
-    return sum(_expire(pk, user_id) for pk, user_id in list(over.values_list("pk", "user_id")[:most]))
+    return sum(_ended(pk, user_id) for pk, user_id in list(over.values_list("pk", "user_id")[:most]))
+
+
+def _ended(case_id: uuid.UUID, user_id: uuid.UUID) -> bool:
+    """A case that cannot be ended keeps no other from its end; it is tried again the next time."""
+    try:
+        return _expire(case_id, user_id)
+    except Exception:
+        log.exception("an identity could not be ended", case=str(case_id))
+        return False
 
 
 def _expire(case_id: uuid.UUID, user_id: uuid.UUID) -> bool:
@@ -50,6 +62,15 @@ def cases_remind(*, most: int = 500) -> int:
         )
     )
     due = [case for case in cases if mails.ending_key(case) not in known and case.user_id not in renewing]
-    for case in due:
-        mails.ending(case)
-    return len(due)
+    return sum(_reminded(case) for case in due)
+
+
+def _reminded(case: Case) -> bool:
+    """A person who cannot be written to keeps no other from their letter."""
+    try:
+        with transaction.atomic():
+            mails.ending(case)
+    except Exception:
+        log.exception("a person could not be reminded of their identity's end", case=str(case.pk))
+        return False
+    return True

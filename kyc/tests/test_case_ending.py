@@ -1,9 +1,11 @@
 """A proven identity ends: notice before, limits fall, gold stays and can be sold; a renewal takes nothing away."""
 
 import datetime as dt
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
+from django.db import DatabaseError
 
 from accounts.models import KycStatus, Tier, User
 from accounts.tests.people import customer, read_mail, signed_in
@@ -11,7 +13,7 @@ from goldwallet.errors import Refused
 from goldwallet.test.books import assert_books
 from goldwallet.test.clock import shift_clock
 from goldwallet.test.world import World, buy, paid, sell
-from kyc import services
+from kyc import mails, services
 from kyc.models import Case, CaseState
 from kyc.selectors import case_of
 from kyc.services.cases import Facts
@@ -64,6 +66,36 @@ def test_a_month_before_its_end_one_letter_goes_out(proven: Case) -> None:
     assert "again who you are" in letter.subject
     assert NAME not in str(letter.body)
     assert Message.objects.filter(kind="kyc-ending").count() == 1
+
+
+def broken_for(person: User, write: Callable[..., None]) -> Callable[..., None]:
+    """As if the row of one person could not be written."""
+
+    def written(case: Case, *more: object) -> None:
+        if case.user_id == person.pk:
+            raise DatabaseError("a broken row")
+        write(case, *more)
+
+    return written
+
+
+def test_a_broken_row_keeps_nobody_else_from_letter_or_end(amina: User, proven: Case, monkeypatch) -> None:
+    second = approve(sent(name="Peter Kamau"), reviewer())
+    second.refresh_from_db()
+    ends_in(proven, days=5)
+    ends_in(second, days=6)
+    with monkeypatch.context() as patch:
+        patch.setattr(mails, "ending", broken_for(amina, mails.ending))
+        patch.setattr(mails, "expired", broken_for(amina, mails.expired))
+        assert services.cases_remind() == 1
+        with shift_clock(days=7):
+            assert services.cases_expire() == 1
+    assert (standing(amina), standing(second.user)) == (KycStatus.VERIFIED, KycStatus.EXPIRED)
+    # Nothing of the broken one was done by halves: it is done when it can be.
+    assert services.cases_remind() == 1
+    with shift_clock(days=7):
+        assert services.cases_expire() == 1
+    assert standing(amina) == KycStatus.EXPIRED
 
 
 def test_who_renews_already_gets_no_letter(amina: User, proven: Case) -> None:
