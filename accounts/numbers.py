@@ -14,6 +14,7 @@ from django.db.models import Q, QuerySet
 
 from accounts import messages
 from accounts.models import PayoutNumber, User
+from accounts.rows import each_row
 from accounts.services import LockedPerson, person_lock
 from accounts.stepup import Shown, shown_of, step_up_digest, step_up_ready, step_up_use
 from controls.selectors import threshold
@@ -134,8 +135,7 @@ def number_change_cancel(*, user_id: uuid.UUID) -> PayoutNumber:
 
 def numbers_adopt() -> int:
     """Make due numbers their people's numbers; answers how many. Who is on hold keeps the old one."""
-    due = _due().values_list("pk", flat=True)
-    return sum(_adopt(pk) for pk in list(due))
+    return each_row(_due().values_list("pk", flat=True), _adopt)
 
 
 def _due() -> QuerySet[PayoutNumber]:

@@ -16,6 +16,7 @@ from django.db.models.functions import Greatest
 from accounts import messages, second_factor
 from accounts.devices import sessions_end
 from accounts.models import FactorReset, ResetState, User
+from accounts.rows import each_row
 from accounts.selectors import authenticator_of
 from accounts.services import person_lock
 from controls.models import Request
@@ -104,7 +105,7 @@ def reset_end(*, user_id: uuid.UUID) -> bool:
 
 def resets_do() -> int:
     """Take away what is due; answers how many."""
-    return sum(_do(pk) for pk in list(_due().values_list("pk", flat=True)))
+    return each_row(_due().values_list("pk", flat=True), _do)
 
 
 def _due() -> QuerySet[FactorReset]:

@@ -193,6 +193,17 @@ def test_it_becomes_the_person_s_number_when_its_time_has_come(alice: User) -> N
 
 
 @pytest.mark.fault("O12")
+def test_one_that_cannot_be_read_keeps_no_other_waiting(alice: User) -> None:
+    bob = customer(email="bob@example.com", phone="0711000112")
+    for person in (alice, bob):
+        asked(person)
+    PayoutNumber.objects.filter(user=alice).update(phone_sealed="broken")
+    with shift_clock(hours=49):
+        assert numbers.numbers_adopt() == 1
+    assert (phone_of(alice), phone_of(bob)) == (OLD, NEW)
+
+
+@pytest.mark.fault("O12")
 def test_called_off_it_never_comes(alice: User) -> None:
     asked(alice)
     numbers.number_change_cancel(user_id=alice.pk)

@@ -111,6 +111,24 @@ def test_two_people_a_delay_a_notice_and_no_payouts():
         assert not held(alice)
 
 
+@pytest.mark.django_db
+def test_one_that_fails_keeps_no_other_waiting(monkeypatch):
+    alice, bob = enrolled(), enrolled()
+    scheduled(alice), scheduled(bob)
+    remove = second_factor.second_factor_remove
+
+    def failing(*, user: User) -> bool:
+        if user.pk == alice.pk:
+            raise ValueError("a broken row")
+        return remove(user=user)
+
+    monkeypatch.setattr(second_factor, "second_factor_remove", failing)
+    with shift_clock(hours=25):
+        assert resets.resets_do() == 1
+    assert (has_factor(alice), has_factor(bob)) == (True, False)
+    assert FactorReset.objects.get(user=alice).state == ResetState.WAITING
+
+
 @pytest.mark.fault("A09")
 @pytest.mark.django_db
 def test_staff_lose_theirs_by_the_same_way_and_set_up_a_new_one():
