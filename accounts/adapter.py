@@ -71,7 +71,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
 
     def post_login(self, request: HttpRequest, user: User, **facts: Any) -> HttpResponseBase:
         response: HttpResponseBase = super().post_login(request, user, **facts)
-        devices.device_note(request=request, response=response, user=user)
+        devices.device_note(request=request, response=response, user=user, signing_up=facts["signup"])
         return response
 
     def get_login_redirect_url(self, request: HttpRequest) -> str:

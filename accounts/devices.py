@@ -102,10 +102,11 @@ def known_mark(*, request: HttpRequest, person_id: uuid.UUID | None) -> str:
     return mark if KnownDevice.objects.filter(user_id=account, mark=mark).exists() else ""
 
 
-def device_note(*, request: HttpRequest, response: HttpResponseBase, user: User) -> None:
+def device_note(*, request: HttpRequest, response: HttpResponseBase, user: User, signing_up: bool) -> None:
     """Remember this browser at a sign-in, by a cookie, and tell the person when it is a new one.
 
-    The first one of an account is the one in which it was made: there is nobody to tell.
+    The one in which the account was just made is told to nobody. Another first one is: the person may have been silent
+    for so long that we have forgotten their browsers.
     """
     token = request.COOKIES.get(settings.DEVICE_COOKIE_NAME, "")
     if not _TOKEN.fullmatch(token):
@@ -123,7 +124,6 @@ def device_note(*, request: HttpRequest, response: HttpResponseBase, user: User)
         known = KnownDevice.objects.filter(user=user)
         if known.filter(mark=mark).update(seen_at=Now()):
             return
-        first = not known.exists()
         KnownDevice.objects.bulk_create([KnownDevice(user=user, mark=mark)], ignore_conflicts=True)
-        if not first:
+        if not signing_up:
             messages.new_device(user, device=device_of(request), place=place_of(request), when=clock.now())

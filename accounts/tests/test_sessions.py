@@ -151,17 +151,26 @@ def told(person) -> int:
 def test_a_new_device_is_told_and_a_known_one_is_not():
     alice = customer()
     home = sign_in(alice)
-    assert told(alice) == 0, "the first one is where the account was made"
+    assert told(alice) == 1, "nobody has seen it yet"
     home.post("/accounts/logout/")
     sign_in(alice, browser=home, address="102.7.55.1")
-    assert told(alice) == 0, "the same browser, at another place"
+    assert told(alice) == 1, "the same browser, at another place"
     sign_in(alice, agent=SAFARI, address="102.7.55.1")
-    assert told(alice) == 1
+    assert told(alice) == 2
     letter = read_mail(alice.email)
     assert letter.subject == "A sign-in from a new device"
     assert (
         "Safari on an iPhone" in letter.body and "102.7.x.x" in letter.body and "102.7.55" not in letter.body
     )
+
+
+def test_after_a_silence_in_which_all_were_forgotten_the_next_one_is_told():
+    alice = customer()
+    sign_in(alice)
+    KnownDevice.objects.all().delete()
+    sign_in(alice, agent=SAFARI)
+    assert told(alice) == 2
+    assert "Safari on an iPhone" in read_mail(alice.email).body
 
 
 def test_a_cookie_of_one_person_is_none_of_another():
@@ -170,7 +179,7 @@ def test_a_cookie_of_one_person_is_none_of_another():
     sign_in(bob)
     home.post("/accounts/logout/")
     sign_in(bob, browser=home)
-    assert told(bob) == 1
+    assert told(bob) == 2
     token = home.cookies[settings.DEVICE_COOKIE_NAME].value
     assert not KnownDevice.objects.filter(mark__icontains=token).exists(), "kept as a hash alone"
 
@@ -180,9 +189,9 @@ def test_with_a_second_factor_the_device_is_told_after_the_code():
     browser, _ = password_step(vera)
     browser.post("/accounts/code/", {"code": totp(vera)})
     other, _ = password_step(vera)
-    assert KnownDevice.objects.filter(user=vera).count() == 1 and told(vera) == 0
+    assert KnownDevice.objects.filter(user=vera).count() == 1 and told(vera) == 1
     other.post("/accounts/code/", {"code": totp(vera, step=1)})
-    assert told(vera) == 1
+    assert told(vera) == 2
 
 
 def test_a_made_up_cookie_is_replaced():
