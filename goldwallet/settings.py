@@ -220,12 +220,16 @@ RATE_LIMITS = {
     "reset_device": (5, 3600),
     "reset_address": (20, 60),
     "reset_link_address": (20, 60),
+    # Waits for wrong codes that a new password ends.
+    "codes_forgiven": (1, 86_400),
     # Each mail allows three guesses at six digits, so the mails are few.
     "mail_code_soon": (1, 10),
     "mail_code": (10, 3600),
     # Wrong codes of mails and of the second factor; a device's own wait comes on top (accounts.second_factor).
     "code_address": (50, 300),
     "email_change_account": (10, 60),
+    # Each sends an M-Pesa prompt to a phone, whoever's it is.
+    "buy_prompts_address": (30, 600),
 }
 # Whose X-Forwarded-For counts: that of our own proxies, where there are any.
 _BEHIND_PROXY = not DEMO and env.flag("BEHIND_PROXY", True)

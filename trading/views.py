@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from accounts.limits import count_address
 from accounts.models import User
 from accounts.numbers import number_waiting
 from accounts.pages.stepup import step_up_redirect
@@ -197,6 +198,9 @@ def _confirm(request: HttpRequest, side: Side) -> HttpResponse:
     if quote_id is None:
         return _used_quote(request, None, services.QUOTE_UNKNOWN, status=404, side=side)
     user_id = person(request).pk
+    if side == Side.BUY:
+        # Before the transaction, and whoever asks: many accounts at one place must not ring everybody's phone.
+        count_address("buy_prompts_address", request)
     try:
         if side == Side.BUY:
             order = services.buy_confirm(user_id=user_id, quote_id=quote_id)

@@ -229,3 +229,18 @@ def test_somebody_whose_account_was_closed_meanwhile(owner: World) -> None:
     owner.alice.save()
     with nothing_changes(), pytest.raises(Refused, match="closed"):
         services.buy_confirm(user_id=owner.alice.pk, quote_id=quote.pk)
+
+
+def test_prompts_from_one_address_are_limited(world: World, settings) -> None:
+    """Each rings a phone, and the number may be anybody's; so people at one place together have a limit, too."""
+    settings.RATE_LIMITS = {**settings.RATE_LIMITS, "buy_prompts_address": (2, 600)}
+    alice, bob = browser(world.alice), browser(world.bob)
+    order_confirmed(alice, "buy", amount_kes="1000")
+    order_confirmed(bob, "buy", amount_kes="1000")
+    quote = quote_asked(bob, "buy", amount_kes="1000")
+    with nothing_changes():
+        answer = confirm(bob, "buy", quote)
+    assert answer.status_code == 429 and "too often" in text(answer)
+    assert 0 < int(answer["Retry-After"]) <= 600
+    elsewhere = bob.post(reverse("buy"), {"quote": str(quote.pk)}, REMOTE_ADDR="192.0.2.44")
+    assert elsewhere.status_code == 302, "the price is as good as before"
