@@ -32,7 +32,9 @@ ISSUER = "Gold Wallet"
 _TOTP_SHAPE = re.compile(r"[0-9]{6}")
 # Two slips are human; from the third on each wrong code doubles the wait, up to a day. Whoever guesses knows the
 # password, and gets 17 guesses on the first two days and one on each day after: one chance in a thousand within a year
-# (three of a million codes are right). The person hears of every fifth one, and has the recovery codes meanwhile.
+# (three of a million codes are right). The person hears of every fifth one, and has the recovery codes meanwhile. A new
+# password by mail begins the count anew, once a day: whoever reads the mail, too, and does it each day has one chance
+# in fifty within a year, and the person hears of each new password.
 _FREE_FAILURES = 2
 _LONGEST_WAIT_SECONDS = 86_400
 _ALARM_EVERY = 5
@@ -139,6 +141,12 @@ def _duration(seconds: int) -> str:
     if minutes <= 120:
         return "1 minute" if minutes == 1 else f"{minutes} minutes"
     return f"{-(-minutes // 60)} hours"
+
+
+def failures_forget(user: User) -> None:
+    """The wrong codes so far, and the wait for them: whoever entered them is shut out by a new password."""
+    for device in (Authenticator, RecoveryKit):
+        device._default_manager.filter(user=user).update(failures=0, locked_until=None)
 
 
 def _failed(user: User, device: Authenticator | RecoveryKit) -> Refused:

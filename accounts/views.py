@@ -167,8 +167,19 @@ class PasswordResetFromKeyView(
     def form_valid(self, form: Any) -> HttpResponse:
         response = cast("HttpResponse", super().form_valid(form))
         limits.guesses_forget("sign_in", self.request, account=limits.account(self.reset_user.pk))
+        self._forgive_wrong_codes()
         sessions_end(user_id=self.reset_user.pk)
         return response
+
+    def _forgive_wrong_codes(self) -> None:
+        """Whoever knew the old password could have locked the owner out until something cannot be called off any more.
+        Once a day, or else whoever reads the mail could guess without end.
+        """
+        try:
+            limits.count("codes_forgiven", str(self.reset_user.pk))
+        except TooOften:
+            return
+        second_factor.failures_forget(self.reset_user)
 
 
 class ReauthenticateView(HonestStatusMixin, allauth_views.ReauthenticateView):  # type: ignore[misc]

@@ -10,10 +10,12 @@ from django.conf import settings
 from django.test import Client
 
 from accounts import second_factor
-from accounts.models import Session
+from accounts.models import Authenticator, RecoveryKit, Session
 from accounts.stepup import step_up_proven
-from accounts.tests.people import PASSWORD, customer, read_mail, signed_in, staff, totp
+from accounts.tests.people import PASSWORD, customer, read_mail, signed_in, staff, totp, wrong_code
 from accounts.tests.proofs import confirm_page, enter_code, prove
+from goldwallet.errors import Refused
+from goldwallet.test.clock import shift_clock
 from notifications.models import Message
 
 pytestmark = pytest.mark.django_db
@@ -40,9 +42,9 @@ def test_change_keeps_this_session_and_ends_all_others():
     assert here.session.session_key != key
     assert elsewhere.get("/accounts/security/").status_code == 302
     assert sign_in(Client(), alice, PASSWORD).status_code == 400
-    assert sign_in(Client(), alice, NEW).status_code == 302
     letter = read_mail(alice.email)
     assert letter.subject == "Your password was changed" and "127.0.0.1" in letter.body
+    assert sign_in(Client(), alice, NEW).status_code == 302
 
 
 @pytest.mark.parametrize(
@@ -81,8 +83,8 @@ def test_reset_by_mail_ends_every_session_and_works_once(client):
     assert client.get(answer["Location"]).status_code == 200
     assert client.get("/accounts/security/").status_code == 302, "a reset signs nobody in"
     assert elsewhere.get("/accounts/security/").status_code == 302
-    assert sign_in(Client(), alice, NEW).status_code == 302
     assert read_mail(alice.email).subject == "Your password was set anew"
+    assert sign_in(Client(), alice, NEW).status_code == 302
     page = Client().get(link)
     assert "This link does not work any more" in page.content.decode()
 
@@ -112,6 +114,28 @@ def test_a_sign_in_that_waits_for_the_code_ends_with_its_password(client, enroll
     answer = thief.post(waits_at, {"code": totp(vera) if enrolled else "123456"})
     assert answer.status_code == 302 and answer["Location"].startswith("/accounts/login/")
     assert thief.get("/desk/")["Location"].startswith("/accounts/login/")
+
+
+@pytest.mark.fault("A05", "A07")
+def test_a_reset_ends_the_wait_for_wrong_codes_once_a_day(client):
+    """Whoever had the old password could lock the owner out until it is too late to call something off. Whoever has the
+    mail gets no new tries by it.
+    """
+    vera = staff("treasury")
+
+    def locked_then_reset() -> int:
+        for code in [wrong_code(vera)] * 4 + ["0000-0000-0000-0001"] * 4:
+            with pytest.raises(Refused):
+                second_factor.code_check(user=vera, code=code)
+        client.post("/accounts/password/reset/", {"email": vera.email})
+        client.post(client.get(reset_link(vera.email))["Location"], {"password1": NEW, "password2": NEW})
+        return Authenticator.objects.get(user=vera).failures + RecoveryKit.objects.get(user=vera).failures
+
+    assert locked_then_reset() == 0
+    second_factor.code_check(user=vera, code=totp(vera))
+    assert locked_then_reset() > 0
+    with shift_clock(days=1, seconds=5):
+        assert locked_then_reset() == 0
 
 
 @pytest.mark.fault("A07")
