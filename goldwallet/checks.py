@@ -51,7 +51,7 @@ _GUARDS = frozenset(
     }
 )
 #: Guesses of a minute that are too many.
-_GUESSES = {"sign_in_account": 10, "sign_in_address": 100, "code_address": 100}
+_GUESSES = {"sign_in_account": 10, "sign_in_everywhere": 10, "sign_in_address": 100, "code_address": 100}
 
 
 @dataclass(frozen=True, slots=True)
