@@ -4,6 +4,7 @@ to (faults.md X08): nothing of them is in a log line, a job, a header, a number 
 
 import base64
 import datetime as dt
+import json
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -340,6 +341,7 @@ def test_nothing_that_was_planted_grows_elsewhere(
     posted.draw("mail", mails())
     assert posted.caught == {}
     assert len(net.lines) > 100
+    nobody_else_writes_lines(browser)
     assert_books()
     an_erased_person_is_nowhere(net, user)
 
@@ -354,3 +356,12 @@ def an_erased_person_is_nowhere(net: Net, user: User) -> None:
         what: net.planted[what] for what in ("e-mail", "phone", "legal name", "ID number", "birth date")
     }
     assert afterwards.draw_all() == {}
+
+
+def nobody_else_writes_lines(browser: Browser) -> None:
+    """A path with the end of a line in it stays within its line."""
+    before = len(browser.net.lines)
+    assert browser.get('/x%0a{"event": "paid"}/').status_code == 404
+    told = browser.net.lines[before:]
+    assert any("paid" in line for line in told)
+    assert all(line.splitlines() == [line] and json.loads(line)["event"] != "paid" for line in told)
