@@ -71,10 +71,10 @@ def wrong_code(person: User) -> str:
     )
 
 
-def read_mail(to: str) -> mail.EmailMessage:
-    """The newest mail to this address, after the outbox was emptied."""
+def read_mail(to: str, *, about: str = "") -> mail.EmailMessage:
+    """The newest mail to this address, with these words in its subject, after the outbox was emptied."""
     messages_sweep(most=1000)
-    found = [message for message in mail.outbox if message.to == [to]]
+    found = [message for message in mail.outbox if message.to == [to] and about in message.subject]
     assert found, f"no mail to {to}; there is mail to {[message.to for message in mail.outbox]}"
     return found[-1]
 
