@@ -60,6 +60,7 @@ def test_it_is_done_by_the_second_person(maker, checker) -> None:
     assert not requests_waiting()
 
 
+@pytest.mark.fault("Z02")
 def test_nobody_approves_their_own(maker) -> None:
     request = asked(maker)
     with pytest.raises(Refused, match="yourself"):
@@ -67,12 +68,14 @@ def test_nobody_approves_their_own(maker) -> None:
     assert thresholds()["payout_approval_kes"] == 100_000
 
 
+@pytest.mark.fault("Z02")
 def test_the_database_refuses_one_person_twice(maker) -> None:
     request = asked(maker)
     with pytest.raises(IntegrityError, match="request_two_people"), transaction.atomic():
         Request.objects.filter(pk=request.pk).update(checker=maker)
 
 
+@pytest.mark.fault("Z04")
 def test_it_is_done_once(maker, checker) -> None:
     request = asked(maker)
     approve(request, checker)

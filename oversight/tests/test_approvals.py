@@ -60,6 +60,7 @@ def checker() -> User:
     return staff("treasury", email="checker@example.com")
 
 
+@pytest.mark.fault("Z06")
 def test_the_second_person_sees_it_and_approves(maker: User, checker: User) -> None:
     request = asked(maker)
     desk = signed_in(checker)
@@ -79,6 +80,7 @@ def test_the_second_person_sees_it_and_approves(maker: User, checker: User) -> N
     assert "Nothing waits for you." in text(desk.get(reverse("desk_approvals")))
 
 
+@pytest.mark.fault("Z02")
 def test_the_maker_has_no_button_and_is_refused(maker: User, checker: User) -> None:
     request = asked(maker)
     desk = signed_in(maker)
@@ -136,6 +138,7 @@ def test_what_has_been_edited_is_not_approved(maker: User, checker: User) -> Non
     assert thresholds()[NAME] == 100_000
 
 
+@pytest.mark.fault("Z06")
 def test_what_it_would_do_has_changed_since_the_page_was_opened(maker: User, checker: User) -> None:
     request = asked(maker)
     desk = signed_in(checker)

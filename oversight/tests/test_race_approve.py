@@ -45,6 +45,7 @@ def executions() -> int:
         return int(cursor.fetchone()[0])
 
 
+@pytest.mark.fault("Z04")
 def test_it_is_done_once() -> None:
     outcomes = both_approve()
     (refused,) = errors(outcomes)
@@ -54,6 +55,7 @@ def test_it_is_done_once() -> None:
     assert Threshold.objects.get().value == Decimal(50_000)
 
 
+@pytest.mark.fault("Z04")
 def test_the_lock_alone_does_it(monkeypatch) -> None:
     moves_unguarded(monkeypatch, under_test, meeting=Meeting(2))
     assert len(errors(both_approve())) == 1
