@@ -91,15 +91,14 @@ def identity(user: User) -> list[Told]:
 
 
 def _case(case: Case) -> Told:
-    columns = (
-        "id state legal_name birth_date id_type id_number created_at submitted_at decided_at valid_until"
-    )
+    facts = "id state legal_name birth_date id_type id_number"
+    times = "created_at updated_at submitted_at decided_at valid_until"
     photos = Document.objects.filter(case=case).order_by("stored_at")
     # Who of our staff looked, and what they wrote down about it, stays with us; when they did is the person's to know.
     opened = Opening.objects.filter(document__case=case).order_by("opened_at")
     reviews = Review.objects.filter(case=case).order_by("decided_at")
     return {
-        **_columns(case, columns),
+        **_columns(case, f"{facts} {times}"),
         "photos": _list(
             photos,
             "id part original_name size width height stored_at replaced_at refusal destroyed_at removed_at",
