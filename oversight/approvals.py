@@ -217,7 +217,7 @@ def approval_file(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
         headers={
             "Content-Disposition": content_disposition_header(True, attachment.name) or "attachment",
             "X-Content-Type-Options": "nosniff",
-            "Content-Security-Policy": "sandbox",
+            "Content-Security-Policy": "default-src 'none'; sandbox",
         },
     )
 

@@ -267,7 +267,7 @@ def test_evidence_is_a_download_and_who_opens_it_is_noted(maker: User, checker: 
     assert "\n" not in answer["Content-Disposition"]
     assert answer["X-Content-Type-Options"] == "nosniff"
     assert "no-store" in answer["Cache-Control"]
-    assert answer["Content-Security-Policy"] == "sandbox"
+    assert answer["Content-Security-Policy"] == "default-src 'none'; sandbox"
     page = text(desk.get(url(request)))
     assert page.count("Opened the evidence") == 1
     assert "checker@example.com" in page
