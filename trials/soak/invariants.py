@@ -104,6 +104,9 @@ CHECKS: dict[str, str] = {
         FROM payments_arrival a JOIN payments_payment p ON p.receipt = a.receipt AND p.direction = 'in'
         WHERE a.state NOT IN ('new', 'matched', 'reversed')
     """,
+    "I7 what is called unpaid is never paid: nobody has a payout and what it was for": """
+        SELECT t.key FROM ledger_transaction t WHERE t.key ~ '^payment:[^:]+:incident$'
+    """,
     "I8 the clearing account holds what open payouts hold": """
         SELECT format('clearing %s, open payouts %s', held.kes, open.kes) FROM
             (SELECT coalesce(sum(balance), 0) AS kes FROM ledger_account WHERE code = 'payouts:clearing') held,

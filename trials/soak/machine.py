@@ -352,7 +352,7 @@ class Machine(RuleBasedStateMachine):
     @invariant()
     def everything_holds(self) -> None:
         self.counts["checks"] += 1
-        if found := [*violations(), *staff.paid_more(self.place, self.people)]:
+        if found := [*violations(), *staff.paid_wrongly(self.place, self.people)]:
             raise self._violated(found)
 
     def teardown(self) -> None:

@@ -140,20 +140,25 @@ def forged(payment: Payment, chance: random.Random) -> tuple[str, str]:
     return "payout", json.dumps(b2c(payment, receipt=receipt))
 
 
-def paid_more(place: Place, people: Sequence[User]) -> list[str]:
-    """I7: what the provider paid for a payout is at most the payout."""
+def paid_wrongly(place: Place, people: Sequence[User]) -> list[str]:
+    """I7: what the provider paid for a payout is at most the payout, and nothing for one that counts as unpaid."""
     payouts = Payment.objects.filter(user__in=people, direction=Direction.OUT)
-    ours = {str(key): amount for key, amount in payouts.values_list("pk", "amount")}
+    ours, unpaid = {}, set()
+    for key, amount, state in payouts.values_list("pk", "amount", "state"):
+        ours[str(key)] = amount
+        if state in {State.FAILED, State.CANCELLED}:
+            unpaid.add(str(key))
     paid: Counter[str] = Counter()
     phones = {person.phone for person in people}
     for row in place.simulator.payouts():
         if row["phone"] in phones and row["state"] == "completed":
             paid[row["OriginatorConversationID"]] += row["amount"]
-    return [
+    more = [
         f"I7: {originator} was paid KES {amount}, we asked for {ours.get(originator)}"
         for originator, amount in paid.items()
         if amount > ours.get(originator, 0)
     ]
+    return more + [f"I7: {originator} counts as unpaid, and was paid" for originator in unpaid & paid.keys()]
 
 
 # --- at rest --------------------------------------------------------------------------------------

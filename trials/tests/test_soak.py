@@ -40,7 +40,7 @@ def soak(transactional_db: None, tmp_path: Path):
 @pytest.mark.simulator
 @pytest.mark.fault("P03", "P04", "P05", "P16", "O01", "O02", "O09", "W15")
 def test_two_thousand_steps_with_faults_violate_nothing(soak) -> None:
-    code, report = soak("--least-steps", str(STEPS), "--lives", "34", "--steps", "60")
+    code, report = soak("--least-steps", str(STEPS), "--lives", "20", "--steps", "101")
     assert [violation["what"] for violation in report["violations"]] == []
     assert code == 0
     assert report["steps"] >= STEPS
