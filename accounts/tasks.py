@@ -1,5 +1,5 @@
-"""Housekeeping of sessions and the cache; numbers and lost second factors whose delay is over. Nothing depends on when it
-runs.
+"""Housekeeping of sessions and the cache; numbers and lost second factors whose delay is over. Nothing depends on when
+it runs.
 """
 
 from django.conf import settings
