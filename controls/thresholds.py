@@ -79,7 +79,9 @@ _ALL = [
     # What a change of hands must not get past (accounts.stepup, accounts.numbers).
     _kes("sell_stepup_kes", "A sale that pays more than this asks for a code", 50_000, most=250_000),
     _count("payout_cooloff_hours", "Before a new number is paid", 48, least=24, most=72, unit="hours"),
-    _count("factor_reset_hours", "Before a lost second factor is removed", 24, least=24, most=168, unit="hours"),
+    _count(
+        "factor_reset_hours", "Before a lost second factor is removed", 24, least=24, most=168, unit="hours"
+    ),
     *_limits("unverified", order=20_000, day=20_000, month=100_000),
     *_limits("verified", order=250_000, day=1_000_000, month=5_000_000),
     *_limits("enhanced", order=250_000, day=5_000_000, month=50_000_000),
@@ -117,6 +119,7 @@ _ALL = [
         "payouts_manual", "Every payout waits for staff, not only large ones", 0, least=0, most=1, unit=YES_NO
     ),
 ]
+
 
 def _days(what: str, label: str, default: int, *, least: int = 1, most: int = 7300) -> Definition:
     return _count(f"keep_{what}_days", label, default, least=least, most=most, unit="days")

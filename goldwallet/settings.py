@@ -228,8 +228,9 @@ RATE_LIMITS = {
     # Wrong codes of mails and of the second factor; a device's own wait comes on top (accounts.second_factor).
     "code_address": (50, 300),
     "email_change_account": (10, 60),
-    # Each sends an M-Pesa prompt to a phone, whoever's it is.
-    "buy_prompts_address": (30, 600),
+    # Each sends an M-Pesa prompt to a phone, whoever's it is. Thousands share an address of a mobile network; a person
+    # and a phone have limits of their own (trading).
+    "buy_prompts_address": (600, 600),
 }
 # Whose X-Forwarded-For counts: that of our own proxies, where there are any.
 _BEHIND_PROXY = not DEMO and env.flag("BEHIND_PROXY", True)

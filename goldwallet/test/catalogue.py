@@ -148,7 +148,11 @@ ROWS = (
     Row("Z02", "S", "Nobody approves what they asked for: the database says so, too."),
     Row("Z04", "S", "Of two who approve at one moment, one does."),
     Row("Z05", "S", "In Django's admin nothing can be changed: no money, no role, no identity."),
-    Row("Z06", "S", "Who approves sees what it does, computed by what does it. (A large amount typed again: later.)"),
+    Row(
+        "Z06",
+        "S",
+        "Who approves sees what it does, computed by what does it. (A large amount typed again: later.)",
+    ),
     Row("Z07", "S", "Staff do nothing at the desk about themselves."),
     Row("Z09", "H", "A form changes what it shows, whatever else is sent with it."),
     Row(
