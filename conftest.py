@@ -60,12 +60,15 @@ def point_at(simulator: Simulator, base_url: str, settings) -> None:
 # --- a browser before the whole house -------------------------------------------------------------
 
 
+#: What of the tests runs beside what: `make test` gives each lane a process and a database of its own. The first is the
+#: trials and the browser, wherever they are tested; the second what moves grams and money; the last all others.
+LANES = ("machinery", "money", "house")
+_MONEY = frozenset({"ledger", "pools", "payments", "trading", "oversight"})
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--lane",
-        choices=("house", "machinery"),
-        help="half of the tests: `machinery` are the trials and the browser, `house` all others. "
-        "`make test` runs both beside one another, each on a database of its own",
+        "--lane", choices=LANES, help="a part of the tests, as `make test` runs them side by side"
     )
 
 
@@ -75,18 +78,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     in it start one of their own.
     """
     if lane := config.getoption("lane"):
-        wanted = [item for item in items if _is_machinery(item) == (lane == "machinery")]
+        wanted = [item for item in items if _lane(item) == lane]
         config.hook.pytest_deselected(items=[item for item in items if item not in set(wanted)])
         items[:] = wanted
     items.sort(key=_in_browser)
 
 
+def _lane(item: pytest.Item) -> str:
+    folder = item.path.relative_to(item.config.rootpath).parts[0]
+    if folder == "trials" or _in_browser(item):
+        return "machinery"
+    return "money" if folder in _MONEY else "house"
+
+
 def _in_browser(item: pytest.Item) -> bool:
     return item.get_closest_marker("browser") is not None
-
-
-def _is_machinery(item: pytest.Item) -> bool:
-    return _in_browser(item) or item.path.is_relative_to(item.config.rootpath / "trials")
 
 
 @pytest.fixture(scope="session")

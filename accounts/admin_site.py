@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from django.contrib import admin
 from django.contrib.admin.apps import AdminConfig
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 
@@ -88,6 +88,9 @@ class StaffAdminSite(admin.AdminSite):
         def reading_only(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             if request.method not in {"GET", "HEAD", "OPTIONS"}:
                 raise PermissionDenied("The records are read only. Changes are made at the desk.")
+            if any("\x00" in value for values in request.GET.lists() for value in (values[0], *values[1])):
+                # Django's filters hand it on to the database, which takes no such character.
+                raise SuspiciousOperation("An address with a NUL in it.")
             return cast("HttpResponseBase", guarded(request, *args, **kwargs))
 
         return reading_only

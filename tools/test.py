@@ -1,6 +1,6 @@
 """`make test`: everything that must hold before a change is done, with one table at the end.
 
-The checks that read the code run beside the tests that run it, and these in two halves beside one another. With
+The checks that read the code run beside the tests that run it, and these in lanes beside one another. With
 arguments (`make test ARGS="ledger -k post"`) only pytest runs, with these. `python tools/test.py --checks` runs the
 checks alone.
 """
@@ -30,6 +30,9 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 BIN = environment.VENV / "bin"
 
 Command = Sequence[str | Path]
+
+#: The parts of the tests, as conftest.py tells them apart. The last is shown while it runs.
+LANES = ("machinery", "money", "house")
 
 
 @dataclass
@@ -128,6 +131,12 @@ def pytest(arguments: Sequence[str], settings: Mapping[str, str], *, title: str 
     return Step(title, [BIN / "python", "-m", "pytest", f"--color={colour}", *arguments], settings)
 
 
+def lane(name: str, arguments: Sequence[str], settings: Mapping[str, str]) -> Step:
+    """A part of the tests (conftest.py), on a database of its own."""
+    apart = {**settings, "DATABASE_URL": another_database(os.environ["DATABASE_URL"], name)}
+    return pytest([*arguments, "--lane", name], apart, title=f"pytest: {name}")
+
+
 def another_database(url: str, suffix: str) -> str:
     """The same server with a database of another name: pytest makes its own beside the one that it is told."""
     parts = urlsplit(url)
@@ -145,15 +154,16 @@ def everything() -> int:
     except Problem as problem:
         missing = problem
         arguments += ["-m", "not browser"]
-    # Two halves beside one another: much of both is waiting for other processes.
-    half = pytest([*arguments, "--lane", "house"], settings, title="pytest: the house")
-    apart = {**settings, "DATABASE_URL": another_database(os.environ["DATABASE_URL"], "machinery")}
-    other = pytest([*arguments, "--lane", "machinery"], apart, title="pytest: trials and browser")
-    tests = (half, other)
-    thread = threading.Thread(target=run_tests, args=(other,), kwargs={"live": False}, daemon=True)
-    thread.start()
-    run_tests(half)
-    thread.join()
+    # Beside one another: much of each is waiting for other processes.
+    tests = [lane(name, arguments, settings) for name in LANES]
+    threads = [
+        threading.Thread(target=run_tests, args=(one,), kwargs={"live": one is tests[-1]}, daemon=True)
+        for one in tests
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     beside.join()
     for one in steps:
         if not one.passed:

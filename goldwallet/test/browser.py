@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django_otp.oath import totp
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, TimeoutError, expect, sync_playwright
 
 FLAGS = [
     "--no-sandbox",
@@ -97,5 +97,9 @@ class Visitor:
     def waits_for_order(self, *statuses: str) -> str:
         """Stay on the order's page until it shows one of the statuses by itself."""
         any_of = ", ".join(f'[data-order-status="{status}"]' for status in statuses)
-        self.page.wait_for_selector(any_of)
+        try:
+            self.page.wait_for_selector(any_of)
+        except TimeoutError as error:
+            said = " ".join(self.page.locator("body").inner_text().split())
+            raise AssertionError(f"not {statuses} at {self.page.url}, which says: {said[:600]}") from error
         return self.attribute("data-order-status")

@@ -24,9 +24,10 @@ from payments.services.making import (
     payouts_ask_first,
 )
 from payments.services.receipts import receipt_claim, receipt_lock
-from payments.services.settling import payment_reverse, payment_settle
+from payments.services.settling import CustomerFirst, payment_reverse, payment_settle
 
 __all__ = [
+    "CustomerFirst",
     "hook_url",
     "look_soon",
     "payment_cancel_expired",

@@ -42,8 +42,11 @@ _SETTLE_TRIES = 3
 _ENDED_UNPAID = frozenset({State.FAILED, State.CANCELLED})
 
 
-class _CustomerFirst(Exception):
-    """Seen under the payment's lock: this end puts its person on hold, and customers are locked before payments."""
+class CustomerFirst(Exception):
+    """Seen under the payment's lock: this end needs the customer's, which comes first, so the settlement begins anew.
+
+    Whoever is told of an end (`payments.purposes`) raises it, too; not on the last try.
+    """
 
     def __init__(self, user_id: uuid.UUID) -> None:
         super().__init__(f"{user_id} must be locked first")
@@ -92,7 +95,7 @@ def payment_settle(
                 changes=changes,
                 customer=customer,
             )
-        except _CustomerFirst as first:
+        except CustomerFirst as first:
             if last_try:
                 raise
             customer = first.user_id
@@ -116,7 +119,7 @@ def _settle_once(
     payment = payment_lock(payment_id)
     incident = paid and payment.direction == Direction.OUT and payment.state in _ENDED_UNPAID
     if incident and customer is None:
-        raise _CustomerFirst(payment.user_id)
+        raise CustomerFirst(payment.user_id)
     if not paid and payment.state == State.CREATED:
         return False
     target = State.SUCCEEDED if paid else State.FAILED

@@ -19,7 +19,7 @@ from ledger import services as ledger
 from ledger.errors import LedgerError, Overdraft
 from ledger.services import Transfer
 from payments.models import Direction, Payment
-from payments.services import payment_cancel_unsent, payment_create, payment_lock
+from payments.services import CustomerFirst, payment_cancel_unsent, payment_create, payment_lock
 from pools import services as pools
 from pools.selectors import grams_available
 from pools.services import Share
@@ -144,11 +144,11 @@ def _paid_late(payment: Payment, *, last_try: bool) -> Sequence[Transfer]:
     if counted:
         # The tidying job is behind. The price has lapsed, so the reservation goes.
         transfers += _release(order)
-    honoured = Order.objects.filter(pk=order.pk, honour_until__gt=Now()).exists()
+    honoured = not last_try and Order.objects.filter(pk=order.pk, honour_until__gt=Now()).exists()
     honoured = honoured and (counted or _fits(order))
     if not move(order, Status.PAID_LATE, moves=MOVES, field="status"):
         raise RuntimeError(f"order {order.pk} is {order.status} and was paid again")
-    shares = _gold_again(order) if honoured and not last_try else None
+    shares = _gold_again(order) if honoured else None
     if shares is None:
         agreeing.order_mail("paid_late", order=order, payment=payment)
         return transfers
@@ -163,11 +163,13 @@ def _paid_late(payment: Payment, *, last_try: bool) -> Sequence[Transfer]:
 
 def _fits(order: Order) -> bool:
     """Whether an order that had ended fits within the limits now: ended it used nothing of them, and its owner may have
-    bought instead. Who has closed the account buys nothing. The customer's lock comes before those that are held here,
-    so it is only taken when it is free; who trades at this moment chooses later.
+    bought instead. Who has closed the account buys nothing. The customer's lock comes before those that are held here:
+    when it is not free, the settlement begins anew with it (CustomerFirst).
     """
     person = person_lock_now(order.user_id)
-    if person is None or not person.is_active:
+    if person is None:
+        raise CustomerFirst(order.user_id)
+    if not person.is_active:
         return False
     use = used(user_id=order.user_id, without=order.pk).buy
     try:

@@ -19,8 +19,8 @@ MUTANTS = (
         name="late_money_at_the_old_price",
         world="Money comes hours late and buys at the price of then: a free option for whoever waits.",
         file=_BUYING,
-        old="    honoured = Order.objects.filter(pk=order.pk, honour_until__gt=Now()).exists()",
-        new="    honoured = True",
+        old="    honoured = not last_try and Order.objects.filter(pk=order.pk, honour_until__gt=Now()).exists()",
+        new="    honoured = not last_try",
         tests=(f"{_LATE}::test_past_the_window_no_gram_at_the_old_price",),
     ),
     Mutant(

@@ -128,7 +128,7 @@ MUTANTS = (
     Mutant(
         name="call_inside_a_transaction",
         world="The provider is called while rows are locked: it hangs, and the whole house with it.",
-        file=f"{_RAIL}/http.py",
+        file="goldwallet/outside.py",
         old="        if blocks or by_hand:\n",
         new="        if False:\n",
         tests=("payments/tests/test_daraja_requests.py",),
