@@ -1,5 +1,6 @@
 """Fixtures for every app's tests."""
 
+import datetime as dt
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from accounts.models import User
 from accounts.tests.people import signed_in
 from controls.selectors import thresholds_forget
 from goldwallet.test.browser import Visitor, chromium
+from goldwallet.test.clock import clock_shift
 from goldwallet.test.house import House, callbacks_end
 from goldwallet.test.provider import Simulator
 from goldwallet.test.race import queue_empty
@@ -114,6 +116,8 @@ def house_running(django_db_setup, django_db_blocker, simulator_process: Simulat
     try:
         with django_db_blocker.unblock():
             queue_empty()
+            # A trial that was killed leaves the house's clock where it had moved it.
+            clock_shift(dt.timedelta())
             running.start()
         yield running
     finally:

@@ -11,7 +11,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.management import call_command
-from django.db import transaction
+from django.db import connection, transaction
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateWorker
 
@@ -80,8 +80,13 @@ def test_a_worker_on_a_restored_database_pauses_payouts_first(monkeypatch) -> No
     """Before it takes its first job. The next start finds the database that it knows."""
     started = []
 
+    def paused() -> bool:
+        # This runs in a thread whose session another test may have ended.
+        connection.close()
+        return switch("payouts").paused
+
     async def work_on() -> None:
-        started.append(await sync_to_async(lambda: switch("payouts").paused)())
+        started.append(await sync_to_async(paused)())
 
     monkeypatch.setattr("goldwallet.management.commands.worker.work_on", work_on)
     call_command("worker", stdout=StringIO())
