@@ -126,10 +126,7 @@ def _check_approval(case: Case, by: User, decision: Decision) -> None:
     if unopened(case, by=by):
         raise Refused("You have not opened all photos of this case. Open them first.", code="unopened")
     if id_taken(case):
-        raise Conflict(
-            "Somebody else is verified with this ID. It cannot be approved for a second person.",
-            code="id_taken",
-        )
+        raise _id_taken()
     if look_alikes(case) and len(decision.note.strip()) < _LEAST_REASON:
         raise Refused(
             "Others here look like the same person. Write in the note why this is somebody else.", code="note"
