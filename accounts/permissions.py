@@ -5,8 +5,10 @@ Put one of these on every view that is not for everybody:
     @customer_page                        signed in
     @staff_page("pricing", "treasury")    staff with the second factor: these roles, the auditor and the
                                           administrator read; these roles act, and an auditor never does
+    @staff_page(..., reads="order")       and the audit trail says who looked (`controls.audit`)
 """
 
+import uuid
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, cast
@@ -23,6 +25,8 @@ from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from accounts.models import User
 from accounts.roles import SEES_ALL, Role
 from accounts.selectors import is_staff_member, roles_of
+from controls import audit
+from goldwallet.knocks import address_of
 
 type View = Callable[..., HttpResponseBase]
 
@@ -40,8 +44,12 @@ def customer_page(view: View) -> View:
     return guarded
 
 
-def staff_page(*roles: str) -> Callable[[View], View]:
-    """For staff; `roles` may act. No role named: all staff may read and nobody may act."""
+def staff_page(*roles: str, reads: str = "") -> Callable[[View], View]:
+    """For staff; `roles` may act. No role named: all staff may read and nobody may act.
+
+    `reads`: the page shows data of people, so each look is a line of the audit trail: about `reads:<id>` where the path
+    names one thing, else about the list `reads`. Such a view says whom it is about by `about_person`.
+    """
     acting = frozenset(Role(role) for role in roles)
 
     def decorate(view: View) -> View:
@@ -50,13 +58,44 @@ def staff_page(*roles: str) -> Callable[[View], View]:
             answer = staff_entry(request)
             if answer is None and not _may(request, acting):
                 raise PermissionDenied("Your role does not allow this.")
-            return _private(answer or view(request, *args, **kwargs))
+            if answer is None:
+                answer = _noted(view, request, kwargs, reads=reads)
+            return _private(answer)
 
         # The page that tells who may do what reads it (oversight.roles).
         guarded.staff_roles = acting  # type: ignore[attr-defined]
         return guarded
 
     return decorate
+
+
+def about_person(request: HttpRequest, person_id: uuid.UUID | None) -> None:
+    """Whom this page is about: for the audit trail's line of a look at it."""
+    request.about_person = person_id  # type: ignore[attr-defined]
+
+
+def _noted(view: View, request: HttpRequest, kwargs: dict[str, Any], *, reads: str) -> HttpResponseBase:
+    """Run the view; afterwards a look at people's data, or an act that no service has noted, has its line.
+
+    Nobody gets to see what could not be noted: the line is written before the answer goes out.
+    """
+    name = (request.resolver_match and request.resolver_match.url_name) or ""
+    with audit.acting(actor_id=cast("User", request.user).pk, address=address_of(request), page=name) as who:
+        answer = view(request, **kwargs)
+        about = next((str(value) for value in kwargs.values()), "")
+        person = getattr(request, "about_person", None)
+        if request.method in _READING:
+            if reads and answer.status_code == 200:
+                asked = sorted(key for key, value in request.GET.items() if value)
+                audit.record(
+                    "read",
+                    subject=f"{reads}:{about}" if about else reads,
+                    person_id=person,
+                    after={"asked_by": asked} if asked else None,
+                )
+        elif answer.status_code < 400 and not who.written:
+            audit.record("act", subject=about, person_id=person, reason=request.POST.get("reason", ""))
+    return answer
 
 
 def sign_in_first(request: HttpRequest) -> HttpResponse | None:

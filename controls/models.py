@@ -11,6 +11,7 @@ from django.db.models import F, Q
 from goldwallet.clock import Now
 from goldwallet.sealing import sealed_property
 from goldwallet.states import Moves
+from goldwallet.triggers import APPEND_ONLY
 
 
 @pghistory.track(append_only=True)
@@ -261,3 +262,191 @@ class Erasure(models.Model):
 
     def __str__(self) -> str:
         return f"{self.what}: {self.rows}"
+
+
+# --- the audit trail ------------------------------------------------------------------------------
+
+
+class AuditEntry(models.Model):
+    """One thing that somebody of the staff did, or read about a person. Written by `controls.audit`, never changed.
+
+    It holds ids, states, amounts and reasons, and no data of a person's but the id.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    at = models.DateTimeField(db_default=Now(), editable=False)
+    #: None: the house did it by itself.
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, default=None, related_name="+", db_index=False
+    )
+    #: Where the request came from, as far as our own proxies have noted it.
+    address = models.GenericIPAddressField(null=True, default=None)
+    #: One of `controls.audit.ACTIONS`.
+    action = models.CharField(max_length=40)
+    #: The page it was done on: the name of its path.
+    page = models.CharField(max_length=60, blank=True, default="")
+    #: What it was done to or what was read: `order:<id>`, or the name of a list (`orders`).
+    subject = models.CharField(max_length=120, blank=True, default="")
+    #: Whose data or money it is about.
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, default=None, related_name="+", db_index=False
+    )
+    before = models.JSONField(null=True, default=None)
+    after = models.JSONField(null=True, default=None)
+    reason = models.CharField(max_length=500, blank=True, default="")
+
+    class Meta:
+        verbose_name_plural = "audit entries"
+        constraints = [models.CheckConstraint(name="audit_has_action", condition=~Q(action=""))]
+        indexes = [
+            models.Index(fields=["subject", "-id"], name="audit_subject"),
+            models.Index(fields=["person", "-id"], name="audit_person"),
+            models.Index(fields=["actor", "-id"], name="audit_actor"),
+            models.Index(fields=["action", "-id"], name="audit_action"),
+            models.Index(fields=["at"], name="audit_time"),
+        ]
+        triggers = APPEND_ONLY
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.subject}"
+
+
+# --- notes ----------------------------------------------------------------------------------------
+
+
+class Flag(models.TextChoices):
+    """What a note warns of, on every page of its subject until somebody takes it down."""
+
+    WATCH = "watch", "Watch closely"
+    FRAUD = "fraud", "Suspected fraud"
+    COMPLAINT = "complaint", "Complaint open"
+    CARE = "care", "Needs patience"
+
+
+class Note(models.Model):
+    """What staff write for one another about a person, a pool, an order. With a flag it stands on top until lowered."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    #: `person:<id>`, `pool:<id>`, `order:<id>`.
+    subject = models.CharField(max_length=120)
+    #: Whom it is about, if anybody: their erasure blanks the text.
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, default=None, related_name="+"
+    )
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    text_sealed = models.TextField(blank=True, default="")
+    flag = models.CharField(max_length=10, choices=Flag, blank=True, default="")
+    made_at = models.DateTimeField(db_default=Now(), editable=False)
+    lowered_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, default=None, related_name="+"
+    )
+    lowered_at = models.DateTimeField(null=True, default=None)
+
+    text = sealed_property("text_sealed")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="note_flag_known", condition=Q(flag="") | Q(flag__in=Flag.values)),
+            models.CheckConstraint(
+                name="note_lowered_by_somebody",
+                condition=Q(lowered_at=None, lowered_by=None)
+                | ~Q(flag="") & Q(lowered_at__isnull=False, lowered_by__isnull=False),
+            ),
+        ]
+        indexes = [models.Index(fields=["subject", "-made_at"], name="note_subject")]
+        triggers = [
+            pgtrigger.Protect(name="never_removed", operation=pgtrigger.Delete),
+            pgtrigger.ReadOnly(
+                name="content_stays", fields=["subject", "person", "author", "flag", "made_at"]
+            ),
+            pgtrigger.Protect(
+                name="lowered_once",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__lowered_at__isnull=False)
+                & pgtrigger.Q(old__lowered_at__df=pgtrigger.F("new__lowered_at")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"note on {self.subject}"
+
+
+# --- exports --------------------------------------------------------------------------------------
+
+
+class ExportState(models.TextChoices):
+    WAITING = "waiting", "Waits for its turn"
+    RUNNING = "running", "Being written"
+    DONE = "done", "Ready"
+    FAILED = "failed", "Stopped by an error"
+    GONE = "gone", "Deleted"
+
+
+EXPORT_MOVES: Moves = {
+    ExportState.WAITING: frozenset({ExportState.RUNNING, ExportState.FAILED, ExportState.GONE}),
+    ExportState.RUNNING: frozenset({ExportState.DONE, ExportState.FAILED, ExportState.WAITING}),
+    ExportState.DONE: frozenset({ExportState.GONE}),
+    ExportState.FAILED: frozenset({ExportState.GONE}),
+    ExportState.GONE: frozenset(),
+}
+
+
+class Export(models.Model):
+    """A list too long to be written while somebody waits (`accounts.exporting`): a job writes it, and a day later it is
+    deleted. Only who asked for it gets it.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    #: One of `controls.exports.EXPORTS`, and how it was filtered (JSON: what was typed may be a phone number).
+    kind = models.CharField(max_length=40)
+    filters_sealed = models.TextField(blank=True, default="")
+    format = models.CharField(max_length=4)
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    state = models.CharField(max_length=8, choices=ExportState, default=ExportState.WAITING)
+    rows = models.PositiveIntegerField(default=0)
+    size = models.PositiveBigIntegerField(default=0)
+    error = models.CharField(max_length=200, blank=True, default="")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    finished_at = models.DateTimeField(null=True, default=None)
+    expires_at = models.DateTimeField()
+
+    filters = sealed_property("filters_sealed")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(name="export_state_known", condition=Q(state__in=ExportState.values)),
+            models.CheckConstraint(name="export_format_known", condition=Q(format__in=["csv", "xlsx"])),
+            # One at a time of one person: a second waits until the first is written.
+            models.UniqueConstraint(
+                fields=["by"], name="export_one_open", condition=Q(state__in=["waiting", "running"])
+            ),
+        ]
+        indexes = [models.Index(fields=["by", "-created_at"], name="export_newest")]
+        triggers = [
+            pgtrigger.ReadOnly(name="content_stays", fields=["kind", "format", "by", "created_at"]),
+            pgtrigger.FSM(
+                name="moves",
+                field="state",
+                transitions=[
+                    (str(one), str(other)) for one, to in EXPORT_MOVES.items() for other in sorted(to)
+                ],
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.pk}"
+
+
+class ExportPart(models.Model):
+    """A piece of a written export, sealed, in its order. Any web process hands it out from here."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    export = models.ForeignKey(Export, models.CASCADE, related_name="parts")
+    number = models.PositiveIntegerField()
+    #: Base64 of the bytes.
+    content_sealed = models.TextField()
+
+    content = sealed_property("content_sealed")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["export", "number"], name="export_part_once")]

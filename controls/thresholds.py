@@ -107,6 +107,17 @@ _ALL = [
         500_000,
         least=1_000,
     ),
+    _kes(
+        "approval_retype_kes", "Who approves that this much or more leaves types the amount", 50_000, least=1
+    ),
+    _count(
+        "approval_retype_grams",
+        "Who approves that this many grams or more move types them",
+        10,
+        least=1,
+        most=1_000_000,
+        unit="g",
+    ),
     _count("kyc_valid_months", "How long a proven identity holds", 24, least=1, most=120, unit="months"),
     _count(
         "kyc_openings_hour",

@@ -117,6 +117,20 @@ class Case(models.Model):
         return f"{self.pk}: {self.state}"
 
 
+class NameWord(models.Model):
+    """One word of a case's legal name as a keyed hash, so that staff find a person by name (`kyc.names`).
+
+    The name itself is sealed; only whole words are found, since hashes of beginnings would give the name away.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    case = models.ForeignKey(Case, models.CASCADE, related_name="name_words")
+    word_lookup = models.CharField(max_length=64, db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["case", "word_lookup"], name="kyc_name_word_once")]
+
+
 class Part(models.TextChoices):
     """What a case is made of, as reasons and images name it."""
 

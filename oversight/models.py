@@ -11,6 +11,7 @@ from django.db.models import Q
 from controls.models import Request
 from goldwallet.clock import Now
 from goldwallet.states import Moves
+from goldwallet.triggers import APPEND_ONLY
 from payments.models import Arrival, Payment, StatementLine
 
 
@@ -190,3 +191,27 @@ class Finding(models.Model):
 
     def __str__(self) -> str:
         return self.sentence
+
+
+class DailyClose(models.Model):
+    """A day in Nairobi as it stood when it was closed: gold, cash, volumes, differences, prices, approvals.
+
+    It stays as it was made; what is corrected later belongs to the day of the correction.
+    """
+
+    day = models.DateField(primary_key=True)
+    #: Amounts as text, by section (`oversight.close`).
+    figures = models.JSONField()
+    #: SHA-256 of the figures as canonical JSON, printed on the page.
+    digest = models.CharField(max_length=64)
+    #: None: the job after midnight.
+    made_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, default=None, related_name="+"
+    )
+    made_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        triggers = APPEND_ONLY
+
+    def __str__(self) -> str:
+        return str(self.day)

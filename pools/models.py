@@ -14,7 +14,9 @@ from django.db import models
 from django.db.models import F, Q
 
 from goldwallet.clock import Now
+from goldwallet.sealing import sealed_property
 from goldwallet.states import Moves
+from goldwallet.triggers import APPEND_ONLY, NEVER_REMOVED
 
 # A London "good delivery" bar weighs up to 430 troy ounces, 13.4 kg. A heavier bar is a typing mistake.
 HEAVIEST_BAR_GRAMS = Decimal(15_000)
@@ -22,25 +24,6 @@ HEAVIEST_BAR_GRAMS = Decimal(15_000)
 # number.
 HIGHEST_PRICE = Decimal(1_000_000_000)
 MOST_GRAMS = Decimal(1_000_000_000)
-
-APPEND_ONLY = [
-    pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete),
-    # Tests alone set this, through their connection's options: it is how transaction=True tests clean up.
-    pgtrigger.Trigger(
-        name="no_truncate",
-        level=pgtrigger.Statement,
-        when=pgtrigger.Before,
-        operation=pgtrigger.Truncate,
-        func="""
-            IF current_setting('goldwallet.allow_truncate', true) IS DISTINCT FROM 'on' THEN
-                RAISE EXCEPTION 'the rows of % stay', TG_TABLE_NAME;
-            END IF;
-            RETURN NULL;
-        """,
-    ),
-]
-# Rows of these tables change, but they are never removed.
-NEVER_REMOVED = [pgtrigger.Protect(name="never_removed", operation=pgtrigger.Delete), APPEND_ONLY[1]]
 
 
 class TruncateTo(models.Func):
@@ -142,6 +125,40 @@ class Bar(models.Model):
     def fineness_text(self) -> str:
         """`999.9`, without the zeros that the column keeps."""
         return f"{self.fineness.normalize():f}"
+
+
+class Assay(models.Model):
+    """The refiner's certificate of a bar, sealed as it came: PDF or picture. A newer one stands beside the older."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    bar = models.ForeignKey(Bar, on_delete=models.PROTECT, related_name="assays")
+    name = models.CharField(max_length=120)
+    type = models.CharField(max_length=40)
+    sha256 = models.CharField(max_length=64)
+    size = models.PositiveIntegerField()
+    #: Base64 of the file.
+    content_sealed = models.TextField()
+    added_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    added_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    content = sealed_property("content_sealed")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(size__gt=0, size__lte=2 * 1024 * 1024), name="assay_size"),
+            models.UniqueConstraint(fields=["bar", "sha256"], name="assay_once_a_bar"),
+        ]
+        triggers = [
+            *NEVER_REMOVED,
+            # The content is sealed anew when keys rotate.
+            pgtrigger.ReadOnly(
+                name="content_stays",
+                fields=["bar", "name", "type", "sha256", "size", "added_by", "added_at"],
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"assay of {self.bar_id}"
 
 
 class MovementKind(models.TextChoices):

@@ -1,0 +1,137 @@
+"""The audit trail: everything that staff do at the desk, and everything about people that they read there.
+
+`accounts.permissions.staff_page` says who acts and from where (`acting`). A service that changes something on behalf of
+staff writes its line in its own transaction, so that the change and its line stand or fall together:
+
+    record("hold", subject=f"person:{person.pk}", person_id=person.pk, before={...}, after={...}, reason=words)
+
+A page that shows data of people names what it shows (`staff_page(..., reads="order")`), and the line is written when it
+was shown. What a service forgot is written by the guard, as `act`. No line holds data of a person's but the id.
+"""
+
+import ipaddress
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import QuerySet
+
+from controls.models import AuditEntry
+
+#: What a line can say was done, and in words.
+ACTIONS: dict[str, str] = {
+    "act": "Did something at the desk",
+    "read": "Read",
+    "search": "Searched for a person",
+    "export": "Exported a list",
+    "export_fetch": "Downloaded an export",
+    # Four eyes.
+    "request_make": "Asked for something",
+    "request_approve": "Approved a request",
+    "request_refuse": "Refused a request",
+    "request_withdraw": "Took a request back",
+    "evidence_open": "Opened the evidence of a request",
+    # People.
+    "hold": "Put a person on hold",
+    "message": "Wrote to a person",
+    "note": "Wrote a note",
+    "flag": "Raised a flag",
+    "flag_lower": "Took a flag down",
+    "photo_open": "Opened a photo of an identity",
+    "review": "Decided about an identity",
+    "factor_reset": "Removed a second factor",
+    # Gold and prices.
+    "pool_create": "Made a pool",
+    "pool_update": "Changed a pool",
+    "pool_order": "Put the pools into another order",
+    "pool_close": "Closed a pool",
+    "assay_add": "Added the assay of a bar",
+    "assay_open": "Opened the assay of a bar",
+    "price_set": "Set a price",
+    "price_cancel": "Took a scheduled price back",
+    # Money.
+    "payout_approve": "Let a payout go",
+    "payout_refuse": "Refused a payout",
+    "payment_seen": "Looked at a payment and closed it",
+    "payouts_mode": "Changed how payouts go out",
+    "callback_open": "Opened what M-Pesa had sent",
+    "balance_ask": "Asked M-Pesa for the balances",
+    # Reconciliation.
+    "reconcile": "Started a reconciliation",
+    "statement_upload": "Uploaded a statement",
+    "break_own": "Took a difference on, or wrote about it",
+    "close_make": "Made a daily close",
+    # Steering.
+    "switch_pause": "Paused something",
+    "threshold_set": "Changed a threshold",
+}
+
+
+@dataclass(slots=True)
+class Acting:
+    """Who acts in this request. `written` counts the lines that it has left."""
+
+    actor_id: uuid.UUID
+    address: str | None
+    page: str
+    written: int = 0
+
+
+_acting: ContextVar[Acting | None] = ContextVar("acting", default=None)
+
+
+@contextmanager
+def acting(*, actor_id: uuid.UUID, address: str, page: str) -> Iterator[Acting]:
+    """Everything recorded meanwhile was done by this person, from this address, on this page."""
+    found = Acting(actor_id, _address(address), page[:60])
+    before = _acting.set(found)
+    try:
+        yield found
+    finally:
+        _acting.reset(before)
+
+
+def _address(text: str) -> str | None:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return None
+
+
+def record(
+    action: str,
+    *,
+    subject: str = "",
+    person_id: uuid.UUID | None = None,
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+    reason: str = "",
+    by: uuid.UUID | None = None,
+) -> None:
+    """Write a line, in the caller's transaction. `by` is for what is done outside of a page. Values are JSON.
+
+    Raises KeyError for an action that is not in ACTIONS.
+    """
+    ACTIONS[action]
+    who = _acting.get()
+    AuditEntry.objects.create(
+        actor_id=by or (who.actor_id if who else None),
+        address=who.address if who else None,
+        page=who.page if who else "",
+        action=action,
+        subject=subject[:120],
+        person_id=person_id,
+        before=before,
+        after=after,
+        reason=" ".join(reason.replace("\x00", " ").split())[:500],
+    )
+    if who is not None:
+        who.written += 1
+
+
+def entries_about(subject: str) -> QuerySet[AuditEntry]:
+    """What was done to a thing and who read it, newest first."""
+    return AuditEntry.objects.filter(subject=subject).select_related("actor", "person").order_by("-id")

@@ -1,0 +1,116 @@
+"""The lists that staff take out of the house: where each is read, and who may have it.
+
+`rows(filters)` is a function of an app above this one, named by string. It yields one tuple a row, as the columns name
+them, newest first, by keyset and in steps (`goldwallet.paging.every`): a million rows take no more memory than a
+thousand. `filters` are the fields of the list's own form as they were typed (text to text). What the form would refuse
+raises Refused.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from django.utils.module_loading import import_string
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """`columns` are titles; a title's unit stands in it ("Grams", "Amount (KES)"). `roles` work with the list."""
+
+    label: str
+    columns: tuple[str, ...]
+    rows: str
+    roles: frozenset[str]
+
+
+_MONEY = frozenset({"treasury", "pricing", "vault"})
+
+EXPORTS: dict[str, Listing] = {
+    "orders": Listing(
+        label="Orders",
+        columns=(
+            "Agreed",
+            "Reference",
+            "Person",
+            "Side",
+            "Grams",
+            "KES a gram",
+            "Total (KES)",
+            "State",
+            "Finished",
+            "Receipt",
+        ),
+        rows="trading.exports.orders",
+        roles=_MONEY,
+    ),
+    "payments": Listing(
+        label="Payments",
+        columns=(
+            "Asked",
+            "Reference",
+            "Direction",
+            "For",
+            "Person",
+            "Phone",
+            "Amount (KES)",
+            "State",
+            "Ended",
+            "Receipt",
+        ),
+        rows="payments.exports.payments",
+        roles=frozenset({"treasury"}),
+    ),
+    "transactions": Listing(
+        label="Ledger transactions",
+        columns=(
+            "Number",
+            "Posted",
+            "Kind",
+            "By",
+            "From",
+            "To",
+            "Asset",
+            "Amount",
+            "Memo",
+            "Reverses",
+        ),
+        rows="oversight.exports.transactions",
+        roles=frozenset({"treasury"}),
+    ),
+    "account": Listing(
+        label="Entries of an account",
+        columns=("Line", "Posted", "Transaction", "Kind", "Other account", "Amount", "Balance", "Memo"),
+        rows="oversight.exports.account",
+        roles=frozenset({"treasury"}),
+    ),
+    "audit": Listing(
+        label="Audit trail",
+        columns=(
+            "Number",
+            "When",
+            "Who",
+            "From",
+            "What",
+            "Page",
+            "About",
+            "Person",
+            "Before",
+            "After",
+            "Why",
+        ),
+        rows="oversight.exports_audit.entries",
+        roles=frozenset(),
+    ),
+}
+
+
+@cache
+def _load(path: str) -> Callable[[dict[str, str]], Iterator[tuple[Any, ...]]]:
+    function: Callable[[dict[str, str]], Iterator[tuple[Any, ...]]] = import_string(path)
+    return function
+
+
+def rows_of(kind: str, filters: dict[str, str]) -> Iterator[tuple[Any, ...]]:
+    """The rows of a list. Raises KeyError for one that is not here, Refused for filters that make no sense."""
+    return _load(EXPORTS[kind].rows)(filters)
