@@ -15,6 +15,10 @@ class Entry(NamedTuple):
     url: str
     current: bool
     icon: str
+    #: What it stands under at the desk.
+    group: str = ""
+    #: After "g" this letter goes there (static/js/desk.js).
+    key: str = ""
 
 
 _WALLET = (
@@ -26,25 +30,44 @@ _WALLET = (
 
 _EVERYONE = frozenset({"pricing", "vault", "reviewer", "treasury", "auditor", "administrator"})
 
-# Who works where. The pages guard themselves; this keeps the list short. Auditor and administrator see all.
+# Who works where, in the order of a day's work. The pages guard themselves; this keeps the list short. Auditor and
+# administrator see all.
 _DESK = (
-    ("Overview", "/desk/", "squares-2x2", _EVERYONE),
-    ("Orders", "/desk/orders/", "queue-list", frozenset({"treasury", "pricing", "vault"})),
-    ("Payouts", "/desk/payouts/", "banknotes", frozenset({"treasury"})),
-    ("Money in", "/desk/money/", "arrow-down-tray", frozenset({"treasury"})),
-    ("Pools", "/desk/pools/", "cube", frozenset({"vault"})),
-    ("Prices", "/desk/prices/", "tag", frozenset({"pricing"})),
-    ("Ledger", "/desk/ledger/", "book-open", frozenset({"treasury"})),
-    ("Adjustments", "/desk/adjustments/", "pencil-square", frozenset({"treasury"})),
-    ("Approvals", "/desk/approvals/", "check-badge", frozenset({"pricing", "vault", "treasury", "reviewer"})),
-    ("Steering", "/desk/steering/", "adjustments-horizontal", frozenset({"treasury", "pricing"})),
-    ("Roles", "/desk/roles/", "key", frozenset({"treasury"})),
-    ("Lost codes", "/desk/factor/", "device-phone-mobile", frozenset({"reviewer", "treasury"})),
-    ("Reconciliation", "/desk/reconciliation/", "scale", frozenset({"treasury"})),
-    ("Identity", "/desk/kyc/", "identification", frozenset({"reviewer"})),
-    ("People", "/desk/people/", "users", frozenset({"reviewer", "treasury"})),
-    ("Audit", "/desk/audit/", "clipboard-document-list", frozenset[str]()),
-    ("Erasures", "/desk/erasures/", "trash", frozenset[str]()),
+    ("Overview", "/desk/", "squares-2x2", _EVERYONE, "Today", "h"),
+    ("Approvals", "/desk/approvals/", "check-badge", _EVERYONE, "Today", "a"),
+    ("Find", "/desk/find/", "magnifying-glass", frozenset({"reviewer", "treasury"}), "Today", "f"),
+    ("Daily close", "/desk/close/", "calendar-days", frozenset({"treasury"}), "Today", "d"),
+    ("People", "/desk/people/", "users", frozenset({"reviewer", "treasury"}), "People", "p"),
+    ("Identity", "/desk/kyc/", "identification", frozenset({"reviewer"}), "People", "i"),
+    (
+        "Lost codes",
+        "/desk/factor/",
+        "device-phone-mobile",
+        frozenset({"reviewer", "treasury"}),
+        "People",
+        "n",
+    ),
+    ("Orders", "/desk/orders/", "queue-list", frozenset({"treasury", "pricing", "vault"}), "Trade", "o"),
+    ("Prices", "/desk/prices/", "tag", frozenset({"pricing"}), "Trade", "r"),
+    ("Pools", "/desk/pools/", "cube", frozenset({"vault"}), "Trade", "v"),
+    ("Payouts", "/desk/payouts/", "banknotes", frozenset({"treasury"}), "Money", "u"),
+    ("Payments", "/desk/payments/", "arrows-right-left", frozenset({"treasury"}), "Money", "y"),
+    ("Money in", "/desk/money/", "arrow-down-tray", frozenset({"treasury"}), "Money", "m"),
+    ("Reconciliation", "/desk/reconciliation/", "scale", frozenset({"treasury"}), "Money", "c"),
+    ("Ledger", "/desk/ledger/", "book-open", frozenset({"treasury"}), "Money", "l"),
+    ("Adjustments", "/desk/adjustments/", "pencil-square", frozenset({"treasury"}), "Money", "j"),
+    (
+        "Steering",
+        "/desk/steering/",
+        "adjustments-horizontal",
+        frozenset({"treasury", "pricing"}),
+        "House",
+        "s",
+    ),
+    ("Roles", "/desk/roles/", "key", frozenset({"treasury"}), "House", "k"),
+    ("Audit", "/desk/audit/", "clipboard-document-list", frozenset({"treasury"}), "House", "t"),
+    ("Exports", "/desk/exports/", "arrow-down-on-square-stack", _EVERYONE, "House", "x"),
+    ("Erasures", "/desk/erasures/", "trash", frozenset[str](), "House", "e"),
 )
 
 _SEES_ALL = frozenset({"auditor", "administrator"})
@@ -63,8 +86,8 @@ def wallet_nav(*, path: str) -> list[Entry]:
 def desk_nav(*, path: str, roles: frozenset[str]) -> list[Entry]:
     """The places of the desk that exist and that one of `roles` works in."""
     return [
-        Entry(label, url, _is_current(path, url), icon)
-        for label, url, icon, owners in _DESK
+        Entry(label, url, _is_current(path, url), icon, group, key)
+        for label, url, icon, owners, group, key in _DESK
         if (roles & _SEES_ALL or roles & owners) and is_valid_path(url)
     ]
 

@@ -9,29 +9,58 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('oversight', '0006_requests_forget_the_erased'),
+        ("oversight", "0006_requests_forget_the_erased"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='DailyClose',
+            name="DailyClose",
             fields=[
-                ('day', models.DateField(primary_key=True, serialize=False)),
-                ('figures', models.JSONField()),
-                ('digest', models.CharField(max_length=64)),
-                ('made_at', models.DateTimeField(db_default=goldwallet.clock.Now(), editable=False)),
-                ('made_by', models.ForeignKey(default=None, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("day", models.DateField(primary_key=True, serialize=False)),
+                ("figures", models.JSONField()),
+                ("digest", models.CharField(max_length=64)),
+                ("made_at", models.DateTimeField(db_default=goldwallet.clock.Now(), editable=False)),
+                (
+                    "made_by",
+                    models.ForeignKey(
+                        default=None,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='dailyclose',
-            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='9ff5cc4b959d4fe8a74c3ce9fd92ee4db3d3b6bb', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_13486', table='oversight_dailyclose', when='BEFORE')),
+            model_name="dailyclose",
+            trigger=pgtrigger.compiler.Trigger(
+                name="append_only",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
+                    hash="9ff5cc4b959d4fe8a74c3ce9fd92ee4db3d3b6bb",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_append_only_13486",
+                    table="oversight_dailyclose",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='dailyclose',
-            trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF current_setting('goldwallet.allow_truncate', true) IS DISTINCT FROM 'on' THEN\n                RAISE EXCEPTION 'the rows of % stay', TG_TABLE_NAME;\n            END IF;\n            RETURN NULL;\n        ", hash='b912504cf171b54d7a2f5ce922dce44b143590f0', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_4f037', table='oversight_dailyclose', when='BEFORE')),
+            model_name="dailyclose",
+            trigger=pgtrigger.compiler.Trigger(
+                name="no_truncate",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="\n            IF current_setting('goldwallet.allow_truncate', true) IS DISTINCT FROM 'on' THEN\n                RAISE EXCEPTION 'the rows of % stay', TG_TABLE_NAME;\n            END IF;\n            RETURN NULL;\n        ",
+                    hash="b912504cf171b54d7a2f5ce922dce44b143590f0",
+                    level="STATEMENT",
+                    operation="TRUNCATE",
+                    pgid="pgtrigger_no_truncate_4f037",
+                    table="oversight_dailyclose",
+                    when="BEFORE",
+                ),
+            ),
         ),
     ]

@@ -1,0 +1,65 @@
+// Keys of the desk. "/" goes to the search, "j" and "k" walk the rows of the page's table, Enter opens the chosen one,
+// "g" and then a letter goes to a place of the navigation, "?" tells all this. Everything works without them.
+(() => {
+  "use strict";
+
+  const search = document.getElementById("desk-find");
+  let waiting = 0;
+
+  function writing(target) {
+    return target.closest("input, textarea, select, [contenteditable], dialog") !== null;
+  }
+
+  function rows() {
+    return [...document.querySelectorAll("#main table.lines tbody tr, #main .entries > li")].filter(
+      (row) => row.querySelector("a[href]") && row.offsetParent !== null,
+    );
+  }
+
+  function step(by) {
+    const all = rows();
+    if (!all.length) return;
+    const now = all.findIndex((row) => row.classList.contains("is-chosen"));
+    const next = now < 0 ? (by > 0 ? 0 : all.length - 1) : Math.min(Math.max(now + by, 0), all.length - 1);
+    all.forEach((row, position) => row.classList.toggle("is-chosen", position === next));
+    const link = all[next].querySelector("a[href]");
+    link.focus({ preventScroll: true });
+    all[next].scrollIntoView({ block: "nearest" });
+  }
+
+  function go(letter) {
+    for (const link of document.querySelectorAll(".desk-nav a[data-key]")) {
+      if (link.dataset.key === letter) location.assign(link.href);
+    }
+  }
+
+  function tell() {
+    const help = document.getElementById("desk-keys");
+    if (help && !help.open) help.showModal();
+  }
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (writing(event.target)) {
+      if (event.key === "Escape" && event.target === search) search.blur();
+      return;
+    }
+    if (waiting && event.timeStamp - waiting < 1500) {
+      waiting = 0;
+      go(event.key);
+      return;
+    }
+    waiting = 0;
+    const act = {
+      "/": () => search?.focus(),
+      j: () => step(1),
+      k: () => step(-1),
+      g: () => { waiting = event.timeStamp; },
+      "?": tell,
+    }[event.key];
+    if (!act) return;
+    if (event.key === "/" && !search) return;
+    event.preventDefault();
+    act();
+  });
+})();
