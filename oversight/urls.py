@@ -1,6 +1,7 @@
 from django.urls import path
 
 from oversight import adjust, approvals, desk, factor, roles, steering
+from oversight.people import notes
 from oversight.privacy import pages as privacy
 from oversight.reconciliation import pages
 
@@ -10,6 +11,8 @@ urlpatterns = [
     path("accounts/privacy/export/", privacy.export, name="account_export"),
     path("accounts/privacy/close/", privacy.close, name="account_close"),
     path("desk/erasures/", privacy.erasures, name="desk_erasures"),
+    path("desk/notes/", notes.add, name="desk_note_add"),
+    path("desk/notes/lower/", notes.lower, name="desk_flag_lower"),
     path("desk/", desk.overview, name="desk"),
     path("desk/ledger/", desk.accounts, name="desk_ledger"),
     path("desk/ledger/accounts/<str:code>/", desk.account, name="desk_account"),

@@ -170,6 +170,8 @@ ROUTES: dict[str, Route] = {
     "desk_switch_pause": desk("pricing treasury administrator", get=None, post=400),
     "desk_switch_resume": desk(TWO, get=None, post=400),
     "desk_threshold_ask": desk(TWO, get=200, post=400),
+    "desk_note_add": desk(ALL, get=None, post=404),  # about nothing
+    "desk_flag_lower": desk(ALL, get=None, post=404),
     "desk_factor": desk("reviewer treasury administrator", post=400),
     "desk_roles": desk(TWO),
     "desk_hold": desk(TWO, get=None, post=400),

@@ -8,8 +8,13 @@ from django.template import Context
 
 from accounts.permissions import may_see
 from controls.audit import ACTIONS, entries_about
+from controls.models import Flag, Note
+from controls.services.notes import MOST_LETTERS
+from controls.services.notes import flags_of as flags_about
+from controls.services.notes import notes_of as notes_about
 from ledger.selectors import Leg, Line
 from oversight.naming import account_names
+from oversight.people.about import may_read, may_write, split
 from oversight.selectors import to_decide
 
 register = template.Library()
@@ -48,3 +53,28 @@ def trail_of(context: Context, subject: str) -> list[tuple[Any, str]] | None:
     if not may_see(context["user"], *TRAIL_READERS):
         return None
     return [(entry, ACTIONS.get(entry.action, entry.action)) for entry in entries_about(subject)[:_TRAIL]]
+
+
+#: Notes in place; the flags among them stand on top however old they are.
+_NOTES = 20
+
+
+@register.simple_tag(takes_context=True)
+def notes_of(context: Context, subject: str) -> dict[str, Any] | None:
+    """The newest notes about a thing, and whether the reader may write one; None for who does not see its page."""
+    about, _ = split(subject)
+    if not may_read(context["user"], about):
+        return None
+    return {
+        "notes": list(notes_about(subject)[:_NOTES]),
+        "may_write": may_write(context["user"], about) and not context.get("own"),
+        "flags": Flag.choices,
+        "most": MOST_LETTERS,
+    }
+
+
+@register.simple_tag(takes_context=True)
+def flags_of(context: Context, subject: str) -> list[Note]:
+    """The flags that are up now, for the top of the page."""
+    about, _ = split(subject)
+    return list(flags_about(subject)[:_NOTES]) if may_read(context["user"], about) else []

@@ -1,0 +1,1 @@
+"""Finding people, one person's page, and what staff do there."""
