@@ -244,12 +244,14 @@ class Price(models.Model):
     """The two prices in KES per gram: people buy at `buy` and sell at `sell`, from `effective_from` on.
 
     Append-only: a price that was wrong is followed by a right one. Of two for the same moment the one
-    written later counts.
+    written later counts; one that takes back means that nothing changes at this moment after all.
     """
 
     buy = models.DecimalField(max_digits=18, decimal_places=2)
     sell = models.DecimalField(max_digits=18, decimal_places=2)
     effective_from = models.DateTimeField()
+    #: The pair that was written for this moment before is taken back. `buy` and `sell` repeat the pair that stays.
+    takes_back = models.BooleanField(db_default=False, default=False)
     reason = models.CharField(max_length=200, blank=True, default="")
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
