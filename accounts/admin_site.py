@@ -52,6 +52,29 @@ class ReadOnly:
         return lookup.partition("__")[0] in shown and allowed
 
 
+def _note(request: HttpRequest) -> None:
+    """Who read which records, for the audit trail: nearly all of them are about people."""
+    from accounts.models import User
+    from controls import audit
+    from goldwallet.knocks import address_of
+
+    match = request.resolver_match
+    name = (match and match.url_name) or ""
+    if name == "jsi18n":
+        return
+    person = match.kwargs.get("object_id") if match and name.startswith("accounts_user_") else None
+    asked = sorted(key for key, value in request.GET.items() if value)
+    with audit.acting(
+        actor_id=cast(User, request.user).pk, address=address_of(request), page=f"admin:{name}"
+    ):
+        audit.record(
+            "read",
+            subject=f"records:{request.path.removeprefix('/admin/')}",
+            person_id=User.objects.filter(pk=person).values_list("pk", flat=True).first() if person else None,
+            after={"asked_by": [key[:60] for key in asked[:20]]} if asked else None,
+        )
+
+
 class StaffAdminSite(admin.AdminSite):
     site_header = site_title = "Gold Wallet records"
     index_title = "Read only"
@@ -91,7 +114,10 @@ class StaffAdminSite(admin.AdminSite):
             if any("\x00" in value for values in request.GET.lists() for value in (values[0], *values[1])):
                 # Django's filters hand it on to the database, which takes no such character.
                 raise SuspiciousOperation("An address with a NUL in it.")
-            return cast("HttpResponseBase", guarded(request, *args, **kwargs))
+            answer = cast("HttpResponseBase", guarded(request, *args, **kwargs))
+            if answer.status_code == 200:
+                _note(request)
+            return answer
 
         return reading_only
 

@@ -19,6 +19,7 @@ from accounts.models import FactorReset, ResetState, User
 from accounts.rows import each_row
 from accounts.selectors import authenticator_of
 from accounts.services import person_lock
+from controls.audit import record
 from controls.models import Request
 from controls.selectors import threshold
 from goldwallet.clock import Now, after
@@ -126,6 +127,13 @@ def _do(reset_id: uuid.UUID) -> bool:
         user = User.objects.get(pk=user_id)
         second_factor.second_factor_remove(user=user)
         sessions_end(user_id=user_id)
+    record(
+        "factor_reset",
+        subject=f"person:{user_id}",
+        person_id=user_id,
+        before={"state": str(ResetState.WAITING)},
+        after={"state": str(ResetState.DONE), "request": str(reset.request_id)},
+    )
     assert user.payouts_from is not None
     messages.factor_reset_done(user, payouts_from=user.payouts_from)
     return True

@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from accounts import second_factor
 from accounts.models import KycStatus, Tier, User, tier_of
 from accounts.roles import Role
+from controls.audit import record
 from goldwallet import phones
 from goldwallet.errors import Refused
 
@@ -129,7 +130,18 @@ def person_freeze(*, user_id: uuid.UUID, reason: str, by: uuid.UUID | None = Non
         raise Refused("Write why. The person's history keeps it.", code="reason")
     who = {"user": str(by)} if by else {}
     with pghistory.context(**who, action="person_freeze"), transaction.atomic():
-        return User.objects.filter(pk=user_id, frozen_reason="").update(frozen_reason=said) == 1
+        changed = User.objects.filter(pk=user_id, frozen_reason="").update(frozen_reason=said) == 1
+        if changed:
+            record(
+                "hold",
+                subject=f"person:{user_id}",
+                person_id=user_id,
+                before={"on_hold": False},
+                after={"on_hold": True},
+                reason=said,
+                by=by,
+            )
+    return changed
 
 
 # --- identity -------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from accounts.models import User
 from accounts.permissions import may_act
 from accounts.permissions import staff_page as page_of_staff
 from accounts.selectors import person_by_email, person_by_phone
+from controls.audit import record
 from controls.selectors import request_about, threshold
 from goldwallet.errors import Refused
 from goldwallet.history import events_of
@@ -166,11 +167,13 @@ _FLOAT = "float"
 @require_POST
 @staff_page
 def floats_ask(request: HttpRequest) -> HttpResponse:
-    try:
-        with transaction.atomic():
-            tasks.balances_now.defer()
-    except AlreadyEnqueued:
-        pass
+    with transaction.atomic():
+        record("balance_ask", subject="floats")
+        try:
+            with transaction.atomic():
+                tasks.balances_now.defer()
+        except AlreadyEnqueued:
+            pass
     messages.success(request, "M-Pesa is being asked. The answer stands here in a few seconds.")
     return redirect("desk_floats")
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from django.conf import settings
 from django.db import connection, transaction
 
+from controls.audit import record
 from goldwallet.clock import NAIROBI, now
 from goldwallet.errors import Refused
 from goldwallet.sealing import fingerprint, seal
@@ -57,6 +58,7 @@ def statement_import(
         raise Refused("Choose the account that the statement is of.", code="account")
     digest = hashlib.sha256(data).hexdigest()
     if (known := StatementFile.objects.filter(sha256=digest).first()) is not None:
+        _record(known, 0, by)
         return _known(known)
     statement = _read(data, account)
     start, end = _span(statement, starts_at, ends_at)
@@ -73,10 +75,17 @@ def statement_import(
     with transaction.atomic():
         # Two people send the same file at once: the second waits here, and gets the first one's.
         made, created = StatementFile.objects.get_or_create(sha256=digest, defaults=_columns(file))
+        kept = _lines_keep(made, statement.rows) if created else 0
+        _record(made, kept, by)
         if not created:
             return _known(made)
-        kept = _lines_keep(made, statement.rows)
     return Imported(made, True, _sentence(made, kept))
+
+
+def _record(file: StatementFile, kept: int, by: Any) -> None:
+    """Who sent it: in the transaction that keeps its lines, if any of them is new."""
+    after = {"account": str(file.account), "lines": file.lines_count, "new": kept}
+    record("statement_upload", subject=f"statement:{file.pk}", after=after, by=getattr(by, "pk", None))
 
 
 def _columns(file: StatementFile) -> dict[str, Any]:

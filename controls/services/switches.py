@@ -6,6 +6,7 @@ import pghistory
 import structlog
 from django.db import connection, transaction
 
+from controls.audit import record
 from controls.effects import Change, Description
 from controls.models import Anchor, Cause, Request, Switch, SwitchName
 from controls.selectors import switch
@@ -37,6 +38,16 @@ def switch_pause(*, name: str, cause: str, note: str, by: Any = None) -> bool:
         elif said not in row.note:
             first = cause if row.cause == Cause.STAFF else row.cause
             _set(row, cause=first, note=f"{row.note} Also: {said}"[:300], by=by)
+        # The house pauses what is paused already as often as it looks; staff who do it have done something.
+        if ran or by is not None:
+            record(
+                "switch_pause",
+                subject=f"switch:{name}",
+                before={"state": "on" if ran else "paused"},
+                after={"state": "paused", "cause": str(cause)},
+                reason=said,
+                by=by.pk if by is not None else None,
+            )
     if ran:
         log.warning("switch paused", switch=name, cause=cause)
     return ran

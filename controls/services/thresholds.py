@@ -6,6 +6,7 @@ from typing import Any
 import pghistory
 from django.db import transaction
 
+from controls.audit import record
 from controls.effects import Change, Description
 from controls.models import Request, Threshold
 from controls.selectors import thresholds, thresholds_forget
@@ -36,10 +37,18 @@ def threshold_set(*, name: str, value: Decimal, by: Any) -> None:
     Raises Refused for a name that does not exist, a value out of its bounds or with too many places.
     Other processes see the new value within `selectors.CACHE_SECONDS`.
     """
-    _checked(name, value)
+    definition = _checked(name, value)
     with transaction.atomic(), pghistory.context(user=str(by.pk), action="threshold_set"):
+        row = Threshold.objects.select_for_update().filter(name=name).first()
         Threshold.objects.update_or_create(
             name=name, defaults={"value": value, "changed_by_id": by.pk, "changed_at": Now()}
+        )
+        record(
+            "payouts_mode" if name == "payouts_manual" else "threshold_set",
+            subject=f"threshold:{name}",
+            before={"value": definition.show(row.value if row else definition.default)},
+            after={"value": definition.show(value)},
+            by=by.pk,
         )
         # After the commit: before it, another thread would read the old value and keep it.
         transaction.on_commit(thresholds_forget)

@@ -3,9 +3,12 @@
 import ipaddress
 import uuid
 
+from django.db import transaction
+
 from accounts.models import User
 from accounts.roles import Role
 from accounts.selectors import roles_of
+from controls.audit import record
 from controls.counting import hit
 from controls.selectors import threshold
 from goldwallet.clock import Now
@@ -56,7 +59,18 @@ def document_open(
         raise Refused("This is your own case. Somebody else looks at it.", code="own", status=403)
     said = opening_reason(reason, by=by, state=document.case.state)
     hit("kyc_open", str(by.pk), most=int(threshold("kyc_openings_hour")), seconds=_HOUR)
-    opening = Opening.objects.create(document=document, by=by, reason=said, from_address=_address(address))
+    with transaction.atomic():
+        opening = Opening.objects.create(
+            document=document, by=by, reason=said, from_address=_address(address)
+        )
+        record(
+            "photo_open",
+            subject=f"case:{document.case_id}",
+            person_id=document.case.user_id,
+            after={"part": document.part},
+            reason=said,
+            by=by.pk,
+        )
     jpeg = document_read(document_id=document.pk, thumbnail=thumbnail)
     # Only what could be had counts as looked at when it comes to an approval.
     Opening.objects.filter(pk=opening.pk).update(shown_at=Now())

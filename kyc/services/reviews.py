@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 from accounts.models import User
 from accounts.roles import Role
 from accounts.services import person_lock
+from controls.audit import record
 from controls.selectors import threshold
 from goldwallet import clock
 from goldwallet.clock import NAIROBI, Now
@@ -74,6 +75,15 @@ def _decide(case_id: uuid.UUID, by: User, decision: Decision) -> Case:
         _send_back(case, reasons)
     standing_set(user_id=owner)
     mails.decided(case, review)
+    # Words about a person stay with the review.
+    record(
+        "review",
+        subject=f"case:{case.pk}",
+        person_id=owner,
+        before={"state": str(CaseState.SUBMITTED)},
+        after={"outcome": decision.outcome, "refused": sorted(reasons)},
+        by=by.pk,
+    )
     return case
 
 

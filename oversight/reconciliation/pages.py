@@ -18,6 +18,7 @@ from accounts.asking import ask, may_ask
 from accounts.models import User
 from accounts.permissions import may_act, staff_page
 from accounts.roles import Role
+from controls.audit import record
 from controls.selectors import request_about, switch
 from goldwallet import wording
 from goldwallet.clock import NAIROBI
@@ -249,8 +250,16 @@ def own(request: HttpRequest, break_id: uuid.UUID) -> HttpResponse:
     found = get_object_or_404(Break, pk=break_id)
     me = _me(request)
     owner = None if request.POST.get("let_go") else me
-    with pghistory.context(user=str(me.pk), action="break_own"):
+    with pghistory.context(user=str(me.pk), action="break_own"), transaction.atomic():
+        former = Break.objects.select_for_update().values_list("owner_id", flat=True).get(pk=found.pk)
         changed = Break.objects.filter(pk=found.pk, state=BreakState.OPEN).update(owner=owner)
+        if changed:
+            record(
+                "break_own",
+                subject=_subject(found.pk),
+                before={"owner": str(former) if former else ""},
+                after={"owner": str(me.pk) if owner else ""},
+            )
     if not changed:
         return _break_page(request, break_id, Refused("This difference is not open any more.", status=409))
     messages.success(request, "It is yours now." if owner else "Nobody has it now.")

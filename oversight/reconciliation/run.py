@@ -12,6 +12,7 @@ import structlog
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Exists, Min, OuterRef
 
+from controls.audit import record
 from goldwallet.clock import NAIROBI, Now, now
 from goldwallet.errors import Conflict, Refused
 from oversight.models import Run, RunState
@@ -83,9 +84,13 @@ def run_begin(
     _bury_dead()
     try:
         with transaction.atomic():
-            return Run.objects.create(
+            begun = Run.objects.create(
                 id=run_id or uuid.uuid4(), started_by=by, starts_at=start, ends_at=end, steps_total=len(STEPS)
             )
+            if by is not None:
+                span = {"from": start.isoformat(), "to": end.isoformat()}
+                record("reconcile", subject=f"run:{begun.pk}", after=span, by=by.pk)
+            return begun
     except IntegrityError as error:
         raise Conflict("A comparison is running already. Wait for it to finish.", code="running") from error
 

@@ -6,6 +6,7 @@ import uuid
 
 from django.db import transaction
 
+from controls.audit import record
 from controls.selectors import request_about
 from goldwallet.clock import Now
 from goldwallet.errors import Conflict, Refused
@@ -48,6 +49,21 @@ def _check_nobody_asks(payment: Payment) -> None:
         )
 
 
+def _record(
+    action: str, payment: Payment, by: uuid.UUID, *, before: str, after: str, reason: str = ""
+) -> None:
+    """The line of the audit trail, of what one person decided alone."""
+    record(
+        action,
+        subject=f"payment:{payment.pk}",
+        person_id=payment.user_id,
+        before={"state": str(before)},
+        after={"state": str(after), "kes": str(payment.amount)},
+        reason=reason,
+        by=by,
+    )
+
+
 @transaction.atomic
 def payout_approve(*, payment_id: uuid.UUID, by: uuid.UUID) -> None:
     """Let a waiting payout go that one person may decide. Raises Refused for one that takes two."""
@@ -56,6 +72,7 @@ def payout_approve(*, payment_id: uuid.UUID, by: uuid.UUID) -> None:
     if takes_two(payment):
         raise Refused(TWO, code="two", status=403)
     _release(payment, by)
+    _record("payout_approve", payment, by, before=State.AWAITING_APPROVAL, after=State.CREATED)
 
 
 @transaction.atomic
@@ -85,6 +102,7 @@ def payout_refuse(*, payment_id: uuid.UUID, by: uuid.UUID, reason: str) -> None:
         failure_code="refused",
         decision=said,
     )
+    _record("payout_refuse", payment, by, before=State.AWAITING_APPROVAL, after=State.CANCELLED, reason=said)
     payment_tell(payment, paid=False)
 
 
@@ -116,3 +134,4 @@ def payment_seen(*, payment_id: uuid.UUID, by: uuid.UUID, reason: str) -> None:
     if payment.state not in FINAL:
         raise Conflict("This payment has not ended. It stays here until it has.")
     Payment.objects.filter(pk=payment_id).update(attention=False, decision=said, decided_by_id=by)
+    _record("payment_seen", payment, by, before=payment.state, after=payment.state, reason=said)

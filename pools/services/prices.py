@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from accounts.models import User
+from controls.audit import record
 from controls.selectors import threshold
 from goldwallet.clock import now
 from goldwallet.errors import Refused
@@ -58,7 +59,16 @@ def price_set(
         buy=buy, sell=sell, effective_from=effective_from, reason=" ".join(reason.split()), created_by=by
     )
     with acting(by, "price_set"):
+        former = price_at(effective_from)
         price.save(force_insert=True)
+        record(
+            "price_set",
+            subject=f"price:{price.pk}",
+            before={"buy": str(former.buy), "sell": str(former.sell)} if former else None,
+            after={"buy": str(buy), "sell": str(sell), "from": effective_from.isoformat()},
+            reason=price.reason,
+            by=by.pk,
+        )
     return price
 
 
