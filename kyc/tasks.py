@@ -3,6 +3,7 @@
 from procrastinate.contrib.django import app
 
 from kyc import documents, services
+from kyc.names import name_words_backfill
 
 
 # Every ten minutes: so much longer a proven identity may hold than it should.
@@ -31,3 +32,10 @@ def documents_remove(timestamp: int) -> None:
 def orphans_sweep(timestamp: int) -> None:
     """Delete stored objects that no document names: a process died between storing and writing its row."""
     documents.orphans_sweep()
+
+
+@app.periodic(cron="*/10 * * * *")
+@app.task(name="kyc.name_words", queue="default", queueing_lock="kyc.name_words")
+def name_words(timestamp: int) -> None:
+    """Note the words of names that were written before there were any. In an up-to-date house it finds nothing."""
+    name_words_backfill()

@@ -21,6 +21,7 @@ from kyc import mails
 from kyc.documents import document_store
 from kyc.facts import birth_date_check, id_number_parse, name_parse
 from kyc.models import CASE_MOVES, OPEN_CASES, Case, CaseState, Document, Part
+from kyc.names import name_words_note
 from kyc.parts import IMAGE_PARTS, Progress, parts_of, progress_of
 from kyc.selectors import approved_case, may_renew
 from kyc.services.standing import standing_set
@@ -99,6 +100,8 @@ def case_save(*, user_id: uuid.UUID, facts: Facts) -> Case:
             case.corrected = sorted({*case.corrected, *facts.parts()})
         case.updated_at = Now()
         case.save()
+        if facts.legal_name is not None:
+            name_words_note(case)
     return case
 
 

@@ -16,9 +16,10 @@ from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 from accounts.models import KnownDevice, PayoutNumber, Session, StepUp, User
 from accounts.services import person_lock
 from controls.models import Attachment, RequestState
+from controls.services.notes import notes_blank
 from goldwallet.states import move
 from kyc.documents import documents_destroy
-from kyc.models import CASE_MOVES, Case, CaseState, Document, Review
+from kyc.models import CASE_MOVES, Case, CaseState, Document, NameWord, Review
 from kyc.services import standing_set
 from notifications.models import Message
 from notifications.models import State as MessageState
@@ -56,6 +57,7 @@ def _blank(model: type[Model], column: str, old: Q, most: int) -> int:
 def _cases_blank(cases: list[uuid.UUID]) -> None:
     documents_destroy(Document.objects.filter(case__in=cases))
     Case.objects.filter(pk__in=cases).update(**_BLANK_CASE)
+    NameWord.objects.filter(case__in=cases).delete()
     Review.objects.filter(case__in=cases).exclude(note_sealed="").update(note_sealed="")
 
 
@@ -140,6 +142,7 @@ def person_forget(person_id: uuid.UUID) -> None:
     asked.update(request_id="")
     Arrival.objects.filter(payment__user_id=person_id).update(payer_sealed="")
     Quote.objects.filter(user_id=person_id).update(phone_sealed="")
+    notes_blank(person_id=person_id)
     with connection.cursor() as cursor:
         cursor.execute(_FORGET, [person_id])
 
