@@ -45,16 +45,33 @@ def _circle(known: frozenset[uuid.UUID], *, standing: bool) -> frozenset[uuid.UU
 
 
 def _linked(known: frozenset[uuid.UUID], *, standing: bool) -> frozenset[uuid.UUID]:
-    """One step. `standing`: a draft, a case that was sent back, and a number that was never adopted do not count."""
+    """One step: two questions to the database. `standing`: a draft, a case that was sent back, and a number that was
+    never adopted do not count.
+    """
     numbers = PayoutNumber.objects.filter(_ADOPTED if standing else Q())
     cases = Case.objects.filter(_SENT_OR_PROVEN if standing else Q())
-    phones = set(User.objects.filter(pk__in=known).values_list("phone_lookup", flat=True))
-    phones |= set(numbers.filter(user__in=known).values_list("phone_lookup", flat=True))
-    ids = set(cases.filter(user__in=known).values_list("id_number_lookup", flat=True))
-    found = set(User.objects.filter(phone_lookup__in=phones - {""}).values_list("pk", flat=True))
-    found |= set(numbers.filter(phone_lookup__in=phones - {""}).values_list("user_id", flat=True))
-    found |= set(cases.filter(id_number_lookup__in=ids - {""}).values_list("user_id", flat=True))
-    return frozenset(found)
+    people = User.objects.all()
+    # Hashes of phones and of IDs are of different kinds, so none is both; each is looked for as what it may be.
+    marks = set(
+        people.filter(pk__in=known)
+        .values_list("phone_lookup")
+        .union(
+            numbers.filter(user__in=known).values_list("phone_lookup"),
+            cases.filter(user__in=known).values_list("id_number_lookup"),
+        )
+    )
+    wanted = sorted({mark for (mark,) in marks} - {""})
+    if not wanted:
+        return frozenset()
+    found = (
+        people.filter(phone_lookup__in=wanted)
+        .values_list("pk")
+        .union(
+            numbers.filter(phone_lookup__in=wanted).values_list("user_id"),
+            cases.filter(id_number_lookup__in=wanted).values_list("user_id"),
+        )
+    )
+    return frozenset(pk for (pk,) in found)
 
 
 def same_person(one: uuid.UUID, other: uuid.UUID) -> bool:
