@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from goldwallet.money import show_grams, show_kes
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -59,6 +61,17 @@ class Effect:
         """What an approval is bound to: what moves, not the balances before it, which trading changes all the time."""
         moved = [(change.code, change.asset, f"{change.moved.normalize():f}") for change in self.accounts]
         return self.as_json() | {"accounts": moved}
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """Shillings or grams, above zero."""
+
+    value: Decimal
+    grams: bool = False
+
+    def show(self) -> str:
+        return show_grams(self.value) if self.grams else show_kes(self.value)
 
 
 def effect_of(stored: dict[str, Any]) -> Effect:

@@ -110,6 +110,30 @@ REQUEST_MOVES: Moves = {
 }
 
 
+#: The last line behind `controls.services`: of who asks, who decides and whom it is about, no two have the same phone
+#: or the same proven ID. It looks when a request is made and when somebody decides it.
+_NO_SECOND_ACCOUNT = """
+IF TG_OP = 'UPDATE' AND NEW.checker_id IS NOT DISTINCT FROM OLD.checker_id THEN
+    RETURN NEW;
+END IF;
+IF EXISTS (
+    SELECT FROM accounts_user one JOIN accounts_user other USING (phone_lookup)
+    WHERE one.id < other.id AND phone_lookup <> ''
+        AND one.id IN (NEW.maker_id, NEW.checker_id, NEW.person_id)
+        AND other.id IN (NEW.maker_id, NEW.checker_id, NEW.person_id)
+) OR EXISTS (
+    SELECT FROM kyc_case one JOIN kyc_case other USING (id_type, id_number_lookup)
+    WHERE one.user_id < other.user_id AND id_number_lookup <> ''
+        AND one.valid_until IS NOT NULL AND other.valid_until IS NOT NULL
+        AND one.user_id IN (NEW.maker_id, NEW.checker_id, NEW.person_id)
+        AND other.user_id IN (NEW.maker_id, NEW.checker_id, NEW.person_id)
+) THEN
+    RAISE EXCEPTION 'pgtrigger: Cannot let one person be two in a request';
+END IF;
+RETURN NEW;
+"""
+
+
 @pghistory.track(
     pghistory.InsertEvent(),
     pghistory.UpdateEvent(condition=pghistory.AnyChange("state")),
@@ -134,6 +158,10 @@ class Request(models.Model):
     #: What it would do, as computed when it was made (`controls.effects.Effect` as JSON).
     effect = models.JSONField()
     reason = models.CharField(max_length=500)
+    #: Whom it is about (`controls.kinds`); that person neither asks for it nor decides it, under no account of theirs.
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, default=None, related_name="+"
+    )
     maker = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     checker = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, default=None, related_name="+"
@@ -149,6 +177,9 @@ class Request(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(name="request_two_people", condition=~Q(maker=F("checker"))),
+            models.CheckConstraint(
+                name="request_not_about_own", condition=~Q(maker=F("person")) & ~Q(checker=F("person"))
+            ),
             models.CheckConstraint(name="request_state_known", condition=Q(state__in=RequestState.values)),
             models.CheckConstraint(
                 name="request_decided_by_somebody",
@@ -175,10 +206,17 @@ class Request(models.Model):
                     "content_hash",
                     "effect",
                     "reason",
+                    "person",
                     "maker",
                     "created_at",
                     "expires_at",
                 ],
+            ),
+            pgtrigger.Trigger(
+                name="no_second_account",
+                operation=pgtrigger.Insert | pgtrigger.Update,
+                when=pgtrigger.Before,
+                func=_NO_SECOND_ACCOUNT,
             ),
             pgtrigger.FSM(
                 name="decided_once",

@@ -4,6 +4,7 @@ Only what lives in the ledger alone can be taken back here, and what brings its 
 or a difference has a state beside the book, which the mirror would leave behind: each is undone on its own page.
 """
 
+import uuid
 from decimal import Decimal
 from typing import Any
 
@@ -62,6 +63,15 @@ def _transaction(payload: dict[str, Any]) -> Transaction:
     if reason := why_not(found):
         raise Conflict(reason, code="not_here")
     return found
+
+
+def ledger_reverse_person(payload: dict[str, Any]) -> uuid.UUID | None:
+    """Whose gold or cash an adjustment corrected; nobody's, for a transaction between accounts of the house."""
+    try:
+        found = _transaction(payload)
+    except Refused:
+        return None
+    return adjustment_of(found.pk).user_id if found.kind in ADJUSTMENTS else None
 
 
 def ledger_reverse_describe(payload: dict[str, Any]) -> Description:

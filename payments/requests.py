@@ -37,6 +37,14 @@ def _payment(payload: dict[str, Any]) -> Payment:
     return found
 
 
+def payment_person(payload: dict[str, Any]) -> uuid.UUID | None:
+    """Whom a request about a payment is about: whose payment it is."""
+    try:
+        return _payment(payload).user_id
+    except Refused:
+        return None
+
+
 def receipt_of(payload: dict[str, Any]) -> str:
     """The M-Pesa receipt of a payload, in capitals. Raises Refused."""
     receipt = str(payload.get("receipt", "")).strip().upper()

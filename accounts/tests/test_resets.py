@@ -19,6 +19,7 @@ from goldwallet import clock
 from goldwallet.errors import Conflict, Refused
 from goldwallet.test.clock import shift_clock
 from goldwallet.test.race import Meeting, errors, moves_meet, moves_unguarded, rows_unlocked, together
+from goldwallet.test.two import YES
 from kyc.models import Case, IdType
 
 SECURITY = "/accounts/security/"
@@ -43,7 +44,9 @@ def asked(person: User, by: User) -> Request:
 
 
 def agreed(request: Request, by: User) -> Request:
-    return request_approve(request_id=request.pk, by=by, seen=request_seal(request, request_effect(request)))
+    return request_approve(
+        request_id=request.pk, by=by, seen=request_seal(request, request_effect(request)), words=YES
+    )
 
 
 def scheduled(person: User) -> FactorReset:
@@ -160,7 +163,7 @@ def test_nobody_does_it_for_themself():
     tom, ada, rita = staff(Role.TREASURY), staff(Role.ADMINISTRATOR), staff(Role.REVIEWER)
     with pytest.raises(Refused, match="one and the same"):
         asked(tom, tom)
-    with pytest.raises(Refused, match="one and the same"):
+    with pytest.raises(Refused, match="about yourself"):
         agreed(asked(tom, ada), tom)
     request = asked(enrolled(), ada)
     for checker in (ada, rita, staff(Role.VAULT)):
@@ -183,14 +186,14 @@ def test_two_accounts_of_one_person_are_one_person():
     bob = enrolled()
     request = asked(bob, tom)
     User.objects.filter(pk__in=[tom.pk, ada.pk]).update(phone_lookup="the same for both")
-    with pytest.raises(Refused, match="one and the same"):
+    with pytest.raises(Refused, match="under another account"):
         agreed(request, ada)
     User.objects.filter(pk__in=[tom.pk, ada.pk]).update(phone_lookup="")
     for person in (ada, bob):
         case = Case(user=person, id_type=IdType.NATIONAL_ID)
         case.id_number = "12345678"
         case.save(force_insert=True)
-    with pytest.raises(Refused, match="one and the same"):
+    with pytest.raises(Refused, match="about yourself"):
         agreed(request, ada)
     assert not FactorReset.objects.exists() and not held(bob)
     request.refresh_from_db()
@@ -335,6 +338,8 @@ def test_two_agreed_at_the_same_moment_leave_one():
     first = asked(alice, rita)
     second = Request.objects.get(pk=first.pk)
     seal = request_seal(second, request_effect(second))
-    found = errors(together(2, lambda n: request_approve(request_id=first.pk, by=(tom, ada)[n], seen=seal)))
+    found = errors(
+        together(2, lambda n: request_approve(request_id=first.pk, by=(tom, ada)[n], seen=seal, words=YES))
+    )
     assert len(found) == 1 and isinstance(found[0], Refused)
     assert FactorReset.objects.filter(user=alice).count() == 1

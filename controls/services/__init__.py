@@ -3,7 +3,9 @@
 from controls.services.requests import (
     MOST_BYTES,
     Evidence,
+    approval_check,
     evidence_open,
+    refusal_check,
     request_approve,
     request_effect,
     request_make,
@@ -11,6 +13,7 @@ from controls.services.requests import (
     request_seal,
     request_withdraw,
     requests_expire,
+    retype_needed,
 )
 from controls.services.switches import (
     anchor_check,
@@ -25,7 +28,9 @@ __all__ = [
     "MOST_BYTES",
     "Evidence",
     "anchor_check",
+    "approval_check",
     "evidence_open",
+    "refusal_check",
     "request_approve",
     "request_effect",
     "request_make",
@@ -33,6 +38,7 @@ __all__ = [
     "request_seal",
     "request_withdraw",
     "requests_expire",
+    "retype_needed",
     "switch_pause",
     "switch_resume_describe",
     "switch_resume_execute",

@@ -9,17 +9,20 @@ import hashlib
 import json
 import uuid
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import pghistory
 from django.db import IntegrityError, transaction
 
-from controls import kinds
-from controls.effects import AccountChange, Description, Effect
+from controls import audit, kinds
+from controls.effects import AccountChange, Amount, Description, Effect
 from controls.kinds import KINDS, Kind
 from controls.models import REQUEST_MOVES, Attachment, Request, RequestState
+from controls.selectors import threshold
 from goldwallet.clock import Now, after
 from goldwallet.errors import Conflict, Refused
+from goldwallet.money import parse_grams, parse_price
 from goldwallet.sql import insert
 from goldwallet.states import move
 
@@ -56,6 +59,8 @@ def _content_hash(request: Request, evidence: str) -> str:
         request.effect,
         str(request.maker_id),
         evidence,
+        # Requests of before there was this column have no such part.
+        *([str(request.person_id)] if request.person_id else []),
     )
 
 
@@ -124,6 +129,8 @@ def request_make(
         raise Refused("Attach what shows it: a page of M-Pesa's statement, or their letter.", code="evidence")
     attachment = None if evidence is None else _attachment(request, evidence)
     request.effect = json.loads(_canonical(request_effect(request).as_json()))
+    request.person_id = kinds.person_about(kind, request.payload)
+    _check_not_about(request, by)
     request.content_hash = _content_hash(request, attachment.sha256 if attachment else "")
     try:
         with pghistory.context(user=str(by.pk), action="request_make"), transaction.atomic():
@@ -131,6 +138,7 @@ def request_make(
             insert(request, expires_at=after(definition.hours * 3600))
             if attachment is not None:
                 attachment.save(force_insert=True)
+            _record("request_make", request, reason=request.reason)
     except IntegrityError as error:
         name = getattr(getattr(error.__cause__, "diag", None), "constraint_name", "")
         if name != "request_one_open_a_subject":
@@ -174,8 +182,9 @@ def evidence_open(*, request: Request, by: Any) -> tuple[Attachment, bytes]:
     Attachment.DoesNotExist.
     """
     attachment = Attachment.objects.get(request=request)
-    with pghistory.context(user=str(by.pk), action="evidence_open"):
+    with pghistory.context(user=str(by.pk), action="evidence_open"), transaction.atomic():
         pghistory.create_event(request, label="evidence_open")
+        _record("evidence_open", request, by=by)
     return attachment, base64.b64decode(attachment.content)
 
 
@@ -195,20 +204,110 @@ def _check_checker(request: Request, definition: Kind, by: Any) -> None:
     if request.maker_id == by.pk:
         raise Refused("You asked for this yourself. A second person must decide it.", code="own", status=403)
     _check_role(by, definition.checkers, "Your role does not decide this.")
+    if request.maker_id in kinds.accounts_of(by.pk):
+        raise Refused(
+            "You asked for this under another account. A second person must decide it.",
+            code="own",
+            status=403,
+        )
+    _check_not_about(request, by)
 
 
-def request_approve(*, request_id: uuid.UUID, by: Any, seen: str, words: str = "") -> Request:
-    """Do what was asked, once. `seen` is the `request_seal` of the page that the second person looked at.
+def _check_not_about(request: Request, by: Any) -> None:
+    """Nobody asks for or decides what is about themselves, whichever of their accounts they use (faults.md Z07)."""
+    # Both: what the row says, and what the payload says now. Requests of before the column have the payload alone.
+    about = {request.person_id, kinds.person_about(request.kind, request.payload)} - {None}
+    if about & kinds.accounts_of(by.pk):
+        raise Refused("This is about yourself. Two other people must do it.", code="own", status=403)
 
-    It is done first and then held against what was seen, so that nothing can move between the look and the act.
-    Raises Refused or Conflict; then nothing has changed and the request waits as before.
+
+def retype_needed(effect: Effect) -> Amount | None:
+    """The amount that the second person types again; None: it is too small for that (faults.md Z06).
+
+    What leaves the house counts first, then the most that any one account moves in shillings, then in grams.
+    """
+    leaving = Decimal(effect.leaving_kes)
+    kes = leaving or _most_moved(effect, grams=False)
+    grams = _most_moved(effect, grams=True)
+    if kes >= threshold("approval_retype_kes"):
+        return Amount(kes)
+    if grams >= threshold("approval_retype_grams"):
+        return Amount(grams, grams=True)
+    return None
+
+
+def _most_moved(effect: Effect, *, grams: bool) -> Decimal:
+    moved = (abs(change.moved) for change in effect.accounts if (change.asset != "KES") == grams)
+    return max(moved, default=Decimal(0))
+
+
+def _check_typed(effect: Effect, typed: str) -> None:
+    needed = retype_needed(effect)
+    if needed is None:
+        return
+    parse = parse_grams if needed.grams else parse_price
+    if not typed.strip():
+        raise Refused("Type the amount that this request moves.", code="typed")
+    try:
+        amount = Amount(parse(typed), grams=needed.grams)
+    except Refused as refused:
+        raise Refused(refused.sentence, code="typed") from None
+    if amount != needed:
+        raise Refused(
+            f"You typed {amount.show()}, this request moves {needed.show()}. Look at it again.", code="typed"
+        )
+
+
+def _check_content(request: Request, definition: Kind) -> None:
+    if request.content_hash != _content_hash(request, _evidence_hash(request)):
+        raise Conflict("This request was changed after it was made. Do not approve it.", code="edited")
+    _check_role(request.maker, definition.makers, "Who asked may not ask for this any more. Refuse it.")
+
+
+def _check_seen(request: Request, effect: Effect, seen: str) -> None:
+    if seen != request_seal(request, effect):
+        raise Conflict("What this would do has changed since you opened the page. Look again.", code="moved")
+
+
+_WHY_YES = "Write what you looked at, and why you agree."
+_WHY_NO = "Write why not, for whoever asked."
+
+
+def approval_check(*, request_id: uuid.UUID, by: Any, seen: str, words: str, typed: str) -> None:
+    """Refuse what `request_approve` would refuse, and change nothing: so that a code of the second factor is asked for
+    when the rest is right. Binding is `request_approve`.
+    """
+    with transaction.atomic():
+        request, definition = _open(request_id)
+        _check_checker(request, definition, by)
+        _check_content(request, definition)
+        request.checker = by
+        effect = request_effect(request)
+        _check_seen(request, effect, seen)
+        _check_typed(effect, typed)
+        _words(words, least=_LEAST_REASON, what=_WHY_YES)
+
+
+def refusal_check(*, request_id: uuid.UUID, by: Any, words: str) -> None:
+    """The same before `request_refuse`."""
+    with transaction.atomic():
+        request, definition = _open(request_id)
+        _check_checker(request, definition, by)
+        _words(words, least=_LEAST_REASON, what=_WHY_NO)
+
+
+def request_approve(*, request_id: uuid.UUID, by: Any, seen: str, words: str, typed: str = "") -> Request:
+    """Do what was asked, once. `seen` is the `request_seal` of the page that the second person looked at, `typed` the
+    amount as they typed it where `retype_needed` says so, and `words` say why they agree.
+
+    It is done first and then held against what was seen and typed, so that nothing can move between the look and the
+    act. Raises Refused or Conflict; then nothing has changed and the request waits as before.
     """
     with pghistory.context(user=str(by.pk), action="request_approve"), transaction.atomic():
         request, definition = _open(request_id)
         _check_checker(request, definition, by)
-        if request.content_hash != _content_hash(request, _evidence_hash(request)):
-            raise Conflict("This request was changed after it was made. Do not approve it.", code="edited")
-        _check_role(request.maker, definition.makers, "Who asked may not ask for this any more. Refuse it.")
+        _check_content(request, definition)
+        said = _words(words, least=_LEAST_REASON, what=_WHY_YES)
         request.checker = by
         description = kinds.describe(request.kind, request.payload)
         if not move(
@@ -217,17 +316,31 @@ def request_approve(*, request_id: uuid.UUID, by: Any, seen: str, words: str = "
             moves=REQUEST_MOVES,
             checker=by,
             decided_at=Now(),
-            decision=" ".join(words.replace("\x00", " ").split())[:500],
+            decision=said,
         ):
             raise Conflict("This request does not wait for anybody any more.", code="decided")
         sentence, moved = kinds.execute(request)
-        if seen != request_seal(request, _effect(description, moved)):
-            raise Conflict(
-                "What this would do has changed since you opened the page. Look again.", code="moved"
-            )
+        effect = _effect(description, moved)
+        _check_seen(request, effect, seen)
+        _check_typed(effect, typed)
         Request.objects.filter(pk=request.pk).update(result=sentence[:300])
         request.result = sentence[:300]
+        _record("request_approve", request, by=by, before=RequestState.WAITING, reason=said)
     return request
+
+
+def _record(action: str, request: Request, *, reason: str = "", by: Any = None, before: str = "") -> None:
+    """The audit trail's line, in the transaction of what was done."""
+    what = {"kind": request.kind, "about": request.subject}
+    audit.record(
+        action,
+        subject=f"request:{request.pk}",
+        person_id=request.person_id,
+        before={"state": before} | what if before else None,
+        after={"state": str(request.state)} | what,
+        reason=reason,
+        by=request.maker_id if by is None else by.pk,
+    )
 
 
 def _evidence_hash(request: Request) -> str:
@@ -236,12 +349,13 @@ def _evidence_hash(request: Request) -> str:
 
 def request_refuse(*, request_id: uuid.UUID, by: Any, words: str) -> Request:
     """Say no, with a reason. Nothing was done and nothing is."""
-    said = _words(words, least=_LEAST_REASON, what="Write why not, for whoever asked.")
+    said = _words(words, least=_LEAST_REASON, what=_WHY_NO)
     with pghistory.context(user=str(by.pk), action="request_refuse"), transaction.atomic():
         request, definition = _open(request_id)
         _check_checker(request, definition, by)
         decided = {"checker": by, "decided_at": Now(), "decision": said}
         move(request, RequestState.REFUSED, moves=REQUEST_MOVES, **decided)
+        _record("request_refuse", request, by=by, before=RequestState.WAITING, reason=said)
     return request
 
 
@@ -252,6 +366,7 @@ def request_withdraw(*, request_id: uuid.UUID, by: Any) -> Request:
         if request.maker_id != by.pk:
             raise Refused("Only who asked can take this back. You may refuse it.", code="not_own", status=403)
         move(request, RequestState.WITHDRAWN, moves=REQUEST_MOVES, decided_at=Now())
+        _record("request_withdraw", request, by=by, before=RequestState.WAITING)
     return request
 
 

@@ -12,6 +12,7 @@ from controls.selectors import requests_waiting, thresholds
 from controls.services import Evidence
 from goldwallet.errors import Conflict, Refused
 from goldwallet.test.clock import shift_clock
+from goldwallet.test.two import YES
 
 pytestmark = pytest.mark.django_db
 
@@ -41,7 +42,7 @@ def asked(maker, value="50000", **changes) -> Request:
 
 def approve(request: Request, by) -> Request:
     seen = services.request_seal(request, services.request_effect(request))
-    return services.request_approve(request_id=request.pk, by=by, seen=seen)
+    return services.request_approve(request_id=request.pk, by=by, seen=seen, words=YES)
 
 
 def test_it_is_done_by_the_second_person(maker, checker) -> None:
@@ -80,7 +81,7 @@ def test_it_is_done_once(maker, checker) -> None:
     request = asked(maker)
     approve(request, checker)
     with pytest.raises(Conflict, match="any more"):
-        services.request_approve(request_id=request.pk, by=checker, seen="")
+        services.request_approve(request_id=request.pk, by=checker, seen="", words=YES)
 
 
 @pytest.mark.parametrize("column", ["payload", "reason", "effect", "kind"])
@@ -111,12 +112,12 @@ def test_the_approval_is_bound_to_what_the_page_showed(maker, checker) -> None:
         name="payout_approval_kes", value=thresholds()["payout_approval_kes"] / 2, by=maker
     )
     with pytest.raises(Refused):  # it stands there already
-        services.request_approve(request_id=request.pk, by=checker, seen=seen)
+        services.request_approve(request_id=request.pk, by=checker, seen=seen, words=YES)
     services.threshold_set(
         name="payout_approval_kes", value=thresholds()["payout_approval_kes"] / 2, by=maker
     )
     with pytest.raises(Conflict, match="Look again"):
-        services.request_approve(request_id=request.pk, by=checker, seen=seen)
+        services.request_approve(request_id=request.pk, by=checker, seen=seen, words=YES)
 
 
 def test_it_expires_when_it_is_used(maker, checker) -> None:

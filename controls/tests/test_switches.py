@@ -8,6 +8,7 @@ from controls import services
 from controls.models import Anchor, Cause, Switch
 from controls.selectors import switch, switches
 from goldwallet.errors import Conflict, Refused
+from goldwallet.test.two import YES
 
 pytestmark = pytest.mark.django_db
 
@@ -27,7 +28,7 @@ def test_pause_and_go_on() -> None:
     )
     seen = services.request_seal(request, services.request_effect(request))
     assert switch("sell").paused
-    services.request_approve(request_id=request.pk, by=two, seen=seen)
+    services.request_approve(request_id=request.pk, by=two, seen=seen, words=YES)
     assert not switch("sell").paused
     assert switch("sell").changed_by == two
 
@@ -51,7 +52,7 @@ def test_a_further_cause_is_not_lost_and_an_open_approval_looks_again() -> None:
     row = switch("payouts")
     assert (row.cause, row.note) == (Cause.INCIDENT, "Lunch break. Also: Paid twice.")
     with pytest.raises(Conflict, match="Look again"):
-        services.request_approve(request_id=request.pk, by=two, seen=seen)
+        services.request_approve(request_id=request.pk, by=two, seen=seen, words=YES)
     assert switch("payouts").paused
 
 

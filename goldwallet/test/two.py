@@ -2,11 +2,20 @@
 
 from typing import Any
 
+from controls.effects import Effect
 from controls.models import Request
-from controls.services import Evidence, request_approve, request_effect, request_make, request_seal
+from controls.services import (
+    Evidence,
+    request_approve,
+    request_effect,
+    request_make,
+    request_seal,
+    retype_needed,
+)
 
 PAGE = Evidence("statement.pdf", b"%PDF-1.7 a page of M-Pesa's statement")
 WHY = "The statement of today shows it."
+YES = "I have looked at the statement myself."
 
 
 def asked(kind: str, payload: dict[str, Any], *, by: Any, subject: str = "", **changes: Any) -> Request:
@@ -23,8 +32,15 @@ def asked(kind: str, payload: dict[str, Any], *, by: Any, subject: str = "", **c
 
 def approve(request: Request, by: Any) -> Request:
     """What the second person does who has looked at the page."""
-    seen = request_seal(request, request_effect(request))
-    return request_approve(request_id=request.pk, by=by, seen=seen)
+    effect = request_effect(request)
+    seen = request_seal(request, effect)
+    return request_approve(request_id=request.pk, by=by, seen=seen, words=YES, typed=typed_for(effect))
+
+
+def typed_for(effect: Effect) -> str:
+    """The amount as the second person types it, where it is asked for."""
+    needed = retype_needed(effect)
+    return f"{needed.value.normalize():f}" if needed else ""
 
 
 def agreed(kind: str, payload: dict[str, Any], *, maker: Any, checker: Any, **changes: Any) -> Request:

@@ -22,7 +22,8 @@ from ledger.services import Transfer
 from oversight.models import BREAK_MOVES, Break, BreakKind, BreakState, How
 from oversight.reconciliation.closed import RESOLVED
 from oversight.reconciliation.stale import still_there
-from oversight.reconciliation.suspense import Done, effect_of, line_of, suspense_act
+from oversight.reconciliation.suspense import Done, effect_of, line_of, refund_act, suspense_act
+from payments.arrivals.returning import whole
 from payments.models import ARRIVAL_MOVES, ArrivalState, Float, Payment, State
 from payments.services import payment_lock, receipt_claim
 from payments.statements import shortcode_of
@@ -30,6 +31,7 @@ from payments.statements import shortcode_of
 _WORDS = {
     How.MATCH: "Our records are brought in line. No money moves.",
     How.SUSPENSE: "It is kept as nobody's money yet. Give it to a customer or send it back from there.",
+    How.REFUND: "M-Pesa is asked to send the whole payment back to who paid it. It is in suspense until M-Pesa has.",
     How.WRITE_OFF: "The house bears it, or keeps it.",
 }
 
@@ -99,7 +101,8 @@ def _in_unknown(found: Break) -> list[Choice]:
     keep = Choice(How.SUSPENSE, "Post to suspense", _WORDS[How.SUSPENSE])
     if line.account == Float.COLLECTIONS and line.kind == "collection":
         # A customer's money is never the house's.
-        return [keep]
+        back = Choice(How.REFUND, "Send it back to who paid it", _WORDS[How.REFUND])
+        return [keep, back] if whole(line.paid_in) else [keep]
     ways = [_moved_by_us(found), _off("Keep it as the house's")]
     return [keep, *ways] if line.account == Float.COLLECTIONS else ways
 
@@ -202,6 +205,17 @@ def _found(payload: dict[str, Any], *, lock: bool = False) -> tuple[Break, How]:
     return found, how
 
 
+def resolve_person(payload: dict[str, Any]) -> uuid.UUID | None:
+    """Whose payment or whose money differs, where it is somebody's."""
+    try:
+        found, _ = _found(payload)
+    except Refused:
+        return None
+    if found.payment is not None:
+        return found.payment.user_id
+    return found.arrival.user_id if found.arrival is not None else None
+
+
 def resolve_describe(payload: dict[str, Any]) -> Description:
     """payload: `break`, `how`."""
     found, how = _found(payload)
@@ -210,6 +224,8 @@ def resolve_describe(payload: dict[str, Any]) -> Description:
     if how == How.MATCH and found.kind == BreakKind.RECEIPT_DIFFERS and found.payment is not None:
         changes.append(Change("M-Pesa receipt", found.payment.receipt or "none", line_of(found).receipt))
     leaving = max(-effect_of(found), Decimal(0)) if how == How.WRITE_OFF else Decimal(0)
+    if how == How.REFUND:
+        leaving = line_of(found).paid_in
     return Description(f"{label}: {found.sentence}"[:300], tuple(changes), leaving_kes=leaving)
 
 
@@ -297,4 +313,4 @@ def _float_code(found: Break) -> Code | None:
     return None
 
 
-_ACTS = {How.MATCH: _match, How.SUSPENSE: suspense_act, How.WRITE_OFF: _write_off}
+_ACTS = {How.MATCH: _match, How.SUSPENSE: suspense_act, How.REFUND: refund_act, How.WRITE_OFF: _write_off}

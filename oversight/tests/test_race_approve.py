@@ -12,6 +12,7 @@ from controls.models import Request, RequestState, Threshold
 from controls.services import requests as under_test
 from goldwallet.errors import Conflict
 from goldwallet.test.race import Meeting, errors, moves_unguarded, rows_unlocked, schema_kept, together
+from goldwallet.test.two import YES
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
@@ -33,7 +34,7 @@ def both_approve() -> list[object]:
     seen = services.request_seal(request, services.request_effect(request))
 
     def approve(number: int) -> Request:
-        return services.request_approve(request_id=request.pk, by=others[number], seen=seen)
+        return services.request_approve(request_id=request.pk, by=others[number], seen=seen, words=YES)
 
     return together(2, approve)
 

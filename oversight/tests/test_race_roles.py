@@ -12,6 +12,7 @@ from controls import services
 from controls.models import Request
 from goldwallet.errors import Refused
 from goldwallet.test.race import Meeting, errors, rows_unlocked, together
+from goldwallet.test.two import YES
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
@@ -37,7 +38,9 @@ def both_step_down() -> list[object]:
     seals = [services.request_seal(request, services.request_effect(request)) for request in made]
 
     def approve(number: int) -> Request:
-        return services.request_approve(request_id=made[number].pk, by=checkers[number], seen=seals[number])
+        return services.request_approve(
+            request_id=made[number].pk, by=checkers[number], seen=seals[number], words=YES
+        )
 
     return together(2, approve)
 

@@ -14,7 +14,7 @@ from goldwallet.clock import now
 from goldwallet.errors import Conflict, Refused
 from goldwallet.test.books import assert_books
 from goldwallet.test.clock import shift_clock
-from goldwallet.test.two import approve, asked
+from goldwallet.test.two import YES, approve, asked
 from ledger import chart
 from ledger.selectors import balance
 from ledger.services import Transfer, post
@@ -105,9 +105,9 @@ def test_nobody_adds_gold_alone(make_pool, maker):
 def test_gold_is_added_once(make_pool, maker, checker):
     request = add(make_pool(), maker)
     seen = request_seal(request, request_effect(request))
-    request_approve(request_id=request.pk, by=checker, seen=seen)
+    request_approve(request_id=request.pk, by=checker, seen=seen, words=YES, typed="99.99")
     with pytest.raises(Conflict, match="any more"):
-        request_approve(request_id=request.pk, by=checker, seen=seen)
+        request_approve(request_id=request.pk, by=checker, seen=seen, words=YES, typed="99.99")
     assert Bar.objects.count() == 1
 
 
@@ -254,7 +254,7 @@ def test_what_was_shown_is_what_it_was_compared_with(before, pricing, keeper):
     seen = request_seal(request, request_effect(request))
     services.price_set(buy=Decimal(13100), sell=Decimal(12900), by=keeper)
     with pytest.raises(Conflict, match="Look again"):
-        request_approve(request_id=request.pk, by=staff("treasury"), seen=seen)
+        request_approve(request_id=request.pk, by=staff("treasury"), seen=seen, words=YES)
     assert current_price().buy == 13100
 
 

@@ -14,7 +14,7 @@ from controls.services import request_approve, request_effect, request_seal
 from goldwallet.errors import Conflict, Refused
 from goldwallet.test.books import assert_books
 from goldwallet.test.clock import shift_clock
-from goldwallet.test.two import agreed, approve, asked
+from goldwallet.test.two import YES, agreed, approve, asked
 from goldwallet.test.world import World, buy, paid, sell
 from ledger import chart
 from ledger.models import Transaction
@@ -240,9 +240,9 @@ class TestTwoPeople:
     def test_once(self, world: World, maker, checker, kind) -> None:
         request = asked(kind, self.payload(world, kind), by=maker)
         seen = request_seal(request, request_effect(request))
-        request_approve(request_id=request.pk, by=checker, seen=seen)
+        request_approve(request_id=request.pk, by=checker, seen=seen, words=YES)
         with pytest.raises(Conflict, match="any more"):
-            request_approve(request_id=request.pk, by=checker, seen=seen)
+            request_approve(request_id=request.pk, by=checker, seen=seen, words=YES)
         assert Transaction.objects.filter(kind__startswith="adjustment").count() == 1
 
     def test_one_open_request_about_a_person(self, world: World, maker, checker, kind) -> None:

@@ -22,7 +22,7 @@ from goldwallet.clock import Now
 from goldwallet.errors import Conflict, Refused
 from goldwallet.test.books import PAYOUTS
 from goldwallet.test.provider import Simulator
-from goldwallet.test.two import agreed, approve, asked
+from goldwallet.test.two import YES, agreed, approve, asked
 from goldwallet.test.worker import work, work_until
 from goldwallet.test.world import World, buy, paid, sell
 from ledger import chart
@@ -211,7 +211,7 @@ def test_another_number_meanwhile_is_another_request(world: World, maker: User, 
     world.bob.phone = "254733000009"
     world.bob.save()
     with pytest.raises(Conflict, match="changed since you opened"):
-        request_approve(request_id=request.pk, by=checker, seen=seen)
+        request_approve(request_id=request.pk, by=checker, seen=seen, words=YES)
     assert cash(world.bob) == 1500
 
 

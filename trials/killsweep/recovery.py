@@ -93,7 +93,10 @@ def resolve(house: House, payment: Payment) -> None:
             evidence=Evidence("statement.csv", b"Receipt No.,Completion Time\n"),
         )
         request_approve(
-            request_id=request.pk, by=checker, seen=request_seal(request, request_effect(request))
+            request_id=request.pk,
+            by=checker,
+            seen=request_seal(request, request_effect(request)),
+            words="Seen in the statement of the day.",
         )
         _until_quiet(house, "")
 
