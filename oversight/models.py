@@ -93,6 +93,7 @@ class How(models.TextChoices):
 
     MATCH = "match", "Match: our records are brought in line, no money moves"
     SUSPENSE = "suspense", "Post to suspense"
+    REFUND = "refund", "Send back to who paid it"
     WRITE_OFF = "write_off", "Write off"
 
 

@@ -12,6 +12,7 @@ from goldwallet.states import move
 from ledger import chart
 from ledger.services import Transfer
 from oversight.models import Break, BreakKind
+from payments.arrivals.returning import return_start
 from payments.models import ARRIVAL_MOVES, Arrival, ArrivalState, Source, StatementLine
 from payments.selectors import receipt_is_a_payments
 from payments.services import receipt_lock
@@ -47,6 +48,15 @@ def suspense_act(found: Break) -> Done:
             return _suspense_more(found)
         case _:
             return _suspense_enter(found)
+
+
+def refund_act(found: Break) -> Done:
+    """Into suspense, and from there M-Pesa is asked to send it back. The book follows when M-Pesa has confirmed it."""
+    transfers, _ = _suspense_enter(found)
+    arrival = Arrival.objects.get(receipt=line_of(found).receipt)
+    if not return_start(arrival):
+        raise Conflict(_NOT_THERE, code="moved")
+    return transfers, f"M-Pesa is asked now to send back {show_kes(arrival.amount)} ({arrival.receipt})."
 
 
 def _suspense_enter(found: Break) -> Done:

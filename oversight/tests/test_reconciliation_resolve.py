@@ -10,7 +10,7 @@ from accounts.tests.people import staff
 from goldwallet.clock import now
 from goldwallet.errors import Conflict, Refused
 from goldwallet.test.clock import shift_clock
-from goldwallet.test.two import agreed, asked
+from goldwallet.test.two import agreed, approve, asked
 from goldwallet.test.world import World
 from ledger import chart
 from ledger.selectors import balance
@@ -174,6 +174,7 @@ def float_short(day: Day) -> None:
 PAIRS: list[tuple[Callable[[Day], None], str, str, int]] = [
     # What is planted, its kind, how it is resolved, and what that adds to our float.
     (hand_paid, "line_in_unknown", "suspense", 777),
+    (hand_paid, "line_in_unknown", "refund", 777),
     (moved_from_bank, "line_in_unknown", "match", 0),
     (moved_from_bank, "line_in_unknown", "write_off", 50_000),
     (bank_to_collections, "line_in_unknown", "suspense", 50_000),
@@ -246,6 +247,24 @@ def test_resolved_by_two_it_is_not_found_again(
     assert verify() == []
 
 
+@pytest.mark.fault("P18", "P20")
+def test_money_nobody_asked_for_is_sent_back_from_its_difference(
+    day: Day, maker: User, checker: User
+) -> None:
+    """M-Pesa is asked for it; until it has said that the money went, it lies in suspense."""
+    with shift_clock(hours=2):
+        hand_paid(day)
+        day.upload()
+        day.compare()
+        found = Break.objects.get()
+        request = asked("break_resolve", {"break": str(found.pk), "how": "refund"}, by=maker)
+        assert request.effect["leaving_kes"] == "777.00"
+        approve(request, checker)
+    arrival = Arrival.objects.get()
+    assert (arrival.state, arrival.amount) == (ArrivalState.RETURNING, 777)
+    assert balance(chart.suspense_mpesa()) == 777
+
+
 @pytest.mark.parametrize("how", ["suspense", "write_off"])
 def test_what_is_resolved_after_the_last_reading_makes_no_float_differ(
     day: Day, maker: User, checker: User, how: str
@@ -274,7 +293,7 @@ def test_every_kind_says_what_to_do() -> None:
         assert kind in tested or (choices(found) == [] and len(advice(found)) > 40), kind
 
 
-@pytest.mark.parametrize("how", ["match", "write_off", "refund", "", None])
+@pytest.mark.parametrize("how", ["match", "write_off", "nonsense", "", None])
 def test_a_way_that_does_not_fit_is_refused(day: Day, maker: User, how: str | None) -> None:
     hand_paid(day)
     with shift_clock(hours=2):
