@@ -71,7 +71,7 @@ def _note(request: HttpRequest) -> None:
             "read",
             subject=f"records:{request.path.removeprefix('/admin/')}",
             person_id=User.objects.filter(pk=person).values_list("pk", flat=True).first() if person else None,
-            after={"asked_by": [key[:60] for key in asked[:20]]} if asked else None,
+            after={"asked_by": [key[:40] for key in asked[:20]]} if asked else None,
         )
 
 

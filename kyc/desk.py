@@ -13,9 +13,10 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.asking import ask, may_ask
 from accounts.models import User
-from accounts.permissions import may_act, staff_page
+from accounts.permissions import about_person, may_act, staff_page
 from accounts.roles import Role
 from accounts.selectors import person_by_email
+from controls.audit import record
 from controls.selectors import request_about
 from goldwallet.clock import NAIROBI
 from goldwallet.errors import Conflict, Refused
@@ -53,11 +54,12 @@ def _asked(request: HttpRequest, name: str) -> str:
 
 
 @require_GET
-@staff_page("reviewer")
+@staff_page("reviewer", reads="identities")
 def cases(request: HttpRequest) -> HttpResponse:
     """What waits, first what should come first; and what was decided lately."""
     if email := _asked(request, "email"):
         found = person_by_email(email)
+        record("search", subject="identities", person_id=found.pk if found else None)
         if found is not None:
             return redirect("desk_kyc_person", found.pk)
         messages.error(request, "Nobody has this e-mail address.")
@@ -98,7 +100,7 @@ class PartRow(NamedTuple):
 
 
 @require_GET
-@staff_page("reviewer")
+@staff_page("reviewer", reads="case")
 def case(request: HttpRequest, case_id: uuid.UUID) -> HttpResponse:
     """One case. Its photos are there once the reader has said why: `why` is that reason, or `other` with `words`."""
     found = get_object_or_404(Case.objects.select_related("user"), pk=case_id)
@@ -114,6 +116,7 @@ def _case_page(
     request: HttpRequest, found: Case, *, why: str, refused: Refused | None = None
 ) -> HttpResponse:
     me = _me(request)
+    about_person(request, found.user_id)
     own = found.user_id in accounts_of(me.pk)
     reason, reason_refused = _reason(me, found, why, own=own)
     # Who looks at the own case reads nothing of what others wrote down, found or did about it.
@@ -189,7 +192,7 @@ def _part_rows(found: Case, request: HttpRequest) -> list[PartRow]:
 
 
 @require_POST
-@staff_page("reviewer")
+@staff_page("reviewer", reads="case")
 def decide(request: HttpRequest, case_id: uuid.UUID) -> HttpResponse:
     """Approve, reject or ask for more; then the next case at once."""
     found = get_object_or_404(Case.objects.select_related("user"), pk=case_id)
@@ -251,7 +254,7 @@ def tier_subject(person_id: uuid.UUID) -> str:
 
 
 @require_GET
-@staff_page("reviewer", "treasury")
+@staff_page("reviewer", "treasury", reads="person")
 def person(request: HttpRequest, person_id: uuid.UUID) -> HttpResponse:
     return _person_page(request, get_object_or_404(User, pk=person_id))
 
@@ -259,6 +262,7 @@ def person(request: HttpRequest, person_id: uuid.UUID) -> HttpResponse:
 def _person_page(request: HttpRequest, found: User, refused: Refused | None = None) -> HttpResponse:
     """Standing, tier and cases of one person; no photo and no number of an ID."""
     me = _me(request)
+    about_person(request, found.pk)
     context = {
         "person": found,
         "cases": Case.objects.filter(user=found).order_by("-created_at"),
@@ -273,7 +277,7 @@ def _person_page(request: HttpRequest, found: User, refused: Refused | None = No
 
 
 @require_POST
-@staff_page("reviewer", "treasury")
+@staff_page("reviewer", "treasury", reads="person")
 def tier(request: HttpRequest, person_id: uuid.UUID) -> HttpResponse:
     """Ask a second person that somebody may trade more, or no longer."""
     found = get_object_or_404(User, pk=person_id)

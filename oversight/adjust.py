@@ -139,7 +139,7 @@ def _row(request: Request, waiting: set[UUID]) -> Row:
 
 
 @require_GET
-@staff_page(Role.TREASURY)
+@staff_page(Role.TREASURY, reads="adjustments")
 def adjustments(request: HttpRequest) -> HttpResponse:
     return _page(request)
 
@@ -182,7 +182,7 @@ def _page(
 
 
 @require_POST
-@staff_page(Role.TREASURY, Role.ADMINISTRATOR)
+@staff_page(Role.TREASURY, Role.ADMINISTRATOR, reads="adjustments")
 def adjust_gold(request: HttpRequest) -> HttpResponse:
     form = GoldForm(request.POST, auto_id="gold_%s")
     if not form.is_valid():
@@ -199,7 +199,7 @@ def adjust_gold(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@staff_page(Role.TREASURY, Role.ADMINISTRATOR)
+@staff_page(Role.TREASURY, Role.ADMINISTRATOR, reads="adjustments")
 def adjust_cash(request: HttpRequest) -> HttpResponse:
     form = CashForm(request.POST, auto_id="cash_%s")
     if not form.is_valid():
@@ -220,7 +220,7 @@ def _payload(form: _Form) -> dict[str, str]:
 
 
 @require_POST
-@staff_page(Role.TREASURY, Role.ADMINISTRATOR)
+@staff_page(Role.TREASURY, Role.ADMINISTRATOR, reads="adjustments")
 def debt_settle(request: HttpRequest) -> HttpResponse:
     form = DebtForm(request.POST, auto_id="debt_%s")
     if not form.is_valid():
@@ -236,7 +236,7 @@ def debt_settle(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@staff_page(Role.TREASURY, Role.ADMINISTRATOR)
+@staff_page(Role.TREASURY, Role.ADMINISTRATOR, reads="adjustments")
 def cash_payout(request: HttpRequest) -> HttpResponse:
     form = PayoutForm(request.POST, auto_id="payout_%s")
     if not form.is_valid():
@@ -255,7 +255,7 @@ def cash_payout(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@staff_page(Role.TREASURY, Role.ADMINISTRATOR)
+@staff_page(Role.TREASURY, Role.ADMINISTRATOR, reads="transaction")
 def transaction_reverse(request: HttpRequest, transaction_id: int) -> HttpResponse:
     found = get_object_or_404(Transaction, pk=transaction_id)
     return ask(

@@ -19,7 +19,7 @@ KIND = "factor_reset"
 
 
 @require_http_methods(["GET", "POST"])
-@staff_page(Role.REVIEWER, Role.TREASURY, Role.ADMINISTRATOR)
+@staff_page(Role.REVIEWER, Role.TREASURY, Role.ADMINISTRATOR, reads="factor_resets")
 def factor_resets(request: HttpRequest) -> HttpResponse:
     """What waits, and the form that asks for another one."""
     if request.method == "GET":

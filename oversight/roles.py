@@ -48,7 +48,7 @@ def _requests(kind: str) -> dict[str, Request]:
 
 
 @require_GET
-@staff_page(*_READERS)
+@staff_page(*_READERS, reads="roles")
 def roles(request: HttpRequest) -> HttpResponse:
     return _page(request)
 
@@ -85,7 +85,7 @@ def _desk_pages(patterns: list[URLPattern | URLResolver], before: str = "") -> I
 
 
 @require_http_methods(["GET", "POST"])
-@staff_page(Role.ADMINISTRATOR)
+@staff_page(Role.ADMINISTRATOR, reads="roles")
 def person_roles(request: HttpRequest, person_id: uuid.UUID) -> HttpResponse:
     """One person's roles, and the form that asks for others."""
     person = get_object_or_404(User, pk=person_id, is_staff=True)
@@ -118,7 +118,7 @@ def _person_page(request: HttpRequest, person: User, *, refused: Refused | None 
 
 
 @require_POST
-@staff_page(*_READERS)
+@staff_page(*_READERS, reads="roles")
 def hold(request: HttpRequest) -> HttpResponse:
     """Put somebody on hold, at once."""
     try:
@@ -135,7 +135,7 @@ def hold(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@staff_page(*_READERS)
+@staff_page(*_READERS, reads="roles")
 def hold_lift(request: HttpRequest, person_id: uuid.UUID) -> HttpResponse:
     person = get_object_or_404(User, pk=person_id)
     return ask(

@@ -14,7 +14,7 @@ from procrastinate.exceptions import AlreadyEnqueued
 
 from accounts.asking import ask, may_ask
 from accounts.models import User
-from accounts.permissions import may_act
+from accounts.permissions import about_person, may_act
 from accounts.permissions import staff_page as page_of_staff
 from accounts.selectors import person_by_email, person_by_phone
 from controls.audit import record
@@ -29,11 +29,13 @@ from payments.requests_money import FLOAT_MOVES
 from payments.selectors_money import arrivals_all, arrivals_open, candidates, cash_resting
 
 _PAGE = 50
-staff_page = page_of_staff("treasury", "administrator")
+_ROLES = ("treasury", "administrator")
+staff_page = page_of_staff(*_ROLES)
+arrival_page = page_of_staff(*_ROLES, reads="arrival")
 
 
 @require_GET
-@staff_page
+@page_of_staff(*_ROLES, reads="arrivals")
 def money(request: HttpRequest) -> HttpResponse:
     """`show=all`: also what has been settled; `receipt`: one receipt, wherever it stands."""
     receipt = request.GET.get("receipt", "").replace("\x00", "").strip().upper()[:20]
@@ -68,7 +70,7 @@ def _tabs(current: str) -> list[tuple[str, str, bool]]:
 
 
 @require_GET
-@staff_page
+@arrival_page
 def arrival(request: HttpRequest, arrival_id: uuid.UUID) -> HttpResponse:
     return _arrival_page(request, arrival_id)
 
@@ -78,6 +80,7 @@ def _arrival_page(
 ) -> HttpResponse:
     """One arrival. After a refused form: its sentence, and what was typed into it."""
     found = get_object_or_404(arrivals_all(), pk=arrival_id)
+    about_person(request, found.user_id or (found.payment.user_id if found.payment else None))
     open_request = request_about(_subject(arrival_id))
     waits = found.state == ArrivalState.SUSPENSE
     may = waits and open_request is None and may_ask(cast(User, request.user), "suspense_assign")
@@ -108,7 +111,7 @@ def _person(text: str) -> str:
 
 
 @require_POST
-@staff_page
+@arrival_page
 def arrival_assign(request: HttpRequest, arrival_id: uuid.UUID) -> HttpResponse:
     try:
         person = _person(request.POST.get("person", ""))
@@ -118,7 +121,7 @@ def arrival_assign(request: HttpRequest, arrival_id: uuid.UUID) -> HttpResponse:
 
 
 @require_POST
-@staff_page
+@arrival_page
 def arrival_return(request: HttpRequest, arrival_id: uuid.UUID) -> HttpResponse:
     return _ask(request, arrival_id, "return")
 

@@ -121,7 +121,7 @@ def _close_page(request: HttpRequest, *, status: int = 200) -> HttpResponse:
 
 
 @require_GET
-@staff_page(Role.ADMINISTRATOR)
+@staff_page(Role.ADMINISTRATOR, reads="erasures")
 def erasures(request: HttpRequest) -> HttpResponse:
     """The proofs that data is gone, for administrators and auditors."""
     rows = Erasure.objects.select_related("asked_by")

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.asking import ask, may_ask
 from accounts.models import User
-from accounts.permissions import may_act, staff_page
+from accounts.permissions import about_person, may_act, staff_page
 from accounts.roles import Role
 from controls.audit import record
 from controls.selectors import request_about, switch
@@ -46,7 +46,7 @@ def _me(request: HttpRequest) -> User:
 
 
 @require_GET
-@staff_page(Role.TREASURY)
+@staff_page(Role.TREASURY, reads="breaks")
 def reconciliation(request: HttpRequest) -> HttpResponse:
     return _page(request)
 
@@ -100,7 +100,7 @@ def _kinds(opened: QuerySet[Break], kind: str) -> list[tuple[str, str, bool]]:
 
 
 @require_POST
-@staff_page(Role.TREASURY)
+@staff_page(Role.TREASURY, reads="breaks")
 def upload(request: HttpRequest) -> HttpResponse:
     file = request.FILES.get("statement")
     try:
@@ -140,7 +140,7 @@ def _day(text: str) -> dt.datetime | None:
 
 
 @require_POST
-@staff_page(Role.TREASURY)
+@staff_page(Role.TREASURY, reads="breaks")
 def run_now(request: HttpRequest) -> HttpResponse:
     try:
         start, end = _days(request)
@@ -165,7 +165,7 @@ def progress(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
 
 
 @require_GET
-@staff_page(Role.TREASURY)
+@staff_page(Role.TREASURY, reads="run")
 def run(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
     """A run as a report that can be printed. It tells what the run found then, whatever became of it since."""
     found = get_object_or_404(Run.objects.select_related("started_by"), pk=run_id)
@@ -189,7 +189,7 @@ def run(request: HttpRequest, run_id: uuid.UUID) -> HttpResponse:
 
 
 @require_GET
-@staff_page(Role.TREASURY)
+@staff_page(Role.TREASURY, reads="break")
 def difference(request: HttpRequest, break_id: uuid.UUID) -> HttpResponse:
     return _break_page(request, break_id)
 
@@ -199,6 +199,7 @@ def _break_page(request: HttpRequest, break_id: uuid.UUID, refused: Refused | No
         "payment", "arrival", "line__file", "owner", "first_run", "last_run", "request"
     )
     found = get_object_or_404(rows, pk=break_id)
+    about_person(request, found.payment.user_id if found.payment else None)
     opened = found.state == BreakState.OPEN
     me = _me(request)
     waiting = request_about(_subject(found.pk)) if opened else None
@@ -244,7 +245,7 @@ def _subject(break_id: uuid.UUID) -> str:
 
 
 @require_POST
-@staff_page(Role.TREASURY)
+@staff_page(Role.TREASURY, reads="break")
 def own(request: HttpRequest, break_id: uuid.UUID) -> HttpResponse:
     """Take the difference on, whoever had it before, or let it go."""
     found = get_object_or_404(Break, pk=break_id)
@@ -267,7 +268,7 @@ def own(request: HttpRequest, break_id: uuid.UUID) -> HttpResponse:
 
 
 @require_POST
-@staff_page(Role.TREASURY)
+@staff_page(Role.TREASURY, reads="break")
 def resolve(request: HttpRequest, break_id: uuid.UUID) -> HttpResponse:
     get_object_or_404(Break, pk=break_id)
     return ask(
