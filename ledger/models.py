@@ -102,6 +102,11 @@ class Transaction(models.Model):
             CheckConstraint(condition=~Q(key="") & ~Q(kind=""), name="ledger_transaction_named"),
             CheckConstraint(condition=Q(Exact(Length("input_hash"), 32)), name="ledger_transaction_hash"),
         ]
+        # Lists are read in the order of time and number (ledger.listing). Both grow at one end: an entry costs little.
+        indexes = [
+            models.Index(fields=["created_at", "id"], name="ledger_transaction_when"),
+            models.Index(fields=["kind", "created_at", "id"], name="ledger_transaction_kind"),
+        ]
         triggers = insert_only(table="ledger_transaction")
 
     def __str__(self) -> str:

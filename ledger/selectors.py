@@ -86,22 +86,31 @@ JOIN ledger_entry e ON e.account_id = a.id
 JOIN ledger_transaction t ON t.id = e.transaction_id
 JOIN ledger_entry o ON o.transaction_id = t.id AND o.leg = e.leg AND o.account_id <> e.account_id
 JOIN ledger_account other ON other.id = o.account_id
-WHERE a.code = %s AND {page}
+WHERE a.code = %s AND {page} AND e.seq BETWEEN %s AND %s
 ORDER BY e.seq {order}
 LIMIT %s
 """
 
 
 def statement(
-    code: Code | str, *, after: int | None = None, limit: int = 50, newest_first: bool = False
+    code: Code | str,
+    *,
+    after: int | None = None,
+    limit: int = 50,
+    newest_first: bool = False,
+    first: int = 1,
+    last: int = 2**63 - 1,
 ) -> list[Line]:
-    """A page of the account's entries. For the next page pass the last line's `seq` as `after`."""
+    """A page of the account's entries. For the next page pass the last line's `seq` as `after`.
+
+    `first` and `last` bound the statement (`ledger.listing.period_of`); both lines belong to it.
+    """
     if newest_first:
         page, order, start = "e.seq < %s", "DESC", after if after is not None else 2**63 - 1
     else:
         page, order, start = "e.seq > %s", "ASC", after or 0
     with connection.cursor() as cursor:
-        cursor.execute(_STATEMENT.format(page=page, order=order), [str(code), start, limit])
+        cursor.execute(_STATEMENT.format(page=page, order=order), [str(code), start, first, last, limit])
         return [Line(*row) for row in cursor.fetchall()]
 
 
@@ -212,7 +221,23 @@ def transactions_of(prefixes: Iterable[str]) -> list[Transaction]:
     return list(Transaction.objects.filter(asked).order_by("pk"))
 
 
-def accounts_page(*, contains: str = "", after: str = "", limit: int = 100) -> list[Account]:
-    """Accounts by code, the next page after the code `after`."""
-    accounts = Account.objects.filter(code__gt=after).order_by("code")
-    return list((accounts.filter(code__contains=contains) if contains else accounts)[:limit])
+# The beginning of their codes, and what comes after it: ranges, so that the index of codes finds them.
+_PEOPLE, _POOLS = (Q(code__gte=f"{word}:", code__lt=f"{word};") for word in ("user", "pool"))
+#: Whose an account is -> which codes these are.
+OWNERS = {
+    "people": _PEOPLE,
+    "pools": _POOLS,
+    "house": Q(code__lt="pool:") | Q(code__gte="pool;", code__lt="user:") | Q(code__gte="user;"),
+}
+
+
+def accounts_page(
+    *, contains: str = "", asset: str = "", owner: str = "", after: str = "", limit: int = 100
+) -> list[Account]:
+    """Accounts by code, the next page after the code `after`. `owner` is one of OWNERS, or empty for all."""
+    accounts = Account.objects.filter(OWNERS.get(owner, Q()), code__gt=after).order_by("code")
+    if contains:
+        accounts = accounts.filter(code__contains=contains)
+    if asset:
+        accounts = accounts.filter(asset=asset)
+    return list(accounts[:limit])
