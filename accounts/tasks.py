@@ -1,13 +1,15 @@
-"""Housekeeping of sessions and the cache; numbers and lost second factors whose delay is over. Nothing depends on when
-it runs.
+"""Housekeeping of sessions and the cache; numbers and lost second factors whose delay is over; long lists being
+written. Nothing depends on when it runs.
 """
+
+import uuid
 
 from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 from procrastinate.contrib.django import app
 
-from accounts import numbers, resets
+from accounts import exporting, numbers, resets
 from accounts.models import Session
 
 
@@ -33,3 +35,16 @@ def numbers_adopt(timestamp: int) -> None:
 def resets_do(timestamp: int) -> None:
     """Take lost second factors away, once their delay is over."""
     resets.resets_do()
+
+
+@app.task(name=exporting.JOB, queue="default")
+def export_write(export_id: str) -> None:
+    """Write a long list that somebody asked for."""
+    exporting.export_do(uuid.UUID(export_id))
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="accounts.exports_sweep", queue="default", queueing_lock="accounts.exports_sweep")
+def exports_sweep(timestamp: int) -> None:
+    """Begin anew what a killed worker left; delete what is a day old."""
+    exporting.exports_sweep()

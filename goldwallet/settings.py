@@ -231,6 +231,8 @@ RATE_LIMITS = {
     # Each sends an M-Pesa prompt to a phone, whoever's it is. Thousands share an address of a mobile network; a person
     # and a phone have limits of their own (trading).
     "buy_prompts_address": (600, 600),
+    # Lists that one of the staff takes out as files.
+    "exports_person": (60, 3600),
 }
 # Whose X-Forwarded-For counts: that of our own proxies, where there are any.
 _BEHIND_PROXY = not DEMO and env.flag("BEHIND_PROXY", True)

@@ -7,6 +7,7 @@ handler500 = "goldwallet.middleware.broken"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("accounts/", include("accounts.urls")),
+    path("desk/exports/", include("accounts.urls_exports")),
     path("", include("trading.urls")),
     path("", include("kyc.urls")),
     path("", include("pools.urls")),

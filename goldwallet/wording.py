@@ -82,6 +82,13 @@ STATES: dict[str, dict[str, Word]] = {
         "done": ("Done", "done"),
         "failed": ("Stopped by an error", "wrong"),
     },
+    "export": {
+        "waiting": ("Waits for its turn", "now"),
+        "running": ("Being written", "now"),
+        "done": ("Ready", "done"),
+        "failed": ("Stopped", "wrong"),
+        "gone": ("Deleted", "ended"),
+    },
     "health": {"ok": ("In order", "done"), "late": ("Late", "next"), "wrong": ("Needs a look", "wrong")},
     "holds": {"true": ("Agrees", "done"), "false": ("Does not agree", "wrong")},
 }

@@ -25,6 +25,8 @@ class Route:
     own: bool = False
     #: Visitors who get something else: "owner" is Alice, "staff" everybody with a role.
     others: dict[str, Answers] = field(default_factory=dict)
+    #: A POST only has a copy made: who reads may as well.
+    copies: bool = False
     #: Tables that looking at it writes, for the reason beside its line.
     notes: frozenset[str] = frozenset()
 
@@ -47,11 +49,17 @@ def customer(
 
 
 def desk(
-    roles: str, get: int | None = 200, post: int | None = None, *, closed: str = "", notes: str = ""
+    roles: str,
+    get: int | None = 200,
+    post: int | None = None,
+    *,
+    closed: str = "",
+    notes: str = "",
+    copies: bool = False,
 ) -> Route:
     """For these roles. Without the second factor nobody gets further than to the code."""
     sets = [frozenset(names.split()) for names in (roles, closed, notes)]
-    return Route("staff", (get, post), roles=sets[0], closed=sets[1], notes=sets[2])
+    return Route("staff", (get, post), roles=sets[0], closed=sets[1], notes=sets[2], copies=copies)
 
 
 TWO = "treasury administrator"
@@ -120,10 +128,17 @@ ROUTES: dict[str, Route] = {
     "desk_pool_new": desk("vault", post=400),
     "desk_pool": desk("vault"),
     "desk_pool_edit": desk("vault", post=400),
+    "desk_pool_move": desk("vault", get=None, post=400),
+    "desk_pool_turn": desk("vault", post=400),
+    "desk_pool_book": desk("vault"),
+    "desk_bar": desk("vault"),
+    "desk_assay_add": desk("vault", get=None, post=400),
+    "desk_assay": desk("vault", notes="pghistory_context"),  # who opened it
     "desk_bars_add": desk("vault", post=400),
     "desk_bars_withdraw": desk("vault", get=302, post=302),
     "desk_bar_restore": desk("vault", post=400),
     "desk_prices": desk("pricing", post=400),
+    "desk_price_cancel": desk("pricing", get=None, post=400),
     "desk_payouts": desk("treasury"),
     "desk_payouts_mode": desk(TWO, get=None, post=400),
     "desk_payment": desk("treasury"),
@@ -142,6 +157,9 @@ ROUTES: dict[str, Route] = {
     "desk_arrival_assign": desk(TWO, get=None, post=400),
     "desk_arrival_return": desk(TWO, get=None, post=400),
     "desk_erasures": desk("administrator"),
+    "desk_export": desk("pricing vault treasury", get=400, post=400, copies=True),  # it asks for a format
+    "desk_exports": desk(ALL),
+    "desk_export_file": desk(ALL, get=404),  # somebody else's
     "desk_ledger": desk("treasury"),
     "desk_account": desk("treasury"),
     "desk_transaction": desk("treasury"),
@@ -151,6 +169,7 @@ ROUTES: dict[str, Route] = {
     "desk_adjust_cash": desk(TWO, get=None, post=400),
     "desk_debt_settle": desk(TWO, get=None, post=400),
     "desk_cash_payout": desk(TWO, get=None, post=400),
+    "desk_audit": desk("treasury"),
     "desk_approvals": desk(ALL),
     "desk_approval": desk(ALL),
     "desk_approval_file": desk(ALL, notes="controls_requestevent pghistory_context"),  # who opened it

@@ -100,7 +100,11 @@ def wanted(route: Route, visitor: str, *, post: bool) -> int:
 def _wanted_at_the_desk(route: Route, visitor: str, status: int, *, post: bool) -> int:
     if visitor in {"anonymous", "no_factor"}:
         return 302
-    may = visitor in route.roles or visitor == "all_roles" or (visitor in READERS and not post)
+    may = (
+        visitor in route.roles
+        or visitor == "all_roles"
+        or (visitor in READERS and (route.copies or not post))
+    )
     return 403 if visitor in CUSTOMERS or visitor in route.closed or not may else status
 
 

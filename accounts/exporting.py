@@ -1,0 +1,274 @@
+"""Lists as files (`controls.exports`). A short one is written while its asker waits, a long one by a job.
+
+Short is what is written within some seconds and has no more than DIRECT_ROWS rows. It goes to a temporary file first
+and out of the house from there: a file that breaks in the middle is never taken for a whole one, and no connection to
+the database is held by somebody's slow line. A long one is an `Export`: the job writes it and stores it sealed in
+parts, any web process hands it out for a day, and then its parts are deleted (faults.md X10).
+"""
+
+import base64
+import json
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import IO, Any
+
+import structlog
+from django.db import DatabaseError, IntegrityError, connection, transaction
+from procrastinate.contrib.django import app
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from accounts.models import User
+from accounts.permissions import may_see
+from controls.audit import record
+from controls.exports import EXPORTS, rows_of
+from controls.models import EXPORT_MOVES, Export, ExportPart, ExportState
+from goldwallet.clock import Now, after
+from goldwallet.errors import Conflict, Refused, TooOften
+from goldwallet.sheets import csv_bytes, xlsx_file
+from goldwallet.states import move
+
+log = structlog.get_logger(__name__)
+
+FORMATS = {
+    "csv": "text/csv; charset=utf-8",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
+JOB = "accounts.export_write"
+#: So many rows, and so many seconds, somebody waits for a file before a job does it.
+DIRECT_ROWS = 10_000
+PATIENCE_SECONDS = 8.0
+#: More than that nobody reads, and it would fill the house.
+MOST_ROWS = {"csv": 1_000_000, "xlsx": 500_000}
+KEPT_SECONDS = 24 * 3600.0
+#: Files being written for people who wait, in the whole house: pages must find a connection, too.
+_AT_ONCE = 2
+#: A writing that has not come to an end after an hour, whoever took it up, is given up.
+_GIVE_UP_SECONDS = 3600.0
+_PART_BYTES = 384 * 1024
+#: Of advisory locks with two numbers the first says what they are about.
+_ABOUT_DIRECT, _ABOUT_EXPORT = 0xE1, 0xE2
+
+
+class TooLong(Exception):
+    """The list is too long to be waited for."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A list as somebody asked for it: what a page's address or form said, read and found possible."""
+
+    kind: str
+    format: str
+    filters: dict[str, str]
+
+    @property
+    def names(self) -> list[str]:
+        """Of the filters that were used. Their values may be a person's data and are noted nowhere."""
+        return sorted(self.filters)
+
+
+def may_take(user: User, kind: str) -> bool:
+    """Whoever may read a list may take it out: its roles, the auditor, the administrator."""
+    return may_see(user, *EXPORTS[kind].roles)
+
+
+# --- at once --------------------------------------------------------------------------------------
+
+
+def written_at_once(asked: Asked) -> tuple[IO[bytes], int]:
+    """The file and how many rows it has. Raises TooLong, TooOften when others are being written, Refused."""
+    with _place_of_two():
+        return _written(asked, _Counted(asked, most=DIRECT_ROWS, seconds=PATIENCE_SECONDS))
+
+
+@contextmanager
+def _place_of_two() -> Iterator[None]:
+    with connection.cursor() as cursor:
+        for number in range(_AT_ONCE):
+            cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [_ABOUT_DIRECT, number])
+            if cursor.fetchone()[0]:
+                break
+        else:
+            raise TooOften(
+                "Other lists are being written at this moment. Wait a minute, then try again.", seconds=30
+            )
+    try:
+        yield
+    finally:
+        _unlock(_ABOUT_DIRECT, number)
+
+
+class _Counted:
+    """The rows of a list, counted as they go by, and no more than `most` of them within so many seconds."""
+
+    def __init__(self, asked: Asked, *, most: int, seconds: float) -> None:
+        self._asked, self._most, self._seconds = asked, most, seconds
+        self.count = 0
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        end = time.monotonic() + self._seconds
+        for row in rows_of(self._asked.kind, self._asked.filters):
+            if self.count >= self._most or time.monotonic() > end:
+                raise TooLong
+            self.count += 1
+            yield row
+
+
+def _written(asked: Asked, rows: _Counted) -> tuple[IO[bytes], int]:
+    listing = EXPORTS[asked.kind]
+    if asked.format == "xlsx":
+        return xlsx_file(listing.columns, rows, listing.label), rows.count
+    file = tempfile.TemporaryFile()  # noqa: SIM115 (the caller reads it)
+    try:
+        for piece in csv_bytes(listing.columns, rows):
+            file.write(piece)
+    except BaseException:
+        file.close()
+        raise
+    file.seek(0)
+    return file, rows.count
+
+
+# --- by a job -------------------------------------------------------------------------------------
+
+
+def export_ask(*, asked: Asked, by: User) -> Export:
+    """Have the list written. Raises Refused for filters that make no sense, Conflict while another one of this person's
+    is being written.
+    """
+    # Only the first row: what the list refuses, it refuses now.
+    next(iter(rows_of(asked.kind, asked.filters)), None)
+    export = Export(kind=asked.kind, format=asked.format, by=by, expires_at=after(KEPT_SECONDS))
+    export.filters = json.dumps(asked.filters)
+    try:
+        with transaction.atomic():
+            export.save(force_insert=True)
+            _enqueue(export)
+            record(
+                "export",
+                subject=f"list:{asked.kind}",
+                after={"format": asked.format, "asked_by": asked.names},
+            )
+    except IntegrityError:
+        raise Conflict(
+            "Another list is being written for you. Ask again when it is ready.", code="one_at_a_time"
+        ) from None
+    return export
+
+
+def _enqueue(export: Export) -> None:
+    app.configure_task(JOB).defer(export_id=str(export.pk))
+
+
+def export_do(export_id: uuid.UUID) -> None:
+    """Write it. Whoever comes second, or too late, does nothing; after a killed worker `exports_sweep` begins anew."""
+    with _held(export_id) as held:
+        if not held:
+            return
+        export = Export.objects.select_related("by").get(pk=export_id)
+        if not move(export, ExportState.RUNNING, moves=EXPORT_MOVES):
+            return
+        try:
+            _write(export)
+        except Refused as refused:
+            _fail(export, refused.sentence)
+        except DatabaseError:
+            # It went away. The sweep finds the row.
+            raise
+        except Exception:
+            _fail(export, "It could not be written. Somebody who knows the house has to look.")
+            raise
+
+
+def _fail(export: Export, sentence: str) -> None:
+    move(export, ExportState.FAILED, moves=EXPORT_MOVES, error=sentence[:200], finished_at=Now())
+
+
+def _write(export: Export) -> None:
+    if not may_take(export.by, export.kind):
+        raise Refused("Your roles do not open this list any more.")
+    asked = Asked(export.kind, export.format, json.loads(export.filters))
+    most = MOST_ROWS[export.format]
+    try:
+        file, rows = _written(asked, _Counted(asked, most=most, seconds=_GIVE_UP_SECONDS))
+    except TooLong:
+        raise Refused(f"This list has more than {most:,} rows. Ask for fewer, say for one month.") from None
+    # In one transaction: there is a whole file or none.
+    with file, transaction.atomic():
+        size = number = 0
+        while piece := file.read(_PART_BYTES):
+            part = ExportPart(export=export, number=number)
+            part.content = base64.b64encode(piece).decode()
+            part.save(force_insert=True)
+            size, number = size + len(piece), number + 1
+        changes: dict[str, Any] = {
+            "rows": rows,
+            "size": size,
+            "finished_at": Now(),
+            "expires_at": after(KEPT_SECONDS),
+        }
+        if not move(export, ExportState.DONE, moves=EXPORT_MOVES, **changes):
+            raise Refused("It was given up meanwhile.")
+
+
+def export_parts(export_id: uuid.UUID) -> Iterator[bytes]:
+    """The file, a part at a time, and none of them kept."""
+    number = 0
+    while part := ExportPart.objects.filter(export=export_id, number=number).first():
+        yield base64.b64decode(part.content)
+        number += 1
+
+
+def exports_sweep() -> None:
+    """Begin anew what a killed worker left, give up what does not end, delete what is a day old."""
+    opened = Export.objects.filter(state__in=[ExportState.WAITING, ExportState.RUNNING])
+    for export in opened.filter(created_at__lte=after(-60)):
+        with _held(export.pk) as held:
+            if held:
+                _take_up(export)
+    for export in Export.objects.filter(
+        state__in=[ExportState.DONE, ExportState.FAILED], expires_at__lte=Now()
+    ):
+        with transaction.atomic():
+            if move(export, ExportState.GONE, moves=EXPORT_MOVES):
+                export.parts.all().delete()
+
+
+def _take_up(export: Export) -> None:
+    """Nobody works on it, though it was asked for a minute ago."""
+    if ProcrastinateJob.objects.filter(task_name=JOB, args__export_id=str(export.pk), status="todo").exists():
+        return
+    with transaction.atomic():
+        if Export.objects.filter(pk=export.pk, created_at__lte=after(-_GIVE_UP_SECONDS)).exists():
+            _fail(export, "It could not be written within an hour. Ask for fewer rows.")
+            return
+        # One that waits had its job lost; one that runs had its worker killed.
+        move(export, ExportState.WAITING, moves=EXPORT_MOVES)
+        _enqueue(export)
+
+
+# --- who works on it ------------------------------------------------------------------------------
+
+
+@contextmanager
+def _held(export_id: uuid.UUID) -> Iterator[bool]:
+    """Hold the export while the block lasts, or say that somebody does. When a session dies, PostgreSQL lets go."""
+    number = int.from_bytes(export_id.bytes[:4], signed=True)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [_ABOUT_EXPORT, number])
+        held = bool(cursor.fetchone()[0])
+    try:
+        yield held
+    finally:
+        if held:
+            _unlock(_ABOUT_EXPORT, number)
+
+
+def _unlock(about: int, number: int) -> None:
+    # A connection that is gone has let go by itself.
+    with suppress(DatabaseError), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_unlock(%s, %s)", [about, number])
