@@ -50,10 +50,21 @@ def account_names(codes: Iterable[str]) -> dict[str, str]:
     return names
 
 
+def kind_words(kind: str) -> str:
+    """A kind of transaction as pages say it: `buy_paid` -> `Buy paid`."""
+    return kind.replace("_", " ").capitalize()
+
+
 def actor_name(actor: str) -> str:
     """Who posted something: the e-mail address behind an id, and any other text as it is."""
-    person = _in_bulk(User, [actor]).get(actor)
-    return person.email if person else actor
+    return actor_names([actor])[actor]
+
+
+def actor_names(actors: Iterable[str]) -> dict[str, str]:
+    """The same for many, in one question."""
+    known = set(actors)
+    people = _in_bulk(User, known)
+    return {actor: people[actor].email if actor in people else actor for actor in known}
 
 
 def _in_bulk[M: (User, Pool)](model: type[M], ids: Iterable[str]) -> dict[str, M]:
@@ -69,7 +80,9 @@ def _is_uuid(text: str) -> bool:
     return True
 
 
-# First word of a request's subject -> name of the page, who works there, whether the page is about one thing.
+_EVERYBODY = tuple(Role)
+# First word of what a request or a line of the audit trail is about -> name of the page, who works there, whether the
+# page is about one thing.
 _SUBJECTS = {
     "payment": ("desk_payment", (Role.TREASURY,), True),
     "arrival": ("desk_arrival", (Role.TREASURY,), True),
@@ -82,9 +95,42 @@ _SUBJECTS = {
     "threshold": ("desk_steering", (Role.TREASURY, Role.PRICING), False),
     "switch": ("desk_steering", (Role.TREASURY, Role.PRICING), False),
     "roles": ("desk_roles", (Role.TREASURY,), False),
-    "person": ("desk_roles", (Role.TREASURY,), False),
+    "person": ("desk_person", (Role.REVIEWER, Role.TREASURY), True),
+    "close": ("desk_person", (Role.REVIEWER, Role.TREASURY), True),
+    "factor": ("desk_person", (Role.REVIEWER, Role.TREASURY), True),
     "tier": ("desk_kyc_person", (Role.REVIEWER, Role.TREASURY), True),
+    "case": ("desk_kyc_case", (Role.REVIEWER,), True),
+    "request": ("desk_approval", _EVERYBODY, True),
+    "run": ("desk_run", (Role.TREASURY,), True),
+    "statement": ("desk_reconciliation", (Role.TREASURY,), False),
+    "factor": ("desk_factor", (Role.REVIEWER, Role.TREASURY), False),
+    "account": ("desk_account", (Role.TREASURY,), True),
+    "bar": ("desk_bar", (Role.VAULT,), True),
+    "export": ("desk_exports", _EVERYBODY, False),
+    "close": ("desk_close", (Role.TREASURY,), True),
+    # Lists, of which the whole word is the name.
+    "identities": ("desk_kyc", (Role.REVIEWER,), False),
+    "arrivals": ("desk_money", (Role.TREASURY,), False),
+    "floats": ("desk_floats", (Role.TREASURY,), False),
+    "adjustments": ("desk_adjustments", (Role.TREASURY,), False),
+    "factor_resets": ("desk_factor", (Role.REVIEWER, Role.TREASURY), False),
+    "breaks": ("desk_reconciliation", (Role.TREASURY,), False),
+    "erasures": ("desk_erasures", (), False),
+    "audit": ("desk_audit", (Role.TREASURY,), False),
 }
+#: What a bare id may be one of.
+SUBJECT_WORDS = (
+    *(word for word, (_, _, about_one) in _SUBJECTS.items() if about_one),
+    *("person", "price", "roles", "factor", "statement", "export"),
+)
+
+
+def subject_words(subject: str) -> str:
+    """`order:3f0c21aa-…` -> `Order 3f0c21aa`, and the name of a list as it is."""
+    word, _, rest = subject.partition(":")
+    if _is_uuid(rest):
+        rest = rest[:8]
+    return f"{word.replace('_', ' ').capitalize()} {rest}".strip()
 
 
 def subject_url(subject: str, reader: User) -> str:
@@ -94,6 +140,8 @@ def subject_url(subject: str, reader: User) -> str:
     if not name or not may_see(reader, *roles):
         return ""
     try:
-        return reverse(name, args=[rest.partition(":")[0]] if about_one else [])
+        # The code of an account has such marks itself.
+        key = rest if word == "account" else rest.partition(":")[0]
+        return reverse(name, args=[key] if about_one else [])
     except NoReverseMatch:
         return ""

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from oversight import adjust, approvals, desk, factor, roles, steering
+from oversight import adjust, approvals, audit, desk, factor, roles, steering
 from oversight.people import notes
 from oversight.privacy import pages as privacy
 from oversight.reconciliation import pages
@@ -27,6 +27,7 @@ urlpatterns = [
     path("desk/adjustments/cash/", adjust.adjust_cash, name="desk_adjust_cash"),
     path("desk/adjustments/debt/", adjust.debt_settle, name="desk_debt_settle"),
     path("desk/adjustments/payout/", adjust.cash_payout, name="desk_cash_payout"),
+    path("desk/audit/", audit.audit, name="desk_audit"),
     path("desk/approvals/", approvals.approvals, name="desk_approvals"),
     path("desk/approvals/<uuid:request_id>/", approvals.approval, name="desk_approval"),
     path("desk/approvals/<uuid:request_id>/file/", approvals.approval_file, name="desk_approval_file"),

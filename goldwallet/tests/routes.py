@@ -170,6 +170,7 @@ ROUTES: dict[str, Route] = {
     "desk_debt_settle": desk(TWO, get=None, post=400),
     "desk_cash_payout": desk(TWO, get=None, post=400),
     "desk_audit": desk("treasury"),
+    "desk_audit": desk("treasury"),
     "desk_approvals": desk(ALL),
     "desk_approval": desk(ALL),
     "desk_approval_file": desk(ALL, notes="controls_requestevent pghistory_context"),  # who opened it

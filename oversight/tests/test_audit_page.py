@@ -1,0 +1,213 @@
+"""The page of the audit trail, its filters and its file (design: `controls.audit`)."""
+
+import datetime as dt
+
+import pytest
+from django.db import InternalError, connection, transaction
+from django.db.utils import ProgrammingError
+from django.test.utils import CaptureQueriesContext
+
+from accounts.tests.people import customer, signed_in, staff
+from controls.audit import ACTIONS, acting, record
+from controls.models import AuditEntry
+from goldwallet.clock import NAIROBI
+from oversight.audit import LOOKS, AuditFilters
+
+pytestmark = pytest.mark.django_db
+PAGE = "/desk/audit/"
+
+
+@pytest.fixture
+def vera():
+    return staff("treasury")
+
+
+def shown(browser, **asked):
+    answer = browser.get(PAGE, asked)
+    assert answer.status_code == 200
+    return [row.entry for row in answer.context["rows"]]
+
+
+def test_a_line_says_who_when_from_where_what_before_after_and_why(vera):
+    alice = customer(email="alice@example.com")
+    with acting(actor_id=vera.pk, address="41.90.4.7", page="desk_hold"):
+        record(
+            "hold",
+            subject=f"person:{alice.pk}",
+            person_id=alice.pk,
+            before={"on_hold": False},
+            after={"on_hold": True},
+            reason="A stolen <b>phone</b>.",
+        )
+    text = signed_in(vera).get(PAGE).content.decode()
+    for words in (vera.email, "41.90.4.7", "Hold", "Put a person on hold", "alice@example.com", "on hold"):
+        assert words in text, words
+    assert "A stolen &lt;b&gt;phone&lt;/b&gt;." in text
+    assert "<td>no</td><td>yes</td>" in text
+
+
+def test_looking_at_the_trail_is_one_line_of_it_for_each_look(vera):
+    browser = signed_in(vera)
+    for looks in (1, 2, 3):
+        shown(browser, action="hold")
+        lines = AuditEntry.objects.filter(actor=vera, page="desk_audit")
+        assert lines.count() == looks
+    last = lines.latest("id")
+    assert (last.action, last.subject, last.after) == ("read", "audit", {"asked_by": ["action"]})
+
+
+@pytest.mark.parametrize(
+    ("role", "status"),
+    [
+        ("treasury", 200),
+        ("auditor", 200),
+        ("administrator", 200),
+        ("pricing", 403),
+        ("vault", 403),
+        ("reviewer", 403),
+    ],
+)
+def test_who_reads_it(role, status):
+    assert signed_in(staff(role)).get(PAGE).status_code == status
+
+
+class TestFilters:
+    @pytest.fixture
+    def lines(self, vera):
+        """By name; each differs from the others in what its filter asks for."""
+        otto, alice = staff("vault"), customer(email="alice@example.com")
+        order = "3f0c21aa-1111-4222-8333-444455556666"
+        with acting(actor_id=vera.pk, address="41.90.4.7", page="desk_order"):
+            record("read", subject=f"order:{order}", person_id=alice.pk)
+            record("price_set", subject="price:12", reason="Gold went up.")
+        with acting(actor_id=otto.pk, address="2a00:1450::5", page="desk_pools"):
+            record("pool_create", subject=f"pool:{order}")
+        record("hold", subject=f"person:{alice.pk}", person_id=alice.pk)
+        names = ("read", "price", "pool", "house")
+        return dict(zip(names, AuditEntry.objects.order_by("id"), strict=True)) | {"otto": otto}
+
+    @pytest.mark.parametrize(
+        ("asked", "expected"),
+        [
+            ({}, {"read", "price", "pool", "house"}),
+            ({"show": "acts"}, {"price", "pool", "house"}),
+            ({"show": "looks"}, {"read"}),
+            ({"who": "system"}, {"house"}),
+            ({"action": "price_set"}, {"price"}),
+            ({"subject": "price:12"}, {"price"}),
+            ({"subject": "12"}, {"price"}),
+            ({"subject": "3f0c21aa-1111-4222-8333-444455556666"}, {"read", "pool"}),
+            ({"subject": "3F0C21AA111142228333444455556666"}, {"read", "pool"}),
+            ({"subject": "order:3f0c21aa-1111-4222-8333-444455556666"}, {"read"}),
+            ({"person": "ALICE@example.com"}, {"read", "house"}),
+            ({"page": "desk_pools"}, {"pool"}),
+            ({"address": "41.90.4.7"}, {"read", "price"}),
+            ({"address": "2A00:1450:0::5"}, {"pool"}),
+            ({"person": "alice@example.com", "show": "acts"}, {"house"}),
+            ({"since": "2026-01-01", "until": "2027-12-31T10:00"}, {"read", "price", "pool", "house"}),
+            ({"until": "2026-01-01T00:00"}, set()),
+        ],
+    )
+    def test_each_finds_its_own(self, lines, asked, expected):
+        form = AuditFilters(asked)
+        assert form.is_valid(), form.errors
+        found = {entry.pk for entry in form.lines(after="").rows}
+        assert found == {lines[name].pk for name in expected}
+
+    def test_who_is_one_of_the_staff(self, lines):
+        form = AuditFilters({"who": lines["otto"].email})
+        assert form.is_valid()
+        assert [entry.pk for entry in form.lines(after="").rows] == [lines["pool"].pk]
+
+    def test_time_is_nairobi_s_and_the_end_is_not_in_it(self, lines):
+        at = lines["price"].at.astimezone(NAIROBI).replace(second=0, microsecond=0)
+        minute = dt.timedelta(minutes=1)
+        for since, until, found in ((at, at + 2 * minute, 4), (at - minute, at, 0)):
+            asked = {"since": f"{since:%Y-%m-%dT%H:%M}", "until": f"{until:%Y-%m-%dT%H:%M}"}
+            form = AuditFilters(asked)
+            assert form.is_valid() and len(form.lines(after="").rows) == found, asked
+
+    @pytest.mark.parametrize(
+        ("asked", "sentence"),
+        [
+            ({"who": "nobody@example.com"}, "Who (e-mail): Nobody has this e-mail address."),
+            ({"person": "nobody@example.com"}, "About whom (e-mail): Nobody has this e-mail address."),
+            ({"address": "all of them"}, "From address: Write an address like 41.90.4.7."),
+            ({"since": "yesterday"}, "From: Write a time like 2026-11-21 14:30."),
+            ({"since": "0001-01-01"}, "From: Write a year between 2020 and 2099."),
+            ({"since": "2026-02-02", "until": "2026-02-01"}, "To: This is before the time it begins with."),
+            ({"action": "reason__contains"}, "What: There is no such choice here."),
+            ({"page": "wallet"}, "Page: There is no such choice here."),
+        ],
+    )
+    def test_what_cannot_be_read_has_a_sentence_and_finds_nothing(self, lines, vera, asked, sentence):
+        browser = signed_in(vera)
+        assert shown(browser, **asked) == []
+        assert sentence in browser.get(PAGE, asked).content.decode()
+        part = browser.get(PAGE, asked, headers={"HX-Request": "true", "HX-Target": "rows"}).content.decode()
+        assert sentence in part and "<html" not in part
+
+    def test_every_action_is_either_a_look_or_an_act(self):
+        assert set(ACTIONS) > LOOKS
+
+
+def test_pages_follow_one_another_without_a_gap(vera):
+    for number in range(120):
+        record("note", subject=f"order:{number}")
+    browser, seen, address = signed_in(vera), [], f"{PAGE}?action=note"
+    while address:
+        context = browser.get(address).context
+        seen += [row.entry.pk for row in context["rows"]]
+        address = context["older_url"]
+    assert seen == sorted(AuditEntry.objects.filter(action="note").values_list("pk", flat=True), reverse=True)
+    assert len(seen) == 120
+    spans = AuditFilters({"since": "2026-01-01", "action": "note"})
+    assert spans.is_valid()
+    page, found = spans.lines(after=""), []
+    while True:
+        found += [entry.pk for entry in page.rows]
+        if not page.older:
+            break
+        page = spans.lines(after=page.older)
+    assert found == seen
+
+
+def test_fifty_lines_take_no_more_queries_than_one(vera):
+    browser = signed_in(vera)
+    counts = []
+    for lines in (1, 60):
+        for _ in range(lines):
+            record(
+                "hold", subject=f"person:{customer().pk}", by=staff("treasury").pk, after={"on_hold": True}
+            )
+        with CaptureQueriesContext(
+            connection,
+        ) as asked:
+            browser.get(PAGE)
+        counts.append(len(asked))
+    assert counts[1] <= min(25, counts[0])
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE controls_auditentry SET reason = 'another'",
+        "DELETE FROM controls_auditentry",
+        "TRUNCATE controls_auditentry CASCADE",
+    ],
+)
+def test_a_line_is_never_changed(statement):
+    record("hold", subject="person:1", reason="A stolen phone.")
+    with (
+        pytest.raises(
+            (InternalError, ProgrammingError), match=r"pgtrigger: Cannot|the rows of controls_auditentry stay"
+        ),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        # What the test itself has written is checked now: a table that waits for it cannot be emptied at all.
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        # Of the tests' connection alone (`goldwallet.triggers`).
+        cursor.execute("SET LOCAL goldwallet.allow_truncate = 'off'")
+        cursor.execute(statement)
+    assert AuditEntry.objects.get().reason == "A stolen phone."
