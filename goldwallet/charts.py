@@ -74,9 +74,146 @@ def polyline(history: Sequence[Point], *, until: dt.datetime | None = None) -> C
     )
 
 
-def _thinned(history: Sequence[Point]) -> list[Point]:
+def _thinned[T](history: Sequence[T]) -> list[T]:
     """At most MOST_POINTS, evenly taken; the first and the last always stay."""
     if len(history) <= MOST_POINTS:
         return list(history)
     step = (len(history) - 1) / (MOST_POINTS - 1)
     return [history[round(position * step)] for position in range(MOST_POINTS)]
+
+
+# --- two prices -----------------------------------------------------------------------------------
+
+type Pair = tuple[dt.datetime, Decimal, Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class PairStrip:
+    """A strip over which one pair held."""
+
+    x: float
+    width: float
+    moment: dt.datetime
+    upper: Decimal
+    lower: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class PairChart:
+    """Two step lines and the band between them, in the same box."""
+
+    upper: str
+    lower: str
+    between: str
+    strips: tuple[PairStrip, ...]
+    first: Pair
+    last: Pair
+    low: Decimal
+    high: Decimal
+
+
+def pair_lines(history: Sequence[Pair], *, until: dt.datetime) -> PairChart | None:
+    """Two values over time, oldest first, the higher one first; each pair holds until the next. None for no span."""
+    pairs = _thinned(history)
+    if not pairs or until <= pairs[0][0]:
+        return None
+    start, end = pairs[0][0], max(until, pairs[-1][0])
+    span = (end - start).total_seconds()
+    low, high = min(pair[2] for pair in pairs), max(pair[1] for pair in pairs)
+
+    def x(moment: dt.datetime) -> float:
+        return round((moment - start).total_seconds() / span * WIDTH, 1)
+
+    def y(value: Decimal) -> float:
+        share = (value - low) / (high - low) if high > low else Decimal("0.5")
+        return round(float(HEIGHT - share * HEIGHT), 1)
+
+    upper: list[tuple[float, float]] = []
+    lower: list[tuple[float, float]] = []
+    strips: list[PairStrip] = []
+    for position, (moment, above, below) in enumerate(pairs):
+        left = x(moment)
+        right = x(pairs[position + 1][0]) if position + 1 < len(pairs) else float(WIDTH)
+        upper += [(left, y(above)), (right, y(above))]
+        lower += [(left, y(below)), (right, y(below))]
+        strips.append(PairStrip(left, round(right - left, 1), moment, above, below))
+    return PairChart(
+        upper=_points(upper),
+        lower=_points(lower),
+        between=_points(upper + lower[::-1]),
+        strips=tuple(strips),
+        first=pairs[0],
+        last=pairs[-1],
+        low=low,
+        high=high,
+    )
+
+
+def _points(corners: Sequence[tuple[float, float]]) -> str:
+    return " ".join(f"{left:g},{top:g}" for left, top in corners)
+
+
+# --- days side by side ----------------------------------------------------------------------------
+
+type Day = tuple[dt.date, Decimal, Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class DayBars:
+    """One day's two bars, from the bottom up. `x` and `width` are those of the first; the second follows it."""
+
+    day: dt.date
+    first: Decimal
+    second: Decimal
+    x: float
+    width: float
+    first_y: float
+    first_height: float
+    second_x: float
+    second_y: float
+    second_height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    days: tuple[DayBars, ...]
+    #: How wide a day is, its gap included.
+    step: float
+    high: Decimal
+    first_sum: Decimal
+    second_sum: Decimal
+
+
+def day_bars(days: Sequence[Day]) -> Bars | None:
+    """Two amounts a day, none below zero, oldest first, on one scale from zero. None when all of them are zero."""
+    high = max((max(first, second) for _, first, second in days), default=Decimal(0))
+    if high <= 0:
+        return None
+    step = WIDTH / len(days)
+    width = round(step * 0.4, 2)
+
+    def height(value: Decimal) -> float:
+        return round(float(value / high * HEIGHT), 2)
+
+    bars = tuple(
+        DayBars(
+            day=day,
+            first=first,
+            second=second,
+            x=round(position * step, 2),
+            width=width,
+            first_y=round(HEIGHT - height(first), 2),
+            first_height=height(first),
+            second_x=round(position * step + width, 2),
+            second_y=round(HEIGHT - height(second), 2),
+            second_height=height(second),
+        )
+        for position, (day, first, second) in enumerate(days)
+    )
+    return Bars(
+        days=bars,
+        step=round(step, 2),
+        high=high,
+        first_sum=sum((first for _, first, _ in days), Decimal(0)),
+        second_sum=sum((second for _, _, second in days), Decimal(0)),
+    )

@@ -80,6 +80,14 @@ def percent_signed(value: Decimal | None) -> str:
 
 
 @register.filter
+def percent_two(value: Decimal | None) -> str:
+    """Two places, for a small move: `+0.35 %`."""
+    if value is None:
+        return NOTHING
+    return f"{_plus(value)}{value:,.2f} %".replace("-", MINUS) if value else "0.00 %"
+
+
+@register.filter
 def minus(value: Decimal, other: Decimal) -> Decimal:
     return value - other
 

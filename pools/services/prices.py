@@ -1,21 +1,26 @@
 """The two prices."""
 
 import datetime as dt
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+
+from django.db import connection
 
 from accounts.models import User
 from controls.audit import record
 from controls.selectors import threshold
 from goldwallet.clock import now
-from goldwallet.errors import Refused
+from goldwallet.errors import Conflict, Refused
 from goldwallet.money import show_kes
 from pools.models import HIGHEST_PRICE, Price
-from pools.selectors import price_at
+from pools.selectors import current_price, price_at, price_before, prices_scheduled
 from pools.services.acting import acting
 
 FARTHEST = dt.timedelta(days=31)
+#: What one sees who was shown an effect that is not any more.
+CHANGED = "Meanwhile the prices have changed. Look at the effect as it is now, and set them again."
 _DAY = dt.timedelta(days=1)
 
 
@@ -36,40 +41,123 @@ def price_set(
     effective_from: dt.datetime | None = None,
     reason: str = "",
     confirmed: bool = False,
+    seen: str = "",
 ) -> Price:
     """Set the two prices in KES per gram, now or from a moment in the future on. Raises Refused.
 
     A move of more than `price_jump_percent`, against the pair in force at that moment or a day before it, is for two
     people (`pools.requests.price_set_execute`), who say `confirmed`: ten times the price, or the price of an ounce, is
     typed more often than it is meant, and small steps in a row are one large move (faults.md Q05, Q11).
+
+    `seen` binds it to the effect that a person was shown (`pools.effect`): Conflict when it is another by now.
     """
-    _check_pair(buy, sell)
+    with acting(by, "price_set"):
+        _one_at_a_time()
+        moment = now()
+        if seen and seen != price_seal(buy, sell, effective_from, around=prices_around(effective_from)):
+            raise Conflict(CHANGED, code="changed")
+        pair_check(buy, sell)
+        moment_check(effective_from, moment)
+        effective_from = effective_from or moment
+        breaks = [] if confirmed else band_breaks(buy, sell, at=effective_from)
+        if breaks:
+            raise Refused(breaks[0], code="price_jump")
+        return _write(buy=buy, sell=sell, effective_from=effective_from, reason=reason, by=by)
+
+
+def price_cancel(*, price_id: int, by: User, reason: str) -> Price:
+    """Take back a scheduled pair: whatever is in force before its moment stays. Raises Refused.
+
+    The history is append-only, so both lines stay in it. It takes one person, as setting within the band does: what
+    stays was agreed before.
+    """
+    if not reason.strip():
+        raise Refused("Say in a few words why, for the record.", code="reason")
+    with acting(by, "price_cancel"):
+        _one_at_a_time()
+        price = next((one for one in prices_scheduled() if one.pk == price_id), None)
+        if price is None:
+            raise Conflict(
+                "This pair does not wait any more: it is in force, was replaced, or was taken back.",
+                code="gone",
+            )
+        stays = price_before(price.effective_from)
+        if stays is None:
+            raise Refused("No price is in force before this one, so it stays.", code="first")
+        return _write(
+            buy=stays.buy,
+            sell=stays.sell,
+            effective_from=price.effective_from,
+            reason=reason,
+            by=by,
+            takes_back=True,
+            action="price_cancel",
+        )
+
+
+def _write(
+    *,
+    buy: Decimal,
+    sell: Decimal,
+    effective_from: dt.datetime,
+    reason: str,
+    by: User,
+    takes_back: bool = False,
+    action: str = "price_set",
+) -> Price:
     if len(reason) > 200:
         raise Refused("Keep the reason under 200 letters.", code="reason")
-    moment = now()
-    if effective_from is not None and effective_from < moment:
-        raise Refused("This time has passed. Leave the time empty to set the prices now.", code="past")
-    if effective_from is not None and effective_from > moment + FARTHEST:
-        raise Refused(f"Set prices at most {FARTHEST.days} days ahead.", code="far")
-    effective_from = effective_from or moment
-    if not confirmed:
-        _check_jump(buy, sell, before=price_at(effective_from))
-        _check_jump(buy, sell, before=price_at(effective_from - _DAY), within=" within a day")
+    former = price_at(effective_from)
     price = Price(
-        buy=buy, sell=sell, effective_from=effective_from, reason=" ".join(reason.split()), created_by=by
+        buy=buy,
+        sell=sell,
+        effective_from=effective_from,
+        takes_back=takes_back,
+        reason=" ".join(reason.split()),
+        created_by=by,
     )
-    with acting(by, "price_set"):
-        former = price_at(effective_from)
-        price.save(force_insert=True)
-        record(
-            "price_set",
-            subject=f"price:{price.pk}",
-            before={"buy": str(former.buy), "sell": str(former.sell)} if former else None,
-            after={"buy": str(buy), "sell": str(sell), "from": effective_from.isoformat()},
-            reason=price.reason,
-            by=by.pk,
-        )
+    price.save(force_insert=True)
+    record(
+        action,
+        subject=f"price:{price.pk}",
+        before={"buy": str(former.buy), "sell": str(former.sell)} if former else None,
+        after={"buy": str(buy), "sell": str(sell), "from": effective_from.isoformat()},
+        reason=price.reason,
+        by=by.pk,
+    )
     return price
+
+
+def _one_at_a_time() -> None:
+    """Prices are written one after the other, so that what was compared with the pair in force still is."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('pools.price', 0))")
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What a pair would replace, and what would replace it: the pair in force now, the one at its moment, the next."""
+
+    current: Price | None
+    before: Price | None
+    following: Price | None
+
+
+def prices_around(effective_from: dt.datetime | None) -> Around:
+    """What stands around this moment (None: now)."""
+    current = current_price()
+    before = price_at(effective_from) if effective_from else current
+    after = [
+        one for one in prices_scheduled() if effective_from is None or one.effective_from > effective_from
+    ]
+    return Around(current, before, after[0] if after else None)
+
+
+def price_seal(buy: Decimal, sell: Decimal, effective_from: dt.datetime | None, *, around: Around) -> str:
+    """A word for one pair at one moment among exactly these others: the same only while nothing of it has changed."""
+    others = [price and price.pk for price in (around.current, around.before, around.following)]
+    start = effective_from.astimezone(dt.UTC).isoformat() if effective_from else "now"
+    return hashlib.sha256(f"{buy:.2f}|{sell:.2f}|{start}|{others}".encode()).hexdigest()[:32]
 
 
 def price_history_load(*, prices: Sequence[PastPrice], by: User, reason: str) -> int:
@@ -78,7 +166,7 @@ def price_history_load(*, prices: Sequence[PastPrice], by: User, reason: str) ->
     """
     moment = now()
     for price in prices:
-        _check_pair(price.buy, price.sell)
+        pair_check(price.buy, price.sell)
         if price.effective_from >= moment:
             raise Refused("A price of the past lies in the past.", code="future")
     with acting(by, "price_history_load"):
@@ -97,7 +185,8 @@ def price_history_load(*, prices: Sequence[PastPrice], by: User, reason: str) ->
         return len(Price.objects.bulk_create(rows))
 
 
-def _check_pair(buy: Decimal, sell: Decimal) -> None:
+def pair_check(buy: Decimal, sell: Decimal) -> None:
+    """Refuse what is no pair of prices."""
     for value in (buy, sell):
         if not value.is_finite() or not 0 < value < HIGHEST_PRICE:
             raise Refused("A price is more than nothing, and less than a billion shillings.", code="range")
@@ -111,7 +200,23 @@ def _check_pair(buy: Decimal, sell: Decimal) -> None:
         )
 
 
-def _check_jump(buy: Decimal, sell: Decimal, *, before: Price | None, within: str = "") -> None:
+def moment_check(effective_from: dt.datetime | None, moment: dt.datetime) -> None:
+    """Refuse a time at which no price can begin; None is now."""
+    if effective_from is not None and effective_from < moment:
+        raise Refused("This time has passed. Leave the time empty to set the prices now.", code="past")
+    if effective_from is not None and effective_from > moment + FARTHEST:
+        raise Refused(f"Set prices at most {FARTHEST.days} days ahead.", code="far")
+
+
+def band_breaks(buy: Decimal, sell: Decimal, *, at: dt.datetime) -> list[str]:
+    """Why this pair at this moment takes two people, as sentences; none: one person sets it."""
+    return [
+        *_jumps(buy, sell, before=price_at(at)),
+        *_jumps(buy, sell, before=price_at(at - _DAY), within=" within a day"),
+    ]
+
+
+def _jumps(buy: Decimal, sell: Decimal, *, before: Price | None, within: str = "") -> Iterator[str]:
     if before is None:
         return
     band = threshold("price_jump_percent")
@@ -119,8 +224,7 @@ def _check_jump(buy: Decimal, sell: Decimal, *, before: Price | None, within: st
         if abs(new - old) * 100 > band * old:
             move = (abs(new - old) * 100 / old).quantize(Decimal("0.1"))
             way = "up" if new > old else "down"
-            raise Refused(
+            yield (
                 f"The {name} price would go {way} by {move}%{within}, from {show_kes(old)} to {show_kes(new)}. "
-                f"A move of more than {band.normalize():f}% takes a second person.",
-                code="price_jump",
+                f"A move of more than {band.normalize():f}% takes a second person."
             )
