@@ -138,8 +138,8 @@ def _missing(found: Break) -> list[Choice]:
 
 
 def _still_there(found: Break) -> Choice | None:
-    """For money in suspense that we took out, and M-Pesa did not: it is not the house's."""
-    if found.arrival is None or effect_of(found) <= 0:
+    """For money that we took back, or took out of suspense, and M-Pesa did not: it is not the house's."""
+    if (found.arrival is None and found.payment is None) or effect_of(found) <= 0:
         return None
     return Choice(How.SUSPENSE, "M-Pesa still has it: post it to suspense", _WORDS[How.SUSPENSE])
 

@@ -78,11 +78,23 @@ def _suspense_more(found: Break) -> Done:
 
 def _suspense_again(found: Break) -> Done:
     """What M-Pesa has not taken back although we did: under the receipt with a number, since its own has ended."""
-    ended = found.arrival
-    if ended is None or effect_of(found) <= 0:
+    ended, payment = found.arrival, found.payment
+    if effect_of(found) <= 0 or (ended is None and payment is None):
         raise Refused("There is nothing here that M-Pesa still has.", code="nothing")
-    more = Arrival(receipt=_numbered(ended.receipt), reference=ended.reference, arrived_at=ended.arrived_at)
-    more.payer = ended.payer
+    if ended is not None:
+        more = Arrival(
+            receipt=_numbered(ended.receipt), reference=ended.reference, arrived_at=ended.arrived_at
+        )
+        more.payer = ended.payer
+    else:
+        assert payment is not None
+        came = payment.ended_at or payment.created_at
+        more = Arrival(
+            receipt=_numbered(payment.receipt or payment.reference),
+            reference=payment.reference,
+            payment=payment,
+            arrived_at=came,
+        )
     return _arrive(found, more, effect_of(found))
 
 

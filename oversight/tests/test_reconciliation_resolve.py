@@ -369,7 +369,7 @@ def test_nobody_resolves_what_is_about_their_own_payment(day: Day, maker: User, 
         day.compare()
         found = Break.objects.get()
         Payment.objects.filter(pk=found.payment_id).update(user=checker)
-        with pytest.raises(Refused, match="your own payment"):
+        with pytest.raises(Refused, match="about yourself"):
             agreed(
                 "break_resolve", {"break": str(found.pk), "how": "write_off"}, maker=maker, checker=checker
             )

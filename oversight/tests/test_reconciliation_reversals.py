@@ -8,9 +8,9 @@ import pytest
 from accounts.models import User
 from accounts.tests.people import staff
 from goldwallet.clock import now
-from goldwallet.errors import Conflict
+from goldwallet.errors import Conflict, Refused
 from goldwallet.test.clock import shift_clock
-from goldwallet.test.two import agreed
+from goldwallet.test.two import agreed, asked
 from goldwallet.test.world import World
 from ledger import chart
 from ledger.services import Transfer, post
@@ -105,10 +105,15 @@ def test_a_part_is_a_difference_before_and_after(day: Day, maker: User, checker:
         taken_back_here(payment, maker, checker, "UKLNOTTHIS")
     found = only(compared(day, 6), payment.pk, -500, -int(payment.amount))
 
-    # Written off by two people: gone; and what M-Pesa takes back later is a difference of its own size.
+    # What M-Pesa still has is somebody's, not the house's: it lies in suspense. Then the difference is gone; and what
+    # M-Pesa takes back later is a difference of its own size.
     with shift_clock(hours=7):
-        payload = {"break": str(found.pk), "how": "write_off"}
+        with pytest.raises(Refused, match="cannot be resolved in this way"):
+            asked("break_resolve", {"break": str(found.pk), "how": "write_off"}, by=maker)
+        payload = {"break": str(found.pk), "how": "suspense"}
         agreed("break_resolve", payload, maker=maker, checker=checker)
+        rest = Arrival.objects.get(payment=payment)
+        assert (rest.state, rest.amount) == (ArrivalState.SUSPENSE, payment.amount - 500)
         assert keys(day.compare()) == set()
         taken_back_there(day, payment, "UKLREVERS2", moved=200)
     only(compared(day, 8), payment.pk, -700, -500)
