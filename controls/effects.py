@@ -57,6 +57,11 @@ class Effect:
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
 
+    def most_moved(self, *, grams: bool) -> Decimal:
+        """The most that any one account moves, in grams or in shillings."""
+        moved = (abs(change.moved) for change in self.accounts if (change.asset != "KES") == grams)
+        return max(moved, default=Decimal(0))
+
     def essence(self) -> dict[str, Any]:
         """What an approval is bound to: what moves, not the balances before it, which trading changes all the time."""
         moved = [(change.code, change.asset, f"{change.moved.normalize():f}") for change in self.accounts]

@@ -4,11 +4,12 @@ import threading
 import time
 import uuid
 from collections.abc import Iterable
+from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet
 
-from controls.models import Request, RequestState, Switch, SwitchName, Threshold
+from controls.models import AuditEntry, Request, RequestState, Switch, SwitchName, Threshold
 from controls.thresholds import DEFINITIONS
 from goldwallet.clock import Now
 
@@ -96,6 +97,36 @@ def requests_waiting() -> QuerySet[Request]:
 def request_about(subject: str) -> Request | None:
     """The open request about a thing, if there is one."""
     return requests_waiting().filter(subject=subject).first()
+
+
+def requests_about(subjects: Iterable[str]) -> dict[str, Request]:
+    """The open requests about several things, by what they are about. One query."""
+    return {found.subject: found for found in requests_waiting().filter(subject__in=set(subjects))}
+
+
+def requests_ever(subjects: Iterable[str], *, limit: int = 20) -> list[Request]:
+    """Everything that was ever asked about these things, however it ended, newest first."""
+    asked = Request.objects.filter(subject__in=set(subjects)).select_related("maker", "checker")
+    return list(asked.order_by("-created_at", "-pk")[:limit])
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Somebody who has opened a request's page or its evidence, and how often."""
+
+    email: str
+    looked: int
+    opened: int
+
+
+def request_looks(request_id: uuid.UUID) -> list[Look]:
+    """Who has looked at a request, by the audit trail."""
+    lines = AuditEntry.objects.filter(subject=f"request:{request_id}", actor__isnull=False)
+    counted = lines.filter(action__in=["read", "evidence_open"]).values_list("actor__email")
+    found = counted.annotate(
+        looked=Count("pk", filter=Q(action="read")), opened=Count("pk", filter=Q(action="evidence_open"))
+    )
+    return [Look(*row) for row in found.order_by("actor__email")]
 
 
 def request_makers(ids: Iterable[str]) -> dict[str, str]:

@@ -1,7 +1,8 @@
-"""Approvals at the desk: what waits for a second person, and what became of it.
+"""One request at the desk, whatever its kind (`controls.kinds`): what it would do now, computed by the code that would
+do it, and the decision, which is bound to what was shown (`controls.services.request_approve`).
 
-Every kind of request is decided here, by the page of `controls.kinds`: it shows what the request would do now, computed
-by the code that would do it, and the approval is bound to what was shown (`controls.services.request_approve`).
+Whoever decides writes why, shows a fresh code of the second factor, and types a large amount again. The code is asked
+for last, when nothing else stands in the way; it is used up even if the act is refused after it.
 """
 
 import json
@@ -13,69 +14,30 @@ from typing import Any, NamedTuple, cast
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts.asking import may_decide
 from accounts.models import User
-from accounts.permissions import may_see, staff_page
+from accounts.permissions import about_person, may_act, may_see, staff_page
 from accounts.roles import Role
+from accounts.second_factor import code_check
 from controls import services
 from controls.effects import AccountChange, Effect, effect_of
 from controls.kinds import KINDS
 from controls.models import Attachment, Request, RequestState
-from controls.selectors import requests_waiting
+from controls.selectors import request_looks, requests_waiting
 from goldwallet import wording
 from goldwallet.errors import Refused
 from goldwallet.history import events_of
-from goldwallet.paging import page_of
 from ledger.models import Account
+from oversight.inbox import ROLES, Reader
 from oversight.naming import account_names, subject_url
 
-#: Whoever asks for something or decides it (`controls.kinds`). The auditor reads.
-ROLES = (Role.PRICING, Role.VAULT, Role.TREASURY, Role.REVIEWER, Role.ADMINISTRATOR)
-_PAGE = 50
 _THEN = "What it would have done when it was asked"
-
-
-class Row(NamedTuple):
-    """A request in a list."""
-
-    request: Request
-    label: str
-    summary: str
-    leaving: Decimal
-
-
-def _row(request: Request) -> Row:
-    effect = effect_of(request.effect)
-    return Row(request, KINDS[request.kind].label, effect.summary, Decimal(effect.leaving_kes))
 
 
 def _me(request: HttpRequest) -> User:
     return cast(User, request.user)
-
-
-@require_GET
-@staff_page(*ROLES)
-def approvals(request: HttpRequest) -> HttpResponse:
-    """The inbox: what this person may decide, what they asked for, what waits for others, and what is decided."""
-    me = _me(request)
-    waiting = list(requests_waiting())
-    decided = Request.objects.exclude(decided_at=None).select_related("maker", "checker")
-    page = page_of(decided, by="decided_at", after=request.GET.get("after", ""), limit=_PAGE)
-    mine = [found for found in waiting if found.maker_id == me.pk]
-    others = [found for found in waiting if found.maker_id != me.pk]
-    context = {
-        "first_page": not request.GET.get("after"),
-        "for_me": [_row(found) for found in others if may_decide(me, found.kind)],
-        "mine": [_row(found) for found in mine],
-        "for_others": [_row(found) for found in others if not may_decide(me, found.kind)],
-        "decided": [_row(found) for found in page.rows],
-        "older_url": f"{reverse('desk_approvals')}?after={page.older}" if page.older else "",
-    }
-    return render(request, "oversight/approvals.html", context)
 
 
 # --- one request ----------------------------------------------------------------------------------
@@ -141,7 +103,7 @@ def _preview(found: Request) -> Preview:
 
 
 @require_GET
-@staff_page(*ROLES)
+@staff_page(*ROLES, reads="request")
 def approval(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
     return _page(request, _found(request_id))
 
@@ -150,17 +112,24 @@ def _found(request_id: uuid.UUID) -> Request:
     return get_object_or_404(Request.objects.select_related("maker", "checker", "attachment"), pk=request_id)
 
 
+#: What a refusal is about -> the field that it stands beside. Others stand on top of the page.
+_FIELDS = {"reason": "words", "typed": "typed", "code": "code", "code_used": "code", "locked": "code"}
+
+
 def _page(
-    request: HttpRequest, found: Request, *, refused: Refused | None = None, typed: str = ""
+    request: HttpRequest, found: Request, *, refused: Refused | None = None, act: str = ""
 ) -> HttpResponse:
+    """`act`: the form that was refused, so that it stands open with what was typed in it, but for the code."""
     me = _me(request)
+    about_person(request, found.person_id)
     waits = requests_waiting().filter(pk=found.pk).exists()
     preview = _preview(found) if waits else None
     asked = _shown(effect_of(found.effect))
     shown = preview.shown if preview is not None and preview.shown is not None else asked
     differs = preview is not None and preview.shown is not None
     differs = differs and shown.effect.essence() != asked.effect.essence()
-    own = found.maker_id == me.pk
+    why_not = Reader(me).why_not(found)
+    field = _FIELDS.get(refused.code, "") if refused and act else ""
     context = {
         "found": found,
         "label": KINDS[found.kind].label,
@@ -174,12 +143,16 @@ def _page(
         "effect_title": _title(found, preview),
         "then": asked if differs else None,
         "then_title": _THEN,
-        "own": own,
-        "decides": waits and not own and may_decide(me, found.kind),
+        "own": found.maker_id == me.pk,
+        "why_not": why_not,
+        "decides": waits and not why_not and may_act(me, *ROLES),
+        "retype": services.retype_needed(shown.effect),
         "sees_ledger": may_see(me, Role.TREASURY),
         "history": _history(found),
-        "sentence": refused.sentence if refused else "",
-        "typed": typed,
+        "looks": request_looks(found.pk),
+        "sentence": refused.sentence if refused and not field else "",
+        "wrong": {act: {field: refused.sentence}} if refused and field else {},
+        "typed": {act: {name: request.POST.get(name, "") for name in ("words", "typed")}} if act else {},
     }
     return render(request, "oversight/approval.html", context, status=refused.status if refused else 200)
 
@@ -226,50 +199,65 @@ def approval_file(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
 
 
 def _decide(
-    request: HttpRequest, request_id: uuid.UUID, act: Callable[[], Request], said: Callable[[Request], str]
+    request: HttpRequest,
+    request_id: uuid.UUID,
+    act: Callable[[], Request],
+    said: Callable[[Request], str],
+    *,
+    name: str = "",
 ) -> HttpResponse:
     """Carry out a decision and show the request; a refusal is a sentence on its page, and nothing has changed."""
     get_object_or_404(Request, pk=request_id)
     try:
         done = act()
     except Refused as refused:
-        return _page(request, _found(request_id), refused=refused, typed=request.POST.get("words", ""))
+        return _page(request, _found(request_id), refused=refused, act=name)
     messages.success(request, said(done))
     return redirect("desk_approval", request_id)
+
+
+def _field(request: HttpRequest, name: str) -> str:
+    return request.POST.get(name, "").replace("\x00", " ")
+
+
+def _code_shown(request: HttpRequest) -> None:
+    """Raises Refused for a code that is missing, wrong or used. A missing one is not counted as a try."""
+    code = _field(request, "code")
+    if not code.strip():
+        raise Refused("Write the code that your authenticator app shows now.", code="code")
+    code_check(user=_me(request), code=code)
 
 
 @require_POST
 @staff_page(*ROLES)
 def approval_approve(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
-    return _decide(
-        request,
-        request_id,
-        lambda: services.request_approve(
-            request_id=request_id,
-            by=_me(request),
-            seen=request.POST.get("seen", ""),
-            words=request.POST.get("words", ""),
-        ),
-        lambda done: f"Approved and done. {done.result}",
-    )
+    form = {name: _field(request, name) for name in ("seen", "words", "typed")}
+
+    def act() -> Request:
+        services.approval_check(request_id=request_id, by=_me(request), **form)
+        _code_shown(request)
+        return services.request_approve(request_id=request_id, by=_me(request), **form)
+
+    return _decide(request, request_id, act, lambda done: f"Approved and done. {done.result}", name="approve")
 
 
 @require_POST
 @staff_page(*ROLES)
 def approval_refuse(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
-    return _decide(
-        request,
-        request_id,
-        lambda: services.request_refuse(
-            request_id=request_id, by=_me(request), words=request.POST.get("words", "")
-        ),
-        lambda done: "Refused. Nothing was done.",
-    )
+    words = _field(request, "words")
+
+    def act() -> Request:
+        services.refusal_check(request_id=request_id, by=_me(request), words=words)
+        _code_shown(request)
+        return services.request_refuse(request_id=request_id, by=_me(request), words=words)
+
+    return _decide(request, request_id, act, lambda done: "Refused. Nothing was done.", name="refuse")
 
 
 @require_POST
 @staff_page(*ROLES)
 def approval_withdraw(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
+    """It gives nothing away, so it takes no code."""
     return _decide(
         request,
         request_id,

@@ -145,7 +145,11 @@ def _kinds() -> list[tuple[str, QuerySet[Any], str, str, tuple[str, ...]]]:
 def to_decide(user: User) -> int:
     """How many requests wait for this person to decide them: of kinds that their roles decide, and not their own."""
     kinds = [name for name in KINDS if may_decide(user, name)]
-    return requests_waiting().filter(kind__in=kinds).exclude(maker=user).count() if kinds else 0
+    return (
+        requests_waiting().filter(kind__in=kinds).exclude(maker=user).exclude(person=user).count()
+        if kinds
+        else 0
+    )
 
 
 def waiting() -> list[Waiting]:

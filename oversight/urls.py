@@ -1,7 +1,9 @@
 from django.urls import path
 
-from oversight import adjust, approvals, audit, desk, factor, roles, steering
+from oversight import adjust, approvals, audit, desk, factor, inbox, roles, steering
+from oversight.book import pages as book
 from oversight.people import notes
+from oversight.people import pages as people
 from oversight.privacy import pages as privacy
 from oversight.reconciliation import pages
 
@@ -13,10 +15,20 @@ urlpatterns = [
     path("desk/erasures/", privacy.erasures, name="desk_erasures"),
     path("desk/notes/", notes.add, name="desk_note_add"),
     path("desk/notes/lower/", notes.lower, name="desk_flag_lower"),
+    path("desk/find/", people.find_page, name="desk_find"),
+    path("desk/people/", people.people, name="desk_people"),
+    path("desk/people/<uuid:person_id>/", people.person, name="desk_person"),
+    path("desk/people/<uuid:person_id>/hold/", people.hold, name="desk_person_hold"),
+    path("desk/people/<uuid:person_id>/lift/", people.lift, name="desk_person_lift"),
+    path("desk/people/<uuid:person_id>/factor/", people.factor, name="desk_person_factor"),
+    path("desk/people/<uuid:person_id>/close/", people.close, name="desk_person_close"),
+    path("desk/people/<uuid:person_id>/message/", people.message, name="desk_person_message"),
     path("desk/", desk.overview, name="desk"),
-    path("desk/ledger/", desk.accounts, name="desk_ledger"),
-    path("desk/ledger/accounts/<str:code>/", desk.account, name="desk_account"),
-    path("desk/ledger/transactions/<int:transaction_id>/", desk.transaction, name="desk_transaction"),
+    path("desk/ledger/", book.accounts, name="desk_ledger"),
+    path("desk/ledger/accounts/<str:code>/", book.account, name="desk_account"),
+    path("desk/ledger/accounts/<str:code>/extract.pdf", book.account_extract, name="desk_account_extract"),
+    path("desk/ledger/transactions/", book.transactions, name="desk_transactions"),
+    path("desk/ledger/transactions/<int:transaction_id>/", book.transaction, name="desk_transaction"),
     path(
         "desk/ledger/transactions/<int:transaction_id>/reverse/",
         adjust.transaction_reverse,
@@ -28,7 +40,7 @@ urlpatterns = [
     path("desk/adjustments/debt/", adjust.debt_settle, name="desk_debt_settle"),
     path("desk/adjustments/payout/", adjust.cash_payout, name="desk_cash_payout"),
     path("desk/audit/", audit.audit, name="desk_audit"),
-    path("desk/approvals/", approvals.approvals, name="desk_approvals"),
+    path("desk/approvals/", inbox.approvals, name="desk_approvals"),
     path("desk/approvals/<uuid:request_id>/", approvals.approval, name="desk_approval"),
     path("desk/approvals/<uuid:request_id>/file/", approvals.approval_file, name="desk_approval_file"),
     path(

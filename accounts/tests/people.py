@@ -7,6 +7,7 @@ import time
 
 import django_otp
 from django.conf import settings
+from django.contrib.auth import SESSION_KEY
 from django.core import mail
 from django.test import Client
 from django_otp.oath import hotp
@@ -57,6 +58,17 @@ def totp(person: User, *, step: int = 0) -> str:
     """The code that the person's authenticator shows now, or `step` periods later."""
     device = Authenticator.objects.get(user=person, confirmed=True)
     return totp_of(device.key, step=step)
+
+
+def code_now(person: User) -> str:
+    """A code of the person's authenticator that is still good, as if the last one had been used long ago."""
+    Authenticator.objects.filter(user=person, confirmed=True).update(last_step=0)
+    return totp(person)
+
+
+def person_of(browser: Client) -> User:
+    """Who is signed in there."""
+    return User.objects.get(pk=browser.session[SESSION_KEY])
 
 
 def totp_of(key: str, *, step: int = 0) -> str:

@@ -227,18 +227,13 @@ def retype_needed(effect: Effect) -> Amount | None:
     What leaves the house counts first, then the most that any one account moves in shillings, then in grams.
     """
     leaving = Decimal(effect.leaving_kes)
-    kes = leaving or _most_moved(effect, grams=False)
-    grams = _most_moved(effect, grams=True)
+    kes = leaving or effect.most_moved(grams=False)
+    grams = effect.most_moved(grams=True)
     if kes >= threshold("approval_retype_kes"):
         return Amount(kes)
     if grams >= threshold("approval_retype_grams"):
         return Amount(grams, grams=True)
     return None
-
-
-def _most_moved(effect: Effect, *, grams: bool) -> Decimal:
-    moved = (abs(change.moved) for change in effect.accounts if (change.asset != "KES") == grams)
-    return max(moved, default=Decimal(0))
 
 
 def _check_typed(effect: Effect, typed: str) -> None:
@@ -290,10 +285,9 @@ def approval_check(*, request_id: uuid.UUID, by: Any, seen: str, words: str, typ
 
 def refusal_check(*, request_id: uuid.UUID, by: Any, words: str) -> None:
     """The same before `request_refuse`."""
+    _words(words, least=_LEAST_REASON, what=_WHY_NO)
     with transaction.atomic():
-        request, definition = _open(request_id)
-        _check_checker(request, definition, by)
-        _words(words, least=_LEAST_REASON, what=_WHY_NO)
+        _check_checker(*_open(request_id), by)
 
 
 def request_approve(*, request_id: uuid.UUID, by: Any, seen: str, words: str, typed: str = "") -> Request:

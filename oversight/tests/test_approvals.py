@@ -10,12 +10,13 @@ from django.urls import reverse
 
 from accounts.models import User
 from accounts.roles import Role
-from accounts.tests.people import customer, signed_in, staff
+from accounts.tests.people import code_now, customer, person_of, signed_in, staff
 from controls import services
 from controls.models import Request, RequestState
 from controls.selectors import thresholds
 from controls.services import Evidence
 from goldwallet.test.clock import shift_clock
+from goldwallet.test.two import YES
 from trading.tests.pages import text
 
 pytestmark = pytest.mark.django_db
@@ -46,8 +47,17 @@ def seen(page) -> str:
 
 
 def approve(desk: Client, request: Request, **data: str):
-    data = {"seen": seen(desk.get(url(request)))} | data
-    return desk.post(url(request, "_approve"), data, follow=True)
+    """What the second person does who has read the page: the amount where it is asked for, why, and a fresh code."""
+    page = desk.get(url(request))
+    form = {"seen": seen(page), "words": YES, "code": code_now(person_of(desk))}
+    if page.context["retype"]:
+        form["typed"] = f"{page.context['retype'].value.normalize():f}"
+    return desk.post(url(request, "_approve"), form | data, follow=True)
+
+
+def refuse(desk: Client, request: Request, words: str):
+    form = {"words": words, "code": code_now(person_of(desk))}
+    return desk.post(url(request, "_refuse"), form, follow=True)
 
 
 @pytest.fixture
@@ -168,7 +178,7 @@ def test_what_cannot_be_done_any_more_can_only_be_refused(maker: User, checker: 
     assert url(request, "_refuse") in page.content.decode()
     assert desk.post(url(request, "_approve"), {"seen": "0" * 64}).status_code == 400
     assert Request.objects.get().state == RequestState.WAITING
-    done = desk.post(url(request, "_refuse"), {"words": "It stands there already."}, follow=True)
+    done = refuse(desk, request, "It stands there already.")
     assert "Refused. Nothing was done." in text(done)
     assert Request.objects.get().state == RequestState.REFUSED
 
@@ -231,7 +241,8 @@ def test_roles(maker: User, role: Role) -> None:
     offered = 'name="seen"' in page.content.decode()
     assert offered == (decides == 200)
     token = seen(signed_in(staff("treasury")).get(url(request)))
-    answer = desk.post(url(request, "_approve"), {"seen": token}, follow=True)
+    form = {"seen": token, "words": YES, "code": code_now(person_of(desk))}
+    answer = desk.post(url(request, "_approve"), form, follow=True)
     assert answer.status_code == decides
     assert thresholds()[NAME] == (50_000 if decides == 200 else 100_000)
     assert desk.post(url(request, "_refuse"), {"words": "I had rather not."}).status_code in {403, 409}
@@ -269,14 +280,15 @@ def test_evidence_is_a_download_and_who_opens_it_is_noted(maker: User, checker: 
     assert "no-store" in answer["Cache-Control"]
     assert answer["Content-Security-Policy"] == "default-src 'none'; sandbox"
     page = text(desk.get(url(request)))
-    assert page.count("Opened the evidence") == 1
-    assert "checker@example.com" in page
+    assert "checker@example.com (opened the evidence)" in page
+    desk.get(url(request, "_file"))
+    assert "checker@example.com (1 time, opened the evidence 2 times)" in text(desk.get(url(request)))
     bare = asked(maker, "3", name="price_jump_percent")
     assert desk.get(url(bare, "_file")).status_code == 404
 
 
 def test_decided_ones_go_on_page_by_page(maker: User, checker: User, monkeypatch) -> None:
-    monkeypatch.setattr("oversight.approvals._PAGE", 3)
+    monkeypatch.setattr("oversight.inbox._PAGE", 3)
     made = []
     for value in range(20, 27):
         request = asked(maker, f"{value}000")
@@ -298,8 +310,12 @@ def test_nonsense_for_a_page_is_page_one(maker: User, after: str) -> None:
 
 def test_words_with_nothing_in_them(maker: User, checker: User) -> None:
     request = asked(maker)
-    assert approve(signed_in(checker), request, words=" \x00\n ok \x00" + "x" * 600).status_code == 200
-    assert Request.objects.get().decision.startswith("ok xxx")
+    desk = signed_in(checker)
+    for words in (" \x00\n ok \x00", "", "x" * 501):
+        assert approve(desk, request, words=words).status_code == 400
+    assert Request.objects.get().state == RequestState.WAITING
+    assert approve(desk, request, words=" \x00\n ok, all of it \x00").status_code == 200
+    assert Request.objects.get().decision == "ok, all of it"
 
 
 def test_a_page_asks_by_a_form(maker: User) -> None:

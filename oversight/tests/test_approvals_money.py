@@ -92,7 +92,7 @@ def test_balances_that_trade_moves_do_not_spoil_the_approval(
     token = seen(desk.get(url(request)))
     paid(buy(world.bob, 5000))
     sell(world.alice, Decimal("0.25"))
-    done = desk.post(url(request, "_approve"), {"seen": token}, follow=True)
+    done = approve(desk, request, seen=token)
     assert "Approved and done." in text(done)
     assert_books()
 

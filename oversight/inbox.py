@@ -1,0 +1,157 @@
+"""The list of approvals: what waits for a second person, what became of the others."""
+
+import datetime as dt
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, NamedTuple, cast
+
+from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.views.decorators.http import require_GET
+
+from accounts.filters import ListFilters, one_of
+from accounts.models import User
+from accounts.permissions import staff_page
+from accounts.roles import Role
+from accounts.selectors import roles_of
+from controls.effects import effect_of
+from controls.kinds import KINDS, accounts_of
+from controls.models import Attachment, Request, RequestState
+from controls.selectors import requests_waiting
+from goldwallet.clock import NAIROBI, after
+from goldwallet.fragments import page_or_part
+from goldwallet.paging import page_of
+
+#: Whoever asks for something or decides it (`controls.kinds`). The auditor reads.
+ROLES = (Role.PRICING, Role.VAULT, Role.TREASURY, Role.REVIEWER, Role.ADMINISTRATOR)
+_PAGE = 50
+#: A request that expires within this time is marked.
+_SOON_SECONDS = 12 * 3600
+
+
+class Row(NamedTuple):
+    """A request in a list. `grams` is the most that one account moves."""
+
+    request: Any
+    label: str
+    summary: str
+    leaving: Decimal
+    grams: Decimal
+    #: Why the reader does not decide it; empty when they may.
+    why_not: str = ""
+
+
+def _row(request: Request, why_not: str = "") -> Row:
+    effect = effect_of(request.effect)
+    return Row(
+        request,
+        KINDS[request.kind].label,
+        effect.summary,
+        Decimal(effect.leaving_kes),
+        effect.most_moved(grams=True),
+        why_not,
+    )
+
+
+class Reader:
+    """Who looks, and what keeps them from deciding. One question to the database for all requests."""
+
+    def __init__(self, user: User) -> None:
+        self.id = user.pk
+        self.roles = roles_of(user)
+        self.accounts = accounts_of(user.pk) if Role.AUDITOR not in self.roles else frozenset({user.pk})
+
+    def why_not(self, request: Request) -> str:
+        """In words; empty: this person may decide it. Binding is `controls.services`."""
+        if request.maker_id == self.id:
+            return "You asked for it."
+        if Role.AUDITOR in self.roles:
+            return "An auditor reads."
+        if not self.roles & KINDS[request.kind].checkers:
+            return f"It takes the role {' or '.join(sorted(KINDS[request.kind].checkers))}."
+        if request.maker_id in self.accounts:
+            return "You asked for it under another account."
+        if request.person_id in self.accounts:
+            return "It is about yourself."
+        return ""
+
+
+# --- filters --------------------------------------------------------------------------------------
+
+_ENDED = [(state.value, state.label) for state in RequestState if state != RequestState.WAITING]
+
+
+class DecidedFilters(ListFilters):
+    """Which of the decided ones: what, by whom, how it ended, and when."""
+
+    person = phone = kes_from = kes_to = reference = receipt = None  # type: ignore[assignment]
+    kind = one_of("What", [], any_="Anything")
+    state = one_of("How it ended", _ENDED, any_="However")
+    maker = one_of("Asked by", [], any_="Anybody")
+    checker = one_of("Decided by", [], any_="Anybody")
+    field_order = ("kind", "state", "maker", "checker", "since", "until")
+
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        super().__init__(data)
+        kinds = sorted(((name, kind.label) for name, kind in KINDS.items()), key=lambda pair: pair[1])
+        people = User.objects.filter(is_staff=True).order_by("email").values_list("pk", "email")
+        staff = [(str(pk), email) for pk, email in people]
+        for name, choices in (("kind", kinds), ("maker", staff), ("checker", staff)):
+            cast(Any, self.fields[name]).choices += choices
+
+    def decided(self) -> QuerySet[Request]:
+        """What this asks for. Nothing, for filters that make no sense."""
+        rows = Request.objects.exclude(decided_at=None).select_related("maker", "checker")
+        if not self.is_valid():
+            return rows.none()
+        asked = self.cleaned_data
+        for name in ("kind", "state", "maker", "checker"):
+            if asked[name]:
+                rows = rows.filter(**{name: asked[name]})
+        if asked["since"]:
+            rows = rows.filter(decided_at__gte=_midnight(asked["since"]))
+        if asked["until"]:
+            rows = rows.filter(decided_at__lt=_midnight(asked["until"] + dt.timedelta(days=1)))
+        return rows
+
+
+def _midnight(day: dt.date) -> dt.datetime:
+    return dt.datetime.combine(day, dt.time(), tzinfo=NAIROBI)
+
+
+# --- the page -------------------------------------------------------------------------------------
+
+
+@require_GET
+@staff_page(*ROLES, reads="requests")
+def approvals(request: HttpRequest) -> HttpResponse:
+    """The inbox: what this person may decide, what they asked for, what waits for others, and what is decided."""
+    filters = DecidedFilters(request.GET)
+    older = request.GET.get("after", "").replace("\x00", "")
+    page = page_of(filters.decided(), by="decided_at", after=older, limit=_PAGE)
+    query = filters.query(after=page.older)
+    context = {
+        "inbox": not filters.query(after=older),
+        "filters": filters,
+        "decided": [_row(found) for found in page.rows],
+        "older_url": f"{reverse('desk_approvals')}?{query}" if page.older else "",
+    }
+    if context["inbox"]:
+        context |= _inbox(cast(User, request.user))
+    status = 200 if filters.is_valid() else 400
+    return page_or_part(request, "oversight/approvals.html", context, part="rows", status=status)
+
+
+def _inbox(me: User) -> dict[str, list[Row]]:
+    reader = Reader(me)
+    waiting = requests_waiting().annotate(
+        soon=ExpressionWrapper(Q(expires_at__lte=after(_SOON_SECONDS)), output_field=BooleanField()),
+        evidence=Exists(Attachment.objects.filter(request=OuterRef("pk"))),
+    )
+    rows = [_row(found, reader.why_not(found)) for found in waiting]
+    return {
+        "for_me": [row for row in rows if not row.why_not],
+        "mine": [row for row in rows if row.request.maker_id == me.pk],
+        "for_others": [row for row in rows if row.why_not and row.request.maker_id != me.pk],
+    }
