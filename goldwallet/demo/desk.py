@@ -72,6 +72,7 @@ def _compared(by: User) -> None:
             break
     today = clock.now().astimezone(clock.NAIROBI).date()
     for account in Float:
-        data = phone.statement(account)
+        # From yesterday on: the demo may be made across midnight.
+        data = phone.statement(account, since=today - dt.timedelta(days=1))
         statement_import(account=account, name=f"{account}-{today}.csv", data=data, by=by)
     reconcile(by=by)

@@ -75,7 +75,8 @@ def pay_out_at_portal(phone: str, kes: int, *, at: dt.datetime) -> None:
         control.post("/foreign-payout", json=body).raise_for_status()
 
 
-def statement(account: str) -> bytes:
-    """The organisation's statement of one account until now, as the portal exports it."""
+def statement(account: str, *, since: dt.date) -> bytes:
+    """The organisation's statement of one account from a day until now, as the portal exports it."""
+    asked = {"account": account, "from": since.isoformat()}
     with _control() as control:
-        return control.get("/statement", params={"account": account}).raise_for_status().content
+        return control.get("/statement", params=asked).raise_for_status().content
