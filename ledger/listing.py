@@ -129,9 +129,11 @@ def kinds() -> list[str]:
 
 
 def accounts_named(text: str, *, limit: int = 20) -> tuple[int, ...]:
-    """Ids of the account of this code and of those below it: `user:U` names all of one person."""
+    """Ids of the account of this code and of those below it: `user:U` names all of one person. Nobody's for `user`."""
     below = f"{text.rstrip(':')}:"
-    named = Q(code=text) | Q(code__gte=below, code__lt=f"{below[:-1]};")
+    named = Q(code=text)
+    if below not in {"user:", "pool:"}:
+        named |= Q(code__gte=below, code__lt=f"{below[:-1]};")
     return tuple(Account.objects.filter(named).order_by("code").values_list("pk", flat=True)[:limit])
 
 

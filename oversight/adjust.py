@@ -24,7 +24,7 @@ from goldwallet import money
 from goldwallet.errors import Refused
 from goldwallet.paging import page_of
 from ledger.models import Transaction
-from oversight.desk import transaction_page
+from oversight.book.pages import transaction_page
 from oversight.reversing import reversal_subject
 from pools.models import Pool
 from trading.cash import debtors, holders

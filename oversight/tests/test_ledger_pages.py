@@ -89,8 +89,11 @@ def test_who_posted_it_is_named(world: World, desk: Client) -> None:
 
 def test_nonsense_in_the_address(world: World, desk: Client) -> None:
     for name in ("code", "after"):
-        for written in ("\x00", "%", "_", "'", "\\", "x" * 2000, "é"):
+        for written in ("\x00", "%", "_", "'", "\\", "x" * 254, "é"):
             assert desk.get(reverse("desk_ledger"), {name: written}).status_code == 200, written
+    too_long = desk.get(reverse("desk_ledger"), {"code": "x" * 2000})
+    assert too_long.status_code == 400
+    assert "Write at most 254 letters." in text(too_long)
 
 
 def test_the_next_page_of_accounts(world: World, desk: Client) -> None:
