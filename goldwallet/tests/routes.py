@@ -140,6 +140,8 @@ ROUTES: dict[str, Route] = {
     "desk_prices": desk("pricing", post=400),
     "desk_price_cancel": desk("pricing", get=None, post=400),
     "desk_payouts": desk("treasury"),
+    "desk_payments": desk("treasury"),
+    "desk_payment_said": desk("treasury", get=None, post=400),  # it asks for a reason
     "desk_payouts_mode": desk(TWO, get=None, post=400),
     "desk_payment": desk("treasury"),
     "desk_payout_approve": desk("treasury", get=None, post=409),
@@ -154,6 +156,7 @@ ROUTES: dict[str, Route] = {
     "desk_floats_ask": desk(TWO, get=None, post=302),
     "desk_float_move": desk(TWO, get=None, post=400),
     "desk_arrival": desk(TWO),
+    "desk_arrival_said": desk(TWO, get=None, post=400),  # it asks for a reason
     "desk_arrival_assign": desk(TWO, get=None, post=400),
     "desk_arrival_return": desk(TWO, get=None, post=400),
     "desk_erasures": desk("administrator"),
@@ -162,6 +165,8 @@ ROUTES: dict[str, Route] = {
     "desk_export_file": desk(ALL, get=404),  # somebody else's
     "desk_ledger": desk("treasury"),
     "desk_account": desk("treasury"),
+    "desk_account_extract": desk("treasury"),
+    "desk_transactions": desk("treasury"),
     "desk_transaction": desk("treasury"),
     "desk_transaction_reverse": desk(TWO, get=None, post=400),
     "desk_adjustments": desk("treasury"),
@@ -169,7 +174,6 @@ ROUTES: dict[str, Route] = {
     "desk_adjust_cash": desk(TWO, get=None, post=400),
     "desk_debt_settle": desk(TWO, get=None, post=400),
     "desk_cash_payout": desk(TWO, get=None, post=400),
-    "desk_audit": desk("treasury"),
     "desk_audit": desk("treasury"),
     "desk_approvals": desk(ALL),
     "desk_approval": desk(ALL),
@@ -192,6 +196,14 @@ ROUTES: dict[str, Route] = {
     "desk_threshold_ask": desk(TWO, get=200, post=400),
     "desk_note_add": desk(ALL, get=None, post=404),  # about nothing
     "desk_flag_lower": desk(ALL, get=None, post=404),
+    "desk_find": desk("reviewer treasury"),
+    "desk_people": desk("reviewer treasury"),
+    "desk_person": desk("reviewer treasury"),
+    "desk_person_hold": desk(TWO, get=None, post=400),
+    "desk_person_lift": desk(TWO, get=None, post=400),
+    "desk_person_factor": desk("reviewer treasury administrator", get=None, post=400),
+    "desk_person_close": desk(TWO, get=None, post=400),
+    "desk_person_message": desk("reviewer treasury administrator", get=None, post=400),
     "desk_factor": desk("reviewer treasury administrator", post=400),
     "desk_roles": desk(TWO),
     "desk_hold": desk(TWO, get=None, post=400),
