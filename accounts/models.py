@@ -93,6 +93,13 @@ class User(AbstractUser):  # type: ignore[django-manager-missing]
             models.CheckConstraint(condition=models.Q(email=Lower("email")), name="user_email_lower_case"),
             models.UniqueConstraint(Lower("username"), name="user_username_unique_whatever_case"),
         ]
+        indexes = [
+            # The desk's list of people, and the few among them who are on hold.
+            models.Index(fields=["-created_at", "-id"], name="user_newest"),
+            models.Index(
+                fields=["-created_at", "-id"], name="user_on_hold", condition=~models.Q(frozen_reason="")
+            ),
+        ]
 
 
 @pghistory.track(

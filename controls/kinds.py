@@ -182,6 +182,12 @@ KINDS: dict[str, Kind] = {
     "person_unfreeze": _kind(
         "Hold on a person lifted", "accounts.requests.person_unfreeze", about="person", makers=_TREASURY
     ),
+    "person_close": _kind(
+        "Account of a person closed",
+        "oversight.people.closing.person_close",
+        about="person",
+        makers=_TREASURY,
+    ),
 }
 
 #: Both run an act and answer the accounts that it moves; the first undoes it, the second answers its result as well.

@@ -17,7 +17,7 @@ from accounts.devices import sessions_end
 from accounts.models import KnownDevice, PayoutNumber, User
 from accounts.resets import reset_waiting
 from accounts.second_factor import second_factor_remove
-from accounts.selectors import contacts, is_staff_member
+from accounts.selectors import contacts, is_staff_member, roles_of
 from accounts.services import person_lock
 from accounts.stepup import step_up_digest, step_up_proven, step_up_use
 from controls.selectors import requests_waiting
@@ -41,6 +41,7 @@ OPERATION = "close"
 #: What the proof calls a closed account, beside the kinds of the policy.
 CLOSURE = "closure"
 _RULE = "at once, because the person closed the account"
+_RULE_STAFF = "at once, because two of the staff closed the account"
 
 
 # --- what stands in the way -----------------------------------------------------------------------
@@ -53,6 +54,15 @@ def obstacles(user: User) -> list[str]:
     if is_staff_member(user):
         return ["You work here. An administrator closes accounts of staff, after your roles were taken away."]
     return [*_held(user), *_under_way(user), *_undecided(user)]
+
+
+def obstacles_for_staff(user: User, *, kind: str) -> list[str]:
+    """The same when two of the staff close it by a request of this kind: that request does not stand in its own way.
+    Whoever works here loses their roles first.
+    """
+    if roles_of(user):
+        return ["You have roles here. First two people take them away."]
+    return [*_held(user), *_under_way(user), *_undecided(user, but=kind)]
 
 
 def _held(user: User) -> list[str]:
@@ -97,14 +107,14 @@ def _arrivals_open(user: User) -> QuerySet[Arrival]:
     return Arrival.objects.filter(Q(user=user) | Q(payment__user=user), state__in=states)
 
 
-def _undecided(user: User) -> list[str]:
-    """What somebody has to decide first."""
+def _undecided(user: User, *, but: str = "") -> list[str]:
+    """What somebody has to decide first. `but`: a kind of request that does not count."""
     found = []
     if user.frozen_reason:
         found.append("Your account is on hold. Write to us, and we look at it together.")
     if Case.objects.filter(user=user, state=CaseState.SUBMITTED).exists():
         found.append("We are looking at your ID. Wait for our answer.")
-    if _request_about(user):
+    if _request_about(user, but=but):
         found.append("Our team is about to decide something about your account. Wait a day, or write to us.")
     if reset_waiting(user.pk):
         found.append(
@@ -116,9 +126,10 @@ def _undecided(user: User) -> list[str]:
 _IDS = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-def _request_about(user: User) -> bool:
+def _request_about(user: User, *, but: str) -> bool:
     """Whether an open request names the person, or an order, a payment or a case of theirs."""
-    said = " ".join(f"{row.subject} {json.dumps(row.payload)}" for row in requests_waiting())
+    waiting = requests_waiting().exclude(kind=but)
+    said = " ".join(f"{row.subject} {json.dumps(row.payload)}" for row in waiting)
     ids = {uuid.UUID(text) for text in _IDS.findall(said)}
     named = (model._default_manager.filter(user=user, pk__in=ids) for model in (Order, Payment, Case))
     return user.pk in ids or any(rows.exists() for rows in named)
@@ -155,10 +166,27 @@ def account_close(*, user_id: uuid.UUID, session_key: str) -> None:
             session_key=session_key,
             shown=shown,
         )
-        rows = _let_go(user)
-        User.objects.filter(pk=user_id).update(is_active=False, closed_at=Now())
-        erasure_note(what=CLOSURE, rule=_RULE, rows=rows, subject=str(user_id), asked_by=user_id)
-        _farewell(user)
+        _close(user, rule=_RULE, asked_by=user_id, why="as you asked")
+
+
+def account_close_by_staff(*, user_id: uuid.UUID, kind: str, by: uuid.UUID | None) -> None:
+    """Close somebody's account, for good, in the caller's transaction: two people have agreed by a request of `kind`.
+
+    Raises Refused with what stands in the way, in the words that the person would read.
+    """
+    if not person_lock(user_id).is_active:
+        raise Conflict("This account is closed already.", code="closed")
+    user = User.objects.get(pk=user_id)
+    if reasons := obstacles_for_staff(user, kind=kind):
+        raise Conflict(f"It cannot be closed yet. The person would read: {' '.join(reasons)}", code="not_yet")
+    _close(user, rule=_RULE_STAFF, asked_by=by, why="as our team decided")
+
+
+def _close(user: User, *, rule: str, asked_by: uuid.UUID | None, why: str) -> None:
+    rows = _let_go(user)
+    User.objects.filter(pk=user.pk).update(is_active=False, closed_at=Now())
+    erasure_note(what=CLOSURE, rule=rule, rows=rows, subject=str(user.pk), asked_by=asked_by)
+    _farewell(user, why=why)
 
 
 def _let_go(user: User) -> int:
@@ -176,12 +204,12 @@ def _let_go(user: User) -> int:
     return sessions_end(user_id=user.pk) + quotes + devices + unfinished + int(factor)
 
 
-def _farewell(user: User) -> None:
+def _farewell(user: User, *, why: str) -> None:
     """The last mail, also to the addresses that the person had until lately."""
     years = {rule.what: rule.days // 365 for rule in POLICY}
     text = (
         f"Hello {user.username},\n\n"
-        "We have closed your account, as you asked. Nobody can sign in to it any more, you are signed out everywhere, "
+        f"We have closed your account, {why}. Nobody can sign in to it any more, you are signed out everywhere, "
         "and your authenticator app, your browsers and whatever you had not finished are deleted.\n\n"
         f"The law makes us keep who you are and what you traded for {years['identity']} years. Then the keys of your "
         "photos are destroyed and your details are blanked. What we keep, and why:\n"

@@ -1,0 +1,282 @@
+"""People at the desk: find anybody and anything, the list of people, one person's page, and the forms on it."""
+
+import uuid
+from collections.abc import Callable
+from typing import Any, cast
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.db.models import CharField, Exists, OuterRef, QuerySet, Value
+from django.db.models.functions import Cast, Concat
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.asking import ask
+from accounts.models import User
+from accounts.permissions import about_person, staff_page
+from accounts.roles import Role
+from controls.audit import record
+from controls.counting import hit
+from controls.models import Note
+from goldwallet.errors import Refused
+from goldwallet.fragments import page_or_part
+from goldwallet.paging import page_of
+from oversight.people import actions
+from oversight.people.codes import stories
+from oversight.people.forms import FindForm, MessageForm, PeopleFilters
+from oversight.people.own import refuse_own
+from oversight.people.page import CLOSE, FACTOR, HOLDERS, LIFT, WRITERS, person_page
+from oversight.people.search import MOST, Found, Hit, clean, find, not_erased, people_found, person_url
+from oversight.people.timeline import timeline
+
+#: Searches of one member of staff in an hour: more is no day's work, it is somebody copying the list.
+SEARCHES, _HOUR = 300, 3600
+_PAGE = 50
+
+
+def _me(request: HttpRequest) -> User:
+    return cast(User, request.user)
+
+
+def _count(request: HttpRequest) -> None:
+    """Raises TooOften."""
+    hit("people_search", str(_me(request).pk), most=SEARCHES, seconds=_HOUR)
+
+
+def _noted(found: Found, *, number: int) -> None:
+    """What was typed is not written down, only as what it was understood."""
+    record("search", after={"by": ",".join(found.by) or "nothing", "found": number})
+
+
+# --- anything -------------------------------------------------------------------------------------
+
+
+@require_GET
+@staff_page(Role.REVIEWER, Role.TREASURY, reads="find")
+def find_page(request: HttpRequest) -> HttpResponse:
+    """One field for everything. What is the only hit opens at once; an M-Pesa code is told in sentences."""
+    typed = request.GET.get("q", "").replace("\x00", " ")
+    form, text = FindForm({"q": typed} if "q" in request.GET else None), clean(typed)
+    if not form.is_bound or not form.is_valid() or not text:
+        return render(request, "oversight/find.html", {"form": form}, status=400 if form.errors else 200)
+    _count(request)
+    found = find(text, reader=_me(request))
+    hits = [Hit("Person", person.email, _standing(person), person_url(person.pk)) for person in _rows(found)]
+    hits += found.hits
+    told = stories(found.codes, reader=_me(request)) if found.codes else []
+    _noted(found, number=len(hits) + sum(story.seen for story in told))
+    if len(hits) == 1 and not told and hits[0].url:
+        return redirect(hits[0].url)
+    if len(told) == 1:
+        about_person(request, told[0].person_id)
+    context = {"form": form, "hits": hits, "stories": told, "asked": True, "many": len(hits) >= MOST}
+    return render(request, "oversight/find.html", context)
+
+
+def _rows(found: Found) -> list[User]:
+    return sorted(found.people.values(), key=lambda person: person.email)
+
+
+def _standing(person: User) -> str:
+    words = [f"identity {person.get_kyc_status_display().lower()}"]
+    words += ["on hold"] if person.frozen_reason else []
+    words += ["closed"] if not person.is_active else []
+    words += ["staff"] if person.is_staff else []
+    return ", ".join(words)
+
+
+# --- people ---------------------------------------------------------------------------------------
+
+
+@require_GET
+@staff_page(Role.REVIEWER, Role.TREASURY, reads="people")
+def people(request: HttpRequest) -> HttpResponse:
+    """Everybody, the newest first; with words typed those whom they may mean."""
+    # NUL never reaches the database.
+    query = {name: value.replace("\x00", "") for name, value in request.GET.items()}
+    filters = PeopleFilters(query or None)
+    asked = filters.cleaned_data if filters.is_bound and filters.is_valid() else {}
+    rows = _filtered(not_erased(), asked)
+    text = clean(asked.get("q", ""))
+    if text:
+        _count(request)
+        found = people_found(text)
+        _noted(found, number=len(found.people))
+        chosen = set(found.people)
+        alone = not asked.get("identity") and not asked.get("standing")
+        if len(chosen) == 1 and alone and not request.headers.get("HX-Request"):
+            return redirect(person_url(chosen.pop()))
+        rows = rows.filter(pk__in=chosen)
+    page = page_of(rows, by="created_at", after=query.get("after", ""), limit=_PAGE)
+    older = {name: value for name, value in query.items() if name != "after" and value} | {
+        "after": page.older
+    }
+    context = {
+        "filters": filters,
+        "people": page.rows,
+        "flagged": _flagged(page.rows),
+        "older_url": f"{reverse('desk_people')}?{urlencode(older)}" if page.older else "",
+        "text": text,
+    }
+    status = 400 if filters.is_bound and filters.errors else 200
+    return page_or_part(request, "oversight/people.html", context, part="rows", status=status)
+
+
+def _up() -> QuerySet[Note]:
+    return Note.objects.filter(lowered_at=None).exclude(flag="")
+
+
+def _filtered(rows: QuerySet[User], asked: dict[str, Any]) -> QuerySet[User]:
+    if asked.get("identity"):
+        rows = rows.filter(kyc_status=asked["identity"])
+    standing = asked.get("standing")
+    if standing == "hold":
+        rows = rows.exclude(frozen_reason="")
+    elif standing == "staff":
+        rows = rows.filter(is_staff=True)
+    elif standing == "closed":
+        rows = rows.filter(is_active=False)
+    elif standing == "flagged":
+        about = Concat(Value("person:"), Cast(OuterRef("pk"), CharField()))
+        rows = rows.filter(Exists(_up().filter(subject=about)))
+    return rows
+
+
+def _flagged(rows: list[User]) -> set[uuid.UUID]:
+    subjects = {f"person:{person.pk}": person.pk for person in rows}
+    return {
+        subjects[subject] for subject in _up().filter(subject__in=subjects).values_list("subject", flat=True)
+    }
+
+
+# --- one person -----------------------------------------------------------------------------------
+
+
+@require_GET
+@staff_page(Role.REVIEWER, Role.TREASURY, reads="person")
+def person(request: HttpRequest, person_id: uuid.UUID) -> HttpResponse:
+    found = get_object_or_404(User, pk=person_id)
+    about_person(request, found.pk)
+    return _page(request, found)
+
+
+def _page(
+    request: HttpRequest,
+    found: User,
+    *,
+    form: MessageForm | None = None,
+    refused: Refused | None = None,
+    about: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    """`about`: which form was refused, so that it stands open with what was typed and the sentence."""
+    htmx: Any = request.htmx  # type: ignore[attr-defined]
+    me, after = _me(request), request.GET.get("after", "").replace("\x00", "")
+    stretch = timeline(found, reader=me, after=after)
+    context: dict[str, Any] = {
+        "person": found,
+        "stretch": stretch,
+        "older_url": f"{reverse('desk_person', args=[found.pk])}?{urlencode({'after': stretch.older})}"
+        if stretch.older
+        else "",
+        "later": bool(after),
+    }
+    if not (htmx and htmx.target == "older"):
+        page = person_page(found, reader=me)
+        context |= {
+            "page": page,
+            "own": bool(page.may.why_not),
+            "subject": f"person:{found.pk}",
+            "message_form": form or MessageForm(),
+            "refused": refused,
+            "about": about,
+            "frame": actions.letter(found, "…"),
+            "typed": request.POST,
+        }
+    return page_or_part(
+        request, "oversight/person.html", context, part="older", status=refused.status if refused else status
+    )
+
+
+# --- what staff do there --------------------------------------------------------------------------
+
+
+def _act(
+    request: HttpRequest, person_id: uuid.UUID, about: str, act: Callable[[User], HttpResponse]
+) -> HttpResponse:
+    found = get_object_or_404(User, pk=person_id)
+    about_person(request, found.pk)
+    try:
+        refuse_own(_me(request), found.pk)
+        return act(found)
+    except Refused as refused:
+        return _page(request, found, refused=refused, about=about)
+
+
+def _back(found: User) -> HttpResponse:
+    return redirect("desk_person", found.pk)
+
+
+@require_POST
+@staff_page(*HOLDERS)
+def hold(request: HttpRequest, person_id: uuid.UUID) -> HttpResponse:
+    """Put on hold, at once."""
+
+    def act(found: User) -> HttpResponse:
+        actions.hold(person=found, reason=request.POST.get("reason", ""), by=_me(request))
+        messages.success(request, f"{found.email} is on hold: neither buys, nor sells, nor is paid.")
+        return _back(found)
+
+    return _act(request, person_id, "hold", act)
+
+
+def _ask(request: HttpRequest, person_id: uuid.UUID, *, kind: str, subject: str, about: str) -> HttpResponse:
+    return _act(
+        request,
+        person_id,
+        about,
+        lambda found: ask(
+            request,
+            kind=kind,
+            payload={"person": str(found.pk)},
+            subject=f"{subject}:{found.pk}",
+            again=lambda refused: _page(request, found, refused=refused, about=about),
+        ),
+    )
+
+
+@require_POST
+@staff_page(Role.TREASURY, Role.ADMINISTRATOR)
+def lift(request: HttpRequest, person_id: uuid.UUID) -> HttpResponse:
+    return _ask(request, person_id, kind=LIFT, subject="person", about="lift")
+
+
+@require_POST
+@staff_page(Role.REVIEWER, Role.TREASURY, Role.ADMINISTRATOR)
+def factor(request: HttpRequest, person_id: uuid.UUID) -> HttpResponse:
+    return _ask(request, person_id, kind=FACTOR, subject="factor", about="factor")
+
+
+@require_POST
+@staff_page(Role.TREASURY, Role.ADMINISTRATOR)
+def close(request: HttpRequest, person_id: uuid.UUID) -> HttpResponse:
+    return _ask(request, person_id, kind=CLOSE, subject="closing", about="close")
+
+
+@require_POST
+@staff_page(*WRITERS)
+def message(request: HttpRequest, person_id: uuid.UUID) -> HttpResponse:
+    """Write a mail. The form says who gets it and what stands around the words."""
+
+    def act(found: User) -> HttpResponse:
+        form = MessageForm(request.POST)
+        if not form.is_valid():
+            return _page(request, found, form=form, about="message", status=400)
+        written = form.cleaned_data
+        actions.write(person=found, by=_me(request), **written)
+        messages.success(request, f"Written. The mail goes to {found.email}.")
+        return _back(found)
+
+    return _act(request, person_id, "message", act)
