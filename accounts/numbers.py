@@ -7,6 +7,7 @@ the account stops it, too.
 """
 
 import uuid
+from collections.abc import Iterable
 
 import pghistory
 from django.db import transaction
@@ -63,6 +64,12 @@ def payouts_held_refuse(user_id: uuid.UUID) -> None:
 def number_waiting(user: User) -> PayoutNumber | None:
     """The number that will take the place of the person's, if they have asked for one."""
     return PayoutNumber.objects.filter(_WAITING, user=user).first()
+
+
+def numbers_waiting(user_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, PayoutNumber]:
+    """The same for several people, by whose it is. One query."""
+    waiting = PayoutNumber.objects.filter(_WAITING, user_id__in=set(user_ids))
+    return {number.user_id: number for number in waiting}
 
 
 def number_change_ask(*, user_id: uuid.UUID, phone: str, session_key: str) -> PayoutNumber:

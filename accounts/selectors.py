@@ -1,5 +1,6 @@
 """Reads about people."""
 
+import uuid
 from dataclasses import dataclass
 
 from django.apps import apps
@@ -48,6 +49,12 @@ def person_by_login(login: str) -> User | None:
     return (
         User.objects.filter(Q(email=text.lower()) | Q(username__iexact=text)).order_by("created_at").first()
     )
+
+
+def people_named(text: str, *, most: int) -> list[uuid.UUID]:
+    """The ids of at most so many people with this in their username or e-mail address."""
+    named = User.objects.filter(Q(username__icontains=text) | Q(email__icontains=text))
+    return list(named.values_list("pk", flat=True)[:most])
 
 
 def roles_of(user: User) -> frozenset[Role]:

@@ -1,42 +1,86 @@
-"""Payments at the desk: what waits for a decision, what nobody knows, and what became of the others."""
+"""Payments at the desk: what waits for a decision, what nobody knows, all of them, and everything about one."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, cast
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.asking import ask, may_ask
 from accounts.models import User
-from accounts.permissions import may_act, staff_page
-from controls.selectors import PAUSED, request_about, switch, threshold
+from accounts.numbers import number_waiting, numbers_waiting
+from accounts.permissions import about_person, may_act, staff_page
+from controls.models import Request
+from controls.selectors import PAUSED, request_about, requests_about, requests_ever, switch, threshold
 from controls.services import threshold_set
 from goldwallet.errors import Refused
+from goldwallet.fragments import page_or_part
 from goldwallet.history import events_of
+from goldwallet.paging import Page, page_of
+from ledger.selectors import legs, transactions_of
 from payments import selectors, services
+from payments.forms import PaymentFilters
 from payments.models import FINAL, Direction, Payment, State
 from payments.requests import SAFE_SECONDS
+from payments.shown import shown
 
+_NONE = Decimal(0)
+#: A payment is posted two or three times; whatever goes beyond stands in the ledger.
+_POSTINGS = 5
 _RESOLVABLE = frozenset({State.PENDING, State.UNKNOWN})
 #: The provider may say later that it was paid after all.
 _ENDED_UNPAID = frozenset({State.FAILED, State.CANCELLED})
 
+#: The queue shows so many of each; whoever has more works from its top, and the list of all has the others.
+_QUEUE = 50
+_PAGE = 50
+
+
+# --- all of them ----------------------------------------------------------------------------------
+
 
 @require_GET
-@staff_page("treasury")
+@staff_page("treasury", reads="payments")
+def payments(request: HttpRequest) -> HttpResponse:
+    filters = PaymentFilters(request.GET)
+    sound = filters.is_valid()
+    page: Page[Payment] = (
+        page_of(filters.rows(), by="created_at", after=request.GET.get("after", ""), limit=_PAGE)
+        if sound
+        else Page([], "")
+    )
+    older = f"{reverse('desk_payments')}?{filters.query(after=page.older)}" if page.older else ""
+    context = {"filters": filters, "payments": page.rows, "older_url": older, "query": filters.query()}
+    # htmx puts in no answer that says that something is wrong; the part itself says what.
+    status = 200 if sound or request.headers.get("HX-Request") else 400
+    return page_or_part(request, "payments/desk_payments.html", context, part="rows", status=status)
+
+
+# --- the queue ------------------------------------------------------------------------------------
+
+
+@require_GET
+@staff_page("treasury", reads="payouts")
 def payouts(request: HttpRequest) -> HttpResponse:
     return _page(request)
 
 
 def _page(request: HttpRequest, *, status: int = 200) -> HttpResponse:
     staff = cast(User, request.user)
+    # One more than is shown: then there are others.
+    waiting = list(selectors.payouts_waiting(limit=_QUEUE + 1))
+    attention = list(selectors.payments_for_staff(limit=_QUEUE + 1))
     context = {
-        "waiting": [(payment, _choices(payment, staff)) for payment in selectors.payouts_waiting()],
-        "attention": selectors.payments_for_staff(),
+        "waiting": _with_choices(waiting[:_QUEUE], staff),
+        "attention": attention[:_QUEUE],
+        "more_waiting": len(waiting) > _QUEUE,
+        "more_attention": len(attention) > _QUEUE,
+        "queue": _QUEUE,
         "recent": selectors.payouts_recent(),
         "manual": bool(threshold("payouts_manual")),
         "approval_from": threshold("payout_approval_kes"),
@@ -46,17 +90,38 @@ def _page(request: HttpRequest, *, status: int = 200) -> HttpResponse:
     return render(request, "payments/desk_payouts.html", context, status=status)
 
 
-def _choices(payment: Payment, staff: User) -> dict[str, Any]:
+def _with_choices(waiting: Sequence[Payment], staff: User) -> list[tuple[Payment, dict[str, Any], Any]]:
+    """Each payout with what this person may do, and the number that the customer changes to. As many questions for
+    fifty as for one.
+    """
+    people = {payment.user_id for payment in waiting}
+    days, numbers = selectors.payouts_day(people), numbers_waiting(people)
+    open_requests = requests_about(subject(payment.pk) for payment in waiting)
+    return [
+        (
+            payment,
+            _choices(
+                payment,
+                staff,
+                open_request=open_requests.get(subject(payment.pk)),
+                two=selectors.takes_two(payment, day=days.get(payment.user_id, _NONE)),
+            ),
+            numbers.get(payment.user_id),
+        )
+        for payment in waiting
+    ]
+
+
+def _choices(payment: Payment, staff: User, *, open_request: Request | None, two: bool) -> dict[str, Any]:
     """What this person may do about this payment now; what they may not is not shown."""
     waits = payment.state == State.AWAITING_APPROVAL
     acts = may_act(staff, "treasury")
     asks = may_ask(staff, "payment_resolve")
-    open_request = request_about(subject(payment.pk))
     came = payment.state == State.SUCCEEDED and payment.direction == Direction.IN
     alone = open_request is None
     return {
         "request": open_request,
-        "two": waits and selectors.takes_two(payment),
+        "two": waits and two,
         "decide": waits and acts and alone,
         "release": waits and asks and alone,
         "resolve": payment.state in _RESOLVABLE | _ENDED_UNPAID and asks and alone,
@@ -71,29 +136,64 @@ def subject(payment_id: uuid.UUID) -> str:
     return f"payment:{payment_id}"
 
 
+# --- one payment ----------------------------------------------------------------------------------
+
+
 @require_GET
-@staff_page("treasury")
+@staff_page("treasury", reads="payment")
 def payment(request: HttpRequest, payment_id: uuid.UUID) -> HttpResponse:
     return _payment_page(request, payment_id)
 
 
 def _payment_page(
-    request: HttpRequest, payment_id: uuid.UUID, refused: Refused | None = None
+    request: HttpRequest,
+    payment_id: uuid.UUID,
+    refused: Refused | None = None,
+    opened: uuid.UUID | None = None,
 ) -> HttpResponse:
-    """One payment. After a refused form: its sentence, and what was typed."""
+    """One payment. After a refused form: its sentence, and what was typed. `opened`: what is shown as it came."""
     found = get_object_or_404(Payment.objects.select_related("user", "decided_by"), pk=payment_id)
-    said = selectors.trail(found.pk)
+    about_person(request, found.user_id)
+    staff, said = cast(User, request.user), selectors.trail(found.pk)
+    choices = _choices(
+        found,
+        staff,
+        open_request=request_about(subject(found.pk)),
+        two=found.state == State.AWAITING_APPROVAL and selectors.takes_two(found),
+    )
     context = {
         "payment": found,
-        "exchanges": said.exchanges,
-        "callbacks": said.callbacks,
+        "payments": [found],
+        "number": number_waiting(found.user) if found.direction == Direction.OUT else None,
+        "exchanges": shown(said.exchanges, opened=opened),
+        "callbacks": shown(said.callbacks, opened=opened),
+        "said_route": "desk_payment_said" if may_act(staff, "treasury") else "",
+        "said_of": found.pk,
         "history": events_of(found),
-        "choices": _choices(found, cast(User, request.user)),
+        "transactions": [
+            (posted, legs(posted.pk)) for posted in transactions_of([f"payment:{found.pk}:"])[:_POSTINGS]
+        ],
+        "arrivals": selectors.arrivals_of([found]),
+        "lines": selectors.lines_of([found]),
+        "requests": requests_ever([subject(found.pk)]),
+        "choices": choices,
         "refused": refused,
         "typed": request.POST if refused else {},
     }
     status = refused.status if refused else 200
     return render(request, "payments/desk_payment.html", context, status=status)
+
+
+@require_POST
+@staff_page("treasury", reads="payment")
+def payment_said(request: HttpRequest, payment_id: uuid.UUID, said_id: uuid.UUID) -> HttpResponse:
+    """Something that was said, as it came: with a reason, and noted."""
+    found = get_object_or_404(Payment, pk=payment_id)
+    try:
+        opened = services.said_open(about=found, said_id=said_id, reason=request.POST.get("reason", ""))
+    except Refused as refused:
+        return _payment_page(request, payment_id, refused)
+    return _payment_page(request, payment_id, opened=opened)
 
 
 def _decide(request: HttpRequest, decide: Callable[[uuid.UUID], None], done: str) -> HttpResponse:
@@ -109,7 +209,7 @@ def _decide(request: HttpRequest, decide: Callable[[uuid.UUID], None], done: str
 
 
 @require_POST
-@staff_page("treasury")
+@staff_page("treasury", reads="payment")
 def payout_approve(request: HttpRequest, payment_id: uuid.UUID) -> HttpResponse:
     get_object_or_404(Payment, pk=payment_id)
     return _decide(
@@ -120,7 +220,7 @@ def payout_approve(request: HttpRequest, payment_id: uuid.UUID) -> HttpResponse:
 
 
 @require_POST
-@staff_page("treasury")
+@staff_page("treasury", reads="payment")
 def payout_refuse(request: HttpRequest, payment_id: uuid.UUID) -> HttpResponse:
     get_object_or_404(Payment, pk=payment_id)
     reason = request.POST.get("reason", "")
@@ -132,7 +232,7 @@ def payout_refuse(request: HttpRequest, payment_id: uuid.UUID) -> HttpResponse:
 
 
 @require_POST
-@staff_page("treasury")
+@staff_page("treasury", reads="payment")
 def payment_seen(request: HttpRequest, payment_id: uuid.UUID) -> HttpResponse:
     """It stood before staff, and nothing is left to do."""
     get_object_or_404(Payment, pk=payment_id)
@@ -159,19 +259,19 @@ def _ask(request: HttpRequest, payment_id: uuid.UUID, kind: str, **payload: Any)
 
 
 @require_POST
-@staff_page("treasury", "administrator")
+@staff_page("treasury", "administrator", reads="payment")
 def payout_release(request: HttpRequest, payment_id: uuid.UUID) -> HttpResponse:
     return _ask(request, payment_id, "payout_release")
 
 
 @require_POST
-@staff_page("treasury", "administrator")
+@staff_page("treasury", "administrator", reads="payment")
 def payout_record(request: HttpRequest, payment_id: uuid.UUID) -> HttpResponse:
     return _ask(request, payment_id, "payout_record", receipt=request.POST.get("receipt", ""))
 
 
 @require_POST
-@staff_page("treasury", "administrator")
+@staff_page("treasury", "administrator", reads="payment")
 def payment_resolve(request: HttpRequest, payment_id: uuid.UUID) -> HttpResponse:
     """The form's `paid` is 1 or 0; with 1 comes the receipt."""
     paid = request.POST.get("paid") == "1"
@@ -180,13 +280,13 @@ def payment_resolve(request: HttpRequest, payment_id: uuid.UUID) -> HttpResponse
 
 
 @require_POST
-@staff_page("treasury", "administrator")
+@staff_page("treasury", "administrator", reads="payment")
 def payment_reversed(request: HttpRequest, payment_id: uuid.UUID) -> HttpResponse:
     return _ask(request, payment_id, "payment_reversed", receipt=request.POST.get("receipt", ""))
 
 
 @require_POST
-@staff_page("treasury", "administrator")
+@staff_page("treasury", "administrator", reads="payouts")
 def payouts_mode(request: HttpRequest) -> HttpResponse:
     """To manual, where every payout waits for staff, one person goes; back to automatic it takes two."""
     staff = cast(User, request.user)

@@ -27,6 +27,8 @@ from payments.floats import floats
 from payments.models import Arrival, ArrivalState, Callback, Exchange, Pull
 from payments.requests_money import FLOAT_MOVES
 from payments.selectors_money import arrivals_all, arrivals_open, candidates, cash_resting
+from payments.services import said_open
+from payments.shown import shown
 
 _PAGE = 50
 _ROLES = ("treasury", "administrator")
@@ -75,10 +77,26 @@ def arrival(request: HttpRequest, arrival_id: uuid.UUID) -> HttpResponse:
     return _arrival_page(request, arrival_id)
 
 
+@require_POST
+@arrival_page
+def arrival_said(request: HttpRequest, arrival_id: uuid.UUID, said_id: uuid.UUID) -> HttpResponse:
+    """Something that was said about it, as it came: with a reason, and noted."""
+    found = get_object_or_404(Arrival.objects.select_related("payment"), pk=arrival_id)
+    try:
+        opened = said_open(about=found, said_id=said_id, reason=request.POST.get("reason", ""))
+    except Refused as refused:
+        return _arrival_page(request, arrival_id, refused)
+    return _arrival_page(request, arrival_id, opened=opened)
+
+
 def _arrival_page(
-    request: HttpRequest, arrival_id: uuid.UUID, refused: Refused | None = None, form: str = ""
+    request: HttpRequest,
+    arrival_id: uuid.UUID,
+    refused: Refused | None = None,
+    form: str = "",
+    opened: uuid.UUID | None = None,
 ) -> HttpResponse:
-    """One arrival. After a refused form: its sentence, and what was typed into it."""
+    """One arrival. After a refused form: its sentence, and what was typed. `opened`: what is shown as it came."""
     found = get_object_or_404(arrivals_all(), pk=arrival_id)
     about_person(request, found.user_id or (found.payment.user_id if found.payment else None))
     open_request = request_about(_subject(arrival_id))
@@ -89,8 +107,12 @@ def _arrival_page(
         "candidates": candidates(found) if waits else [],
         "request_open": open_request,
         "may_ask": may,
-        "exchanges": list(Exchange.objects.filter(arrival=found).order_by("created_at")),
-        "callbacks": list(Callback.objects.filter(exchange__arrival=found).order_by("received_at")),
+        "exchanges": shown(Exchange.objects.filter(arrival=found).order_by("created_at"), opened=opened),
+        "callbacks": shown(
+            Callback.objects.filter(exchange__arrival=found).order_by("received_at"), opened=opened
+        ),
+        "said_route": "desk_arrival_said" if may_act(cast(User, request.user), *_ROLES) else "",
+        "said_of": found.pk,
         "history": events_of(found),
         "refused": refused,
         "form": form,

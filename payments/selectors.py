@@ -1,6 +1,7 @@
 """Reads of payments."""
 
 import uuid
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -9,7 +10,7 @@ from django.db.models import Count, Q, QuerySet, Sum
 from controls.selectors import switch, threshold
 from goldwallet.clock import after
 from goldwallet.money import show_kes
-from payments.models import Callback, Direction, Exchange, Payment, State
+from payments.models import Arrival, Callback, Direction, Exchange, Payment, State, StatementLine
 
 HOUR, DAY = 3600, 86_400
 
@@ -30,16 +31,40 @@ def receipt_is_a_payments(receipt: str) -> bool:
     return Payment.objects.filter(Q(receipt=receipt) | Q(reversal_receipt=receipt)).exists()
 
 
-def payouts_waiting() -> QuerySet[Payment]:
+def payments_under(code: str, *, receipts_only: bool = False) -> list[uuid.UUID]:
+    """The ids of the payments that came, went or were taken back under this receipt, or have it as their reference."""
+    named = Q(receipt=code) | Q(reversal_receipt=code)
+    if not receipts_only:
+        named |= Q(reference=code)
+    return list(Payment.objects.filter(named).values_list("pk", flat=True))
+
+
+def lines_of(payments: Iterable[Payment]) -> list[StatementLine]:
+    """The lines of M-Pesa's statements under the receipts of these payments, oldest first."""
+    receipts = {code for payment in payments for code in (payment.receipt, payment.reversal_receipt) if code}
+    if not receipts:
+        return []
+    lines = StatementLine.objects.filter(Q(receipt__in=receipts) | Q(linked_receipt__in=receipts))
+    return list(lines.order_by("completed_at", "receipt")[:20])
+
+
+def arrivals_of(payments: Sequence[Payment]) -> list[Arrival]:
+    """Money that came and is one of these payments, or whose reference or receipt is one's, oldest first."""
+    receipts = [payment.receipt for payment in payments if payment.receipt]
+    named = Q(payment__in=payments) | Q(receipt__in=receipts)
+    return list(Arrival.objects.filter(named).order_by("arrived_at", "receipt")[:20])
+
+
+def payouts_waiting(*, limit: int = 50) -> QuerySet[Payment]:
     """Payouts that staff decide, oldest first."""
     return (
         Payment.objects.filter(direction=Direction.OUT, state=State.AWAITING_APPROVAL)
         .select_related("user")
-        .order_by("created_at")
+        .order_by("created_at")[:limit]
     )
 
 
-def payouts_recent(*, limit: int = 50) -> QuerySet[Payment]:
+def payouts_recent(*, limit: int = 20) -> QuerySet[Payment]:
     """The newest payouts that do not wait for staff."""
     return (
         Payment.objects.filter(direction=Direction.OUT)
@@ -49,14 +74,13 @@ def payouts_recent(*, limit: int = 50) -> QuerySet[Payment]:
     )
 
 
-def payments_for_staff() -> QuerySet[Payment]:
+def payments_for_staff(*, limit: int = 50) -> QuerySet[Payment]:
     """Payments that a person should look at: a contradiction, no answer for too long, and every payout that M-Pesa has
     not answered, since somebody waits for that money.
     """
     unanswered = Q(state=State.UNKNOWN, direction=Direction.OUT)
-    return (
-        Payment.objects.filter(Q(attention=True) | unanswered).select_related("user").order_by("created_at")
-    )
+    waiting = Payment.objects.filter(Q(attention=True) | unanswered)
+    return waiting.select_related("user").order_by("created_at")[:limit]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,18 +103,25 @@ def trail(payment_id: uuid.UUID) -> Trail:
 
 def person_payouts_day(user_id: uuid.UUID) -> Decimal:
     """KES of a person's payouts of the last 24 hours, without those that surely did not go."""
-    payouts = Payment.objects.filter(user_id=user_id, direction=Direction.OUT, created_at__gt=after(-DAY))
-    total = payouts.exclude(state__in=[State.FAILED, State.CANCELLED]).aggregate(kes=Sum("amount"))["kes"]
-    return total or Decimal(0)
+    return payouts_day([user_id]).get(user_id, Decimal(0))
 
 
-def takes_two(payment: Payment) -> bool:
+def payouts_day(user_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Decimal]:
+    """The same for several people, in one statement; who was paid nothing is left out."""
+    payouts = Payment.objects.filter(
+        user_id__in=set(user_ids), direction=Direction.OUT, created_at__gt=after(-DAY)
+    )
+    sums = payouts.exclude(state__in=[State.FAILED, State.CANCELLED]).values("user_id")
+    return dict(sums.annotate(kes=Sum("amount")).values_list("user_id", "kes"))
+
+
+def takes_two(payment: Payment, *, day: Decimal | None = None) -> bool:
     """Whether two people let this payout go: it is large, the person's payouts of a day are (faults.md O16), or the
-    person is on hold.
+    person is on hold. `day`: the sum of the person's day, for who knows it already.
     """
     large = payment.amount >= threshold("payout_approval_kes")
-    day = person_payouts_day(payment.user_id) > threshold("payouts_person_day_kes")
-    return large or day or payment.user.frozen_reason != ""
+    total = person_payouts_day(payment.user_id) if day is None else day
+    return large or total > threshold("payouts_person_day_kes") or payment.user.frozen_reason != ""
 
 
 def volume_reached(amount: Decimal) -> str:

@@ -3,77 +3,93 @@
 import uuid
 from typing import cast
 
-from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from accounts.models import User
-from accounts.permissions import may_see, staff_page
+from accounts.permissions import about_person, may_act, may_see, staff_page
+from controls.selectors import requests_ever
+from goldwallet.fragments import page_or_part
 from goldwallet.history import events_of
-from goldwallet.sealing import fingerprint
+from goldwallet.paging import Page
 from ledger.selectors import legs, transactions_of
-from payments.selectors import trail
+from payments.selectors import arrivals_of, lines_of, trail
 from payments.selectors_money import arrivals_naming
+from payments.shown import shown
+from pools.selectors import price_at
 from pools.services import allocations_of
 from trading import selectors
 from trading.forms import OrderFilters
 from trading.models import Order
 from trading.timeline import look_around, timeline
 
+_PAGE = 50
+#: An order is posted up to seven times with its payment and its refund; whatever goes beyond stands in the ledger.
+_POSTINGS = 10
+
 
 @require_GET
-@staff_page("treasury", "pricing", "vault")
+@staff_page("treasury", "pricing", "vault", reads="orders")
 def orders(request: HttpRequest) -> HttpResponse:
-    filters = OrderFilters(request.GET or None)
-    rows = _filtered(Order.objects.select_related("user"), filters) if filters.is_bound else None
-    rows = Order.objects.select_related("user") if rows is None else rows
-    page = selectors.orders_page(rows, after=request.GET.get("after", ""), limit=50)
-    query = request.GET.copy()
-    query["after"] = page.older
-    older = f"{reverse('desk_orders')}?{query.urlencode()}" if page.older else ""
-    context = {"filters": filters, "orders": page.rows, "older_url": older}
-    return render(request, "trading/desk_orders.html", context)
+    filters = OrderFilters(request.GET)
+    sound = filters.is_valid()
+    page: Page[Order] = (
+        selectors.orders_page(
+            filters.rows().select_related("user"), after=request.GET.get("after", ""), limit=_PAGE
+        )
+        if sound
+        else Page([], "")
+    )
+    older = f"{reverse('desk_orders')}?{filters.query(after=page.older)}" if page.older else ""
+    context = {
+        "filters": filters,
+        "orders": page.rows,
+        "older_url": older,
+        "query": filters.query(),
+        "sees_people": may_see(cast(User, request.user), *_PEOPLE),
+    }
+    # htmx puts in no answer that says that something is wrong; the part itself says what.
+    status = 200 if sound or request.headers.get("HX-Request") else 400
+    return page_or_part(request, "trading/desk_orders.html", context, part="rows", status=status)
 
 
-def _filtered(rows: QuerySet[Order], filters: OrderFilters) -> QuerySet[Order]:
-    filters.is_valid()
-    asked = filters.cleaned_data
-    if asked.get("status"):
-        rows = rows.filter(status=asked["status"])
-    if asked.get("side"):
-        rows = rows.filter(side=asked["side"])
-    if asked.get("person"):
-        name = asked["person"]
-        rows = rows.filter(Q(user__username__icontains=name) | Q(user__email__icontains=name))
-    if asked.get("phone"):
-        rows = rows.filter(payment__phone_lookup=fingerprint(asked["phone"], kind="phone"))
-    if asked.get("reference"):
-        code = asked["reference"].strip().upper()
-        rows = rows.filter(Q(reference=code) | Q(payment__receipt=code))
-    return rows
+#: To whom a person's page opens.
+_PEOPLE = ("treasury", "reviewer")
 
 
 @require_GET
-@staff_page("treasury", "pricing", "vault")
+@staff_page("treasury", "pricing", "vault", reads="order")
 def order(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
     related = ("user", "payment", "quote", "refund", "rebuys", "rebought_by")
     found = get_object_or_404(Order.objects.select_related(*related), pk=order_id)
-    said = trail(found.payment_id)
-    keys = [f"order:{found.pk}:", f"payment:{found.payment_id}:"]
-    if found.refund_id is not None:
-        keys.append(f"payment:{found.refund_id}:")
+    about_person(request, found.user_id)
+    staff, said = cast(User, request.user), trail(found.payment_id)
+    payments = [payment for payment in (found.payment, found.refund) if payment is not None]
+    keys = [f"order:{found.pk}:", *(f"payment:{payment.pk}:" for payment in payments)]
+    subjects = [f"order:{found.pk}", *(f"payment:{payment.pk}" for payment in payments)]
     context = {
         "order": found,
         "payment": found.payment,
+        "payments": payments,
         "timeline": timeline(found, look_around(found, user=found.user, paused=selectors.paused())),
-        "exchanges": said.exchanges,
-        "callbacks": said.callbacks,
-        "transactions": [(posted, legs(posted.pk)) for posted in transactions_of(keys)],
+        "exchanges": shown(said.exchanges),
+        "callbacks": shown(said.callbacks),
+        # As it came it stands on the payment's page, which is treasury's.
+        "said_route": "desk_payment_said" if may_act(staff, "treasury") else "",
+        "said_of": found.payment_id,
+        "transactions": [(posted, legs(posted.pk)) for posted in transactions_of(keys)[:_POSTINGS]],
         "allocations": allocations_of(order_id=found.pk),
+        "price": price_at(found.quote.created_at),
+        "arrivals": arrivals_of(payments),
+        "lines": lines_of(payments),
+        "requests": requests_ever(subjects),
         "history": events_of(found),
         "strays": arrivals_naming(found.payment_id) if found.is_buy and found.rebuys_id is None else [],
-        "sees_treasury": may_see(cast(User, request.user), "treasury"),
+        "sees_treasury": may_see(staff, "treasury"),
+        "sees_pricing": may_see(staff, "pricing"),
+        "sees_vault": may_see(staff, "vault"),
+        "sees_people": may_see(staff, *_PEOPLE),
     }
     return render(request, "trading/desk_order.html", context)

@@ -1,14 +1,17 @@
 """What a person types, read strictly; each refusal is a sentence beside its field."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.db.models import Q, QuerySet
 
+from accounts.filters import ListFilters, one_of, ticks
 from goldwallet import money, phones, wording
 from goldwallet.errors import Refused
-from trading.models import Side, Status
+from payments.selectors import payments_under
+from trading.models import Order, Side, Status
 
 
 def _read[T](parse: Callable[[str], T], text: str) -> T | None:
@@ -79,20 +82,48 @@ class SellForm(PhoneForm):
         return data
 
 
-class OrderFilters(forms.Form):
-    """The desk's filters; what cannot be read filters nothing."""
+class OrderFilters(ListFilters):
+    """The desk's filters of orders."""
 
-    status = forms.ChoiceField(label="State", required=False)
-    side = forms.ChoiceField(label="Side", required=False)
-    person = forms.CharField(label="Name or e-mail", required=False, max_length=254)
-    phone = forms.CharField(label="Phone", required=False, max_length=24)
-    reference = forms.CharField(label="Reference or receipt", required=False, max_length=20)
+    status = ticks("State", [])
+    side = one_of("Side", Side.choices, any_="Both")
+    field_order = [
+        "status",
+        "side",
+        "person",
+        "phone",
+        "reference",
+        "receipt",
+        "kes_from",
+        "kes_to",
+        "since",
+        "until",
+    ]
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        states = [(status.value, wording.state(status, "order")[0]) for status in Status]
-        self.fields["status"].choices = [("", "Any"), *states]  # type: ignore[attr-defined]
-        self.fields["side"].choices = [("", "Both"), *Side.choices]  # type: ignore[attr-defined]
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        super().__init__(data)
+        choices = [(status.value, wording.state(status, "order")[0]) for status in Status]
+        self.fields["status"].choices = choices  # type: ignore[attr-defined]
 
-    def clean_phone(self) -> str:
-        return _read(phones.normalise, self.cleaned_data["phone"]) or ""
+    def rows(self) -> QuerySet[Order]:
+        """The orders that fit. For a form that is valid.
+
+        Payments are looked up first: beside a condition on another table no index of this one could be used.
+        """
+        asked = self.cleaned_data
+        rows = self.narrow(Order.objects.all(), amount="total_kes")
+        if asked["status"]:
+            rows = rows.filter(status__in=asked["status"])
+        if asked["side"]:
+            rows = rows.filter(side=asked["side"])
+        if self.phone_hash:
+            rows = rows.filter(payment__phone_lookup=self.phone_hash)
+        if asked["reference"]:
+            named = payments_under(asked["reference"])
+            rows = rows.filter(
+                Q(reference=asked["reference"]) | Q(payment_id__in=named) | Q(refund_id__in=named)
+            )
+        if asked["receipt"]:
+            named = payments_under(asked["receipt"], receipts_only=True)
+            rows = rows.filter(Q(payment_id__in=named) | Q(refund_id__in=named))
+        return rows

@@ -160,6 +160,9 @@ ROUTES: dict[str, Route] = {
     "desk_arrival_assign": desk(TWO, get=None, post=400),
     "desk_arrival_return": desk(TWO, get=None, post=400),
     "desk_erasures": desk("administrator"),
+    "desk_close": desk("treasury"),
+    "desk_close_day": desk("treasury"),
+    "desk_close_pdf": desk("treasury"),
     "desk_export": desk("pricing vault treasury", get=400, post=400, copies=True),  # it asks for a format
     "desk_exports": desk(ALL),
     "desk_export_file": desk(ALL, get=404),  # somebody else's

@@ -18,8 +18,9 @@ from accounts.models import StepUp, User
 from accounts.roles import Role
 from accounts.stepup import step_up_begin
 from accounts.tests.people import customer, signed_in, staff
+from controls.models import Export, ExportState
 from controls.services import Evidence, request_make
-from goldwallet.clock import now
+from goldwallet.clock import NAIROBI, now
 from goldwallet.test.world import World, buy, paid
 from kyc.models import Document, Part
 from kyc.tests.making import photographed, sent, written
@@ -27,8 +28,9 @@ from ledger import chart
 from ledger.models import Transaction
 from ledger.services import Transfer, post
 from oversight.models import Break, BreakKind, Run, RunState
-from payments.models import Arrival, ArrivalState, Payment, Source
-from pools.models import Bar
+from payments.models import Arrival, ArrivalState, Exchange, Kind, Payment, Source
+from pools.models import Assay, Bar, Price
+from pools.services import assay_add
 from trading import services
 from trading.tests.late import late
 
@@ -104,12 +106,17 @@ def scene_create(world: World) -> Scene:
             "payment_id": sold.payment_id,
             "pool_id": world.pool.pk,
             "bar_id": Bar.objects.get(pool=world.pool).pk,
+            "assay_id": _assay(world).pk,
             "transaction_id": Transaction.objects.latest("id").pk,
             "code": "mpesa:collections",
             "request_id": request.pk,
+            "said_id": Exchange.objects.create(payment_id=sold.payment_id, kind=Kind.PAY_OUT).pk,
             "run_id": run.pk,
+            "price_id": Price.objects.latest("id").pk,
             "break_id": difference.pk,
             "arrival_id": _odd_money().pk,
+            "export_id": _export(treasury).pk,
+            "day": f"{now().astimezone(NAIROBI):%Y-%m-%d}",
             "person_id": alice.pk,
             "name": "sell",
             "case_id": case.pk,
@@ -128,9 +135,27 @@ def scene_create(world: World) -> Scene:
             "order_rebuy": {"order_id": waiting.pk},
             "kyc_image": {"document_id": Document.objects.filter(case=mine).earliest("stored_at").pk},
             "desk_threshold_ask": {"name": "buy_min_kes"},
+            "desk_export": {"kind": "orders"},
             "desk_person_roles": {"person_id": treasury.pk},
         },
     )
+
+
+def _export(by: User) -> Export:
+    return Export.objects.create(
+        kind="orders",
+        filters="{}",
+        format="csv",
+        by=by,
+        state=ExportState.DONE,
+        expires_at=now() + dt.timedelta(days=1),
+    )
+
+
+def _assay(world: World) -> Assay:
+    """The certificate of the bar in the vault."""
+    bar = Bar.objects.get(pool=world.pool)
+    return assay_add(bar_id=bar.pk, name="assay.pdf", content=b"%PDF-1.4 an assay", by=world.vault)
 
 
 def _odd_money() -> Arrival:

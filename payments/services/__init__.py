@@ -23,6 +23,7 @@ from payments.services.making import (
     payment_request_known,
     payouts_ask_first,
 )
+from payments.services.opening import said_open
 from payments.services.receipts import receipt_claim, receipt_lock
 from payments.services.settling import CustomerFirst, payment_reverse, payment_settle
 
@@ -47,4 +48,5 @@ __all__ = [
     "payouts_ask_first",
     "receipt_claim",
     "receipt_lock",
+    "said_open",
 ]

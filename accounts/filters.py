@@ -1,0 +1,205 @@
+"""What the desk's long lists are filtered by: one form below all of them, and each list adds its own fields.
+
+Filters stand in addresses (bookmarks, exports), so any may be missing, come twice, or hold nonsense. What cannot be
+read has a sentence beside its field, and then the list shows nothing: a filter that is passed over shows too much.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from django import forms
+from django.db.models import Model, QuerySet
+from django.http import QueryDict
+
+from accounts.selectors import people_named
+from goldwallet import money, phones
+from goldwallet.clock import NAIROBI
+from goldwallet.errors import Refused
+from goldwallet.sealing import fingerprint
+
+#: A name that more people share says too little; the list would be no answer.
+MOST_PEOPLE = 200
+_YEARS = range(2020, 2100)
+#: Longer than any field takes: the rest of what somebody pastes is not read.
+_LONGEST = 400
+
+
+class Ticks(forms.CheckboxSelectMultiple):
+    """Several of a few. In an address they stand one by one, as a form sends them, or in one value with commas."""
+
+    def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> list[str]:
+        found = data.getlist(name) if isinstance(data, QueryDict) else [data.get(name) or ""]
+        return [part for text in found for part in str(text).split(",") if part]
+
+
+def ticks(label: str, choices: Sequence[tuple[str, str]]) -> forms.MultipleChoiceField:
+    return forms.MultipleChoiceField(
+        label=label,
+        choices=choices,
+        required=False,
+        widget=Ticks,
+        error_messages={"invalid_choice": "There is no such choice here."},
+    )
+
+
+def one_of(label: str, choices: Sequence[tuple[str, str]], *, any_: str) -> forms.ChoiceField:
+    return forms.ChoiceField(
+        label=label,
+        choices=[("", any_), *choices],
+        required=False,
+        error_messages={"invalid_choice": "There is no such choice here."},
+    )
+
+
+def _text(label: str, most: int, **attrs: str) -> forms.CharField:
+    widget = forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", **attrs})
+    too_long = {"max_length": f"This is too long: at most {most} characters."}
+    return forms.CharField(
+        label=label, required=False, max_length=most, widget=widget, error_messages=too_long
+    )
+
+
+def _day(label: str) -> forms.DateField:
+    """A day in Nairobi."""
+    return forms.DateField(
+        label=label,
+        required=False,
+        input_formats=["%Y-%m-%d"],
+        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
+        error_messages={"invalid": "Write a day as year-month-day, for example 2026-11-21."},
+    )
+
+
+def _read[T](parse: Callable[[str], T], text: str) -> T | None:
+    if text == "":
+        return None
+    try:
+        return parse(text)
+    except Refused as refused:
+        raise forms.ValidationError(refused.sentence, code=refused.code) from None
+
+
+class ListFilters(forms.Form):
+    """Whose, how much, when, under which number. Amounts are whole KES, days are Nairobi's, and both ends count."""
+
+    person = _text("Name or e-mail", 254)
+    phone = _text("Phone", 24, inputmode="tel")
+    kes_from = _text("From KES", 24, inputmode="decimal")
+    kes_to = _text("To KES", 24, inputmode="decimal")
+    since = _day("From day")
+    until = _day("To day")
+    reference = _text("Reference", 20, autocapitalize="characters")
+    receipt = _text("M-Pesa receipt", 20, autocapitalize="characters")
+
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        super().__init__(_without_nul(data))
+        self._people: list[Any] | None = None
+
+    # --- each field ---
+
+    def clean_phone(self) -> str:
+        return _read(phones.normalise, self.cleaned_data["phone"]) or ""
+
+    def clean_kes_from(self) -> Any:
+        return _read(money.parse_shillings, self.cleaned_data["kes_from"])
+
+    def clean_kes_to(self) -> Any:
+        return _read(money.parse_shillings, self.cleaned_data["kes_to"])
+
+    def clean_since(self) -> dt.date | None:
+        return _sensible(self.cleaned_data["since"])
+
+    def clean_until(self) -> dt.date | None:
+        return _sensible(self.cleaned_data["until"])
+
+    def clean_reference(self) -> str:
+        return str(self.cleaned_data["reference"]).upper()
+
+    def clean_receipt(self) -> str:
+        return str(self.cleaned_data["receipt"]).upper()
+
+    def clean_person(self) -> str:
+        name = str(self.cleaned_data["person"])
+        if name:
+            self._people = people_named(name, most=MOST_PEOPLE + 1)
+            if len(self._people) > MOST_PEOPLE:
+                raise forms.ValidationError(
+                    f"More than {MOST_PEOPLE} people have this in their name. Write more of it.", code="many"
+                )
+        return name
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        low, high = data.get("kes_from"), data.get("kes_to")
+        if low is not None and high is not None and low > high:
+            self.add_error("kes_to", "This is less than the amount it begins with.")
+        since, until = data.get("since"), data.get("until")
+        if since and until and since > until:
+            self.add_error("until", "This day is before the first one.")
+        return data
+
+    # --- what the lists make of them ---
+
+    def narrow[M: Model](self, rows: QuerySet[M], *, amount: str) -> QuerySet[M]:
+        """`rows` of these people, amounts (column `amount`) and days (of `created_at`). For a form that is valid."""
+        asked = self.cleaned_data
+        if self._people is not None:
+            rows = rows.filter(user_id__in=self._people)
+        if asked["kes_from"] is not None:
+            rows = rows.filter(**{f"{amount}__gte": asked["kes_from"]})
+        if asked["kes_to"] is not None:
+            rows = rows.filter(**{f"{amount}__lte": asked["kes_to"]})
+        if asked["since"]:
+            rows = rows.filter(created_at__gte=_midnight(asked["since"]))
+        if asked["until"]:
+            rows = rows.filter(created_at__lt=_midnight(asked["until"] + dt.timedelta(days=1)))
+        return rows
+
+    @property
+    def phone_hash(self) -> str:
+        """What the number is looked up by; empty when none is asked for."""
+        phone = self.cleaned_data["phone"]
+        return fingerprint(phone, kind="phone") if phone else ""
+
+    def query(self, **more: str) -> str:
+        """The filters as part of an address, those that say something; `more` stands behind them."""
+        asked = {}
+        for name in self.fields:
+            found = self[name].value()
+            text = ",".join(map(str, found)) if isinstance(found, (list, tuple)) else str(found or "")
+            if text:
+                asked[name] = text
+        return urlencode({**asked, **{name: text for name, text in more.items() if text}}, errors="replace")
+
+    def or_refuse(self) -> None:
+        """For lists that are taken out. Raises Refused with the first sentence."""
+        for name, errors in self.errors.items():
+            label = self.fields[name].label if name in self.fields else "Filters"
+            raise Refused(f"{label}: {errors[0]}", code="filters")
+
+    @property
+    def sentences(self) -> list[str]:
+        """What is wrong, each with its field, for the part of the page that htmx puts in."""
+        return [f"{self.fields[name].label}: {errors[0]}" for name, errors in self.errors.items()]
+
+
+def _without_nul(data: Mapping[str, Any]) -> QueryDict:
+    """A copy that PostgreSQL can be asked with, and no longer than a person writes."""
+    copy = QueryDict(mutable=True)
+    for name in data:
+        found = data.getlist(name) if isinstance(data, QueryDict) else [data[name]]
+        copy.setlist(name, [str(text).replace("\x00", "")[:_LONGEST] for text in found[:40]])
+    return copy
+
+
+def _sensible(day: dt.date | None) -> dt.date | None:
+    """Days that no row can have would run over the edge of the calendar when they become moments."""
+    if day is not None and day.year not in _YEARS:
+        raise forms.ValidationError(f"Write a day between {_YEARS[0]} and {_YEARS[-1]}.", code="day")
+    return day
+
+
+def _midnight(day: dt.date) -> dt.datetime:
+    return dt.datetime.combine(day, dt.time(), tzinfo=NAIROBI)

@@ -1,0 +1,43 @@
+"""Opening what the provider sent, word for word: it names people, so somebody says why, and it is noted who did."""
+
+import uuid
+
+from django.db import transaction
+
+from controls.audit import record
+from goldwallet.errors import Refused
+from payments.models import Arrival, Callback, Exchange, Payment
+
+_LEAST = 5
+
+
+@transaction.atomic
+def said_open(*, about: Payment | Arrival, said_id: uuid.UUID, reason: str) -> uuid.UUID:
+    """Note that somebody opens this call or callback of a payment or of money that came; answers its id.
+
+    Raises Refused without a reason, and for what was not said about it.
+    """
+    why = " ".join(reason.replace("\x00", " ").split())
+    if len(why) < _LEAST:
+        raise Refused("Write why you open it. The audit trail keeps it.", code="reason")
+    if isinstance(about, Payment):
+        subject, kind = f"payment:{about.pk}", _kind(said_id, "payment", about.pk)
+    else:
+        subject, kind = f"arrival:{about.pk}", _kind(said_id, "arrival", about.pk)
+    record(
+        "callback_open",
+        subject=subject,
+        person_id=about.user_id,
+        after={"opened": kind, "id": str(said_id)},
+        reason=why,
+    )
+    return said_id
+
+
+def _kind(said_id: uuid.UUID, column: str, key: uuid.UUID) -> str:
+    if Exchange.objects.filter(pk=said_id, **{column: key}).exists():
+        return "exchange"
+    of_it = {column: key} if column == "payment" else {f"exchange__{column}": key}
+    if Callback.objects.filter(pk=said_id, **of_it).exists():
+        return "callback"
+    raise Refused("Nothing like that was said about this.", code="unknown", status=404)
