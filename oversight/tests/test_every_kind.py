@@ -1,0 +1,342 @@
+"""Every kind of request there is, each by the same rules: two people, of the right roles, neither the one whom it is
+about, what was asked and nothing else, once, in time, with its evidence, and a large amount typed again.
+"""
+
+import uuid
+from decimal import Decimal
+from typing import Any
+
+import pgtrigger
+import pytest
+from django.db import DatabaseError, connection, transaction
+
+from accounts.models import User
+from accounts.roles import Role
+from accounts.tests.people import staff
+from controls import kinds
+from controls.kinds import KINDS, NOBODY
+from controls.models import AuditEntry, Request, RequestState
+from controls.services import (
+    request_approve,
+    request_effect,
+    request_refuse,
+    request_seal,
+    retype_needed,
+    threshold_set,
+)
+from goldwallet.errors import Conflict, Refused
+from goldwallet.test.books import assert_books
+from goldwallet.test.clock import shift_clock
+from goldwallet.test.race import errors, together
+from goldwallet.test.two import YES, approve, asked, typed_for
+from goldwallet.test.world import World
+from oversight.tests.kinds import BUILDERS, Asked
+
+every_kind = pytest.mark.parametrize("kind", list(KINDS))
+pytestmark = pytest.mark.django_db
+
+#: Tells of kinds that state a phone number of somebody's.
+PHONE = "254799000111"
+
+
+def built(kind: str, world: World) -> Asked:
+    assert kind in BUILDERS, f"write a builder for {kind} in oversight/tests/kinds.py"
+    return BUILDERS[kind](world)
+
+
+def maker_of(kind: str, **changes: Any) -> User:
+    return staff(sorted(KINDS[kind].makers)[0], **changes)
+
+
+def checker_of(kind: str, **changes: Any) -> User:
+    return staff(sorted(KINDS[kind].checkers)[-1], **changes)
+
+
+def made(kind: str, world: World, by: User) -> Request:
+    return asked(kind, built(kind, world).payload, by=by)
+
+
+def seal(request: Request) -> str:
+    return request_seal(request, request_effect(request))
+
+
+def waits(request: Request) -> bool:
+    return Request.objects.get(pk=request.pk).state == RequestState.WAITING
+
+
+@every_kind
+def test_it_says_whom_it_is_about(world: World, kind: str) -> None:
+    about = KINDS[kind].about
+    found = built(kind, world)
+    person = kinds.person_about(kind, found.payload)
+    assert person == (found.person.pk if found.person else None)
+    if about == NOBODY:
+        assert not {"person", "user", "payment"} & found.payload.keys()
+    for nonsense in ({}, {"person": "x", "user": 7, "payment": None, "transaction": "x", "break": "-"}):
+        assert kinds.person_about(kind, nonsense) is None
+
+
+@pytest.mark.fault("Z02", "Z06")
+@every_kind
+def test_it_is_done_by_two_and_the_trail_says_so(world: World, kind: str) -> None:
+    maker, checker = maker_of(kind), checker_of(kind)
+    request = made(kind, world, maker)
+    with pytest.raises(Refused, match="yourself"):
+        request_approve(request_id=request.pk, by=maker, seen=seal(request), words=YES)
+    assert waits(request)
+    done = approve(request, checker)
+    assert (done.state, done.checker) == (RequestState.EXECUTED, checker)
+    lines = AuditEntry.objects.filter(subject=f"request:{request.pk}").order_by("pk")
+    assert [(line.action, line.actor_id) for line in lines] == [
+        ("request_make", maker.pk),
+        ("request_approve", checker.pk),
+    ]
+    assert {line.person_id for line in lines} == {request.person_id}
+    assert_books()
+
+
+@pytest.mark.fault("Z02")
+@every_kind
+def test_a_second_account_of_who_asked_does_not_decide_it(world: World, kind: str) -> None:
+    maker = maker_of(kind, phone=PHONE)
+    twin = checker_of(kind, phone=PHONE)
+    request = made(kind, world, maker)
+    for decide in (
+        lambda: request_approve(request_id=request.pk, by=twin, seen=seal(request), words=YES),
+        lambda: request_refuse(request_id=request.pk, by=twin, words="I had rather not."),
+    ):
+        with pytest.raises(Refused, match="You asked for this under another account") as refused:
+            decide()
+        assert refused.value.status == 403
+    assert waits(request)
+
+
+@pytest.mark.fault("Z07")
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if KINDS[kind].about != NOBODY])
+def test_the_person_whom_it_is_about_neither_asks_nor_decides(world: World, kind: str) -> None:
+    """Nor does a second account of theirs: staff with the same phone."""
+    found = built(kind, world)
+    assert found.person is not None
+    twin = {role: staff(role) for role in ("treasury", "administrator", "reviewer")}
+    person = User.objects.get(pk=found.person.pk)
+    person.phone = PHONE
+    person.save()
+    for account in twin.values():
+        account.phone = PHONE
+        account.save()
+    asking = next(account for role, account in twin.items() if role in KINDS[kind].makers)
+    with pytest.raises(Refused) as refused:
+        asked(kind, found.payload, by=asking)
+    assert (refused.value.code, refused.value.status) == ("own", 403)
+    request = asked(kind, found.payload, by=maker_of(kind))
+    assert request.person_id == person.pk
+    deciding = next(account for role, account in twin.items() if role in KINDS[kind].checkers)
+    with pytest.raises(Refused, match="about yourself"):
+        request_approve(request_id=request.pk, by=deciding, seen=seal(request), words=YES)
+    with pytest.raises(Refused, match="about yourself"):
+        request_refuse(request_id=request.pk, by=deciding, words="I had rather not.")
+    assert waits(request)
+
+
+@every_kind
+def test_what_was_edited_is_not_done(world: World, kind: str) -> None:
+    """By the database's own rights, past its triggers."""
+    request = made(kind, world, maker_of(kind))
+    token = seal(request)
+    edits: list[dict[str, Any]] = [
+        {"payload": request.payload | {"more": "1"}},
+        {"reason": "Another reason altogether."},
+        {"maker": maker_of(kind)},
+    ]
+    if request.person_id:
+        edits.append({"person": None})
+    for edit in edits:
+        with transaction.atomic():
+            with pgtrigger.ignore("controls.Request:content_stays"):
+                Request.objects.filter(pk=request.pk).update(**edit)
+            with pytest.raises(Conflict, match="changed after it was made"):
+                request_approve(request_id=request.pk, by=checker_of(kind), seen=token, words=YES)
+            transaction.set_rollback(True)
+    with pytest.raises(DatabaseError), transaction.atomic():
+        Request.objects.filter(pk=request.pk).update(**edits[0])
+    assert waits(request)
+
+
+@every_kind
+def test_it_expires(world: World, kind: str) -> None:
+    request = made(kind, world, maker_of(kind))
+    token, checker = seal(request), checker_of(kind)
+    with shift_clock(hours=KINDS[kind].hours, seconds=1), pytest.raises(Conflict, match="does not wait"):
+        request_approve(request_id=request.pk, by=checker, seen=token, words=YES)
+    assert waits(request)
+
+
+@every_kind
+def test_other_roles_neither_ask_nor_decide(world: World, kind: str) -> None:
+    found = built(kind, world)
+    strangers = [staff(role) for role in Role if role not in KINDS[kind].makers]
+    for person in [*strangers, staff("auditor", *KINDS[kind].makers), world.bob]:
+        with pytest.raises(Refused, match="role"):
+            asked(kind, found.payload, by=person)
+    request = asked(kind, found.payload, by=maker_of(kind))
+    token = seal(request)
+    strangers = [staff(role) for role in Role if role not in KINDS[kind].checkers]
+    for person in [*strangers, staff("auditor", *KINDS[kind].checkers), world.bob]:
+        with pytest.raises(Refused, match="role"):
+            request_approve(request_id=request.pk, by=person, seen=token, words=YES)
+        with pytest.raises(Refused, match="role"):
+            request_refuse(request_id=request.pk, by=person, words="I had rather not.")
+    assert waits(request)
+
+
+@every_kind
+def test_evidence_where_it_is_due(world: World, kind: str) -> None:
+    found = built(kind, world)
+    if KINDS[kind].evidence:
+        with pytest.raises(Refused, match="Attach what shows it"):
+            asked(kind, found.payload, by=maker_of(kind), evidence=None)
+        assert not Request.objects.filter(kind=kind).exists()
+    else:
+        assert waits(asked(kind, found.payload, by=maker_of(kind), evidence=None))
+
+
+#: Kinds whose builder moves so much that it is typed again.
+LARGE = frozenset(
+    {
+        "bars_add", "bars_withdraw", "bar_restore", "adjust_gold", "adjust_cash", "cash_payout", "float_move",
+        "break_resolve",
+    }
+)  # fmt: skip
+
+
+@pytest.mark.fault("Z06")
+@every_kind
+def test_a_large_amount_is_typed_again(world: World, kind: str) -> None:
+    request = made(kind, world, maker_of(kind))
+    checker, effect = checker_of(kind), request_effect(request)
+    needed = retype_needed(effect)
+    assert (needed is not None) == (kind in LARGE)
+    if needed is None:
+        assert request_approve(
+            request_id=request.pk, by=checker, seen=request_seal(request, effect), words=YES
+        ).result
+        return
+    right = typed_for(effect)
+    wrong = {
+        "": "Type the amount",
+        "1": "You typed",
+        right + "0": "You typed" if "." not in right else "",
+        f"{needed.value:,.2f} KES": "digits only",
+        "-" + right: "digits only",
+    }
+    for typed, sentence in wrong.items():
+        if not sentence:
+            continue
+        with pytest.raises(Refused, match=sentence) as refused:
+            request_approve(
+                request_id=request.pk,
+                by=checker,
+                seen=request_seal(request, effect),
+                words=YES,
+                typed=typed,
+            )
+        assert refused.value.status == 400
+        assert waits(request)
+    approve(request, checker)
+    assert_books()
+
+
+@pytest.mark.fault("Z06")
+def test_the_amount_is_that_of_the_moment(world: World) -> None:
+    """The threshold that counts is the one at the moment of the approval."""
+    request = made("payout_release", world, maker_of("payout_release"))
+    checker = checker_of("payout_release")
+    threshold_set(name="approval_retype_kes", value=Decimal(16_000), by=world.vault)
+    with pytest.raises(Refused, match="Type the amount"):
+        request_approve(request_id=request.pk, by=checker, seen=seal(request), words=YES)
+    with pytest.raises(Refused, match="You typed KES 1,600, this request moves KES 16,000"):
+        request_approve(request_id=request.pk, by=checker, seen=seal(request), words=YES, typed="1600")
+    assert approve(request, checker).state == RequestState.EXECUTED
+
+
+@pytest.mark.fault("Z02", "Z07")
+@pytest.mark.parametrize("link", ["phone", "id"])
+@pytest.mark.parametrize("pair", ["maker and checker", "maker and person", "checker and person"])
+def test_the_database_lets_nobody_be_two_in_a_request(world: World, link: str, pair: str) -> None:
+    """Raw SQL, as from somebody who is past the code."""
+    people = {"maker": staff("treasury"), "checker": staff("treasury"), "person": world.alice}
+    one, other = (people[name] for name in pair.split(" and "))
+    values = [uuid.uuid4(), people["maker"].pk, people["person"].pk]
+    insert = """
+        INSERT INTO controls_request (id, kind, subject, payload, content_hash, effect, reason, state, decision, result,
+            expires_at, maker_id, person_id)
+        VALUES (%s, 'tier_set', 'tier:1', '{}', '', '{}', 'Because.', 'waiting', '', '', now() + interval '1 day',
+            %s, %s)
+    """
+    decide = (
+        "UPDATE controls_request SET checker_id = %s, decided_at = now(), state = 'refused' WHERE id = %s"
+    )
+
+    def both() -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(insert, values)
+            cursor.execute(decide, [people["checker"].pk, values[0]])
+            transaction.set_rollback(True)
+
+    both()  # three people
+    if link == "phone":
+        for person in (one, other):
+            person.phone = PHONE
+            person.save()
+    else:
+        _proven(one, other)
+    with pytest.raises(DatabaseError, match="one person be two"):
+        both()
+
+
+def _proven(*people: User) -> None:
+    """Cases with the same ID, one of them proven until a while ago: both hold at no time."""
+    from django.utils import timezone
+
+    from kyc.models import Case, CaseState, IdType
+
+    for person, state in zip(people, (CaseState.APPROVED, CaseState.EXPIRED), strict=True):
+        case = Case(user=person, id_type=IdType.NATIONAL_ID, state=state)
+        case.id_number = "12345678"
+        case.decided_at = case.valid_until = timezone.now()
+        case.save(force_insert=True)
+
+
+@pytest.mark.fault("Z07")
+def test_the_database_keeps_a_person_from_their_own(world: World) -> None:
+    request = asked("tier_set", {"person": str(world.alice.pk), "enhanced": True}, by=staff("reviewer"))
+    with pytest.raises(DatabaseError, match="request_not_about_own"), transaction.atomic():
+        Request.objects.filter(pk=request.pk).update(checker=world.alice)
+
+
+# --- at the same moment ---------------------------------------------------------------------------
+
+
+@pytest.mark.race
+@pytest.mark.fault("Z04")
+@pytest.mark.django_db(transaction=True)
+@every_kind
+def test_two_approve_at_once_and_it_is_done_once(world: World, kind: str) -> None:
+    request = made(kind, world, maker_of(kind))
+    effect = request_effect(request)
+    checkers = [checker_of(kind), checker_of(kind)]
+
+    def act(number: int) -> Request:
+        return request_approve(
+            request_id=request.pk,
+            by=checkers[number],
+            seen=request_seal(request, effect),
+            words=YES,
+            typed=typed_for(effect),
+        )
+
+    (refused,) = errors(together(2, act))
+    assert isinstance(refused, Conflict)
+    assert Request.objects.get(pk=request.pk).state == RequestState.EXECUTED
+    assert AuditEntry.objects.filter(subject=f"request:{request.pk}", action="request_approve").count() == 1
+    assert_books()
