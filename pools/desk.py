@@ -1,4 +1,4 @@
-"""Pools and bars at the desk."""
+"""Pools at the desk: the list and its order, a pool's page, and where each of its grams is."""
 
 from typing import Any, cast
 from uuid import UUID
@@ -7,22 +7,29 @@ from django.contrib import messages
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_GET, require_http_methods
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from accounts.asking import ask, may_ask
+from accounts.asking import may_ask
 from accounts.models import User
 from accounts.permissions import may_act, may_see, staff_page
 from controls.selectors import request_about
 from goldwallet.errors import Refused
+from goldwallet.fragments import page_or_part
 from ledger import chart
 from ledger.selectors import statement
 from pools import selectors, services
-from pools.forms import NewPoolForm, PoolForm, bar_forms
-from pools.models import Bar, BarStatus, Pool
+from pools.bars import BarsPage, bars_page
+from pools.book import book_page, book_range
+from pools.forms import BarFilters, NewPoolForm, PoolForm, RangeForm, ReasonForm
+from pools.history import pool_history
+from pools.models import BarStatus, Pool
 from pools.requests import bars_subject
-from pools.services.bars import MOST_BARS_AT_ONCE
+from pools.whereabouts import whereabouts
 
-_LINES = 25
+#: Of the ledger, on the pool's own page.
+_LINES = 10
 
 
 def _staff(request: HttpRequest) -> User:
@@ -36,9 +43,35 @@ def _keeps_vault(request: HttpRequest) -> bool:
 @require_GET
 @staff_page("vault")
 def pools(request: HttpRequest) -> HttpResponse:
+    return _list(request)
+
+
+def _list(request: HttpRequest, refused: Refused | None = None) -> HttpResponse:
     rows = selectors.pools_with_figures()
-    context = {"rows": rows, "total": selectors.total_of(rows), "may_act": _keeps_vault(request)}
-    return render(request, "pools/pools.html", context)
+    context = {
+        "open": [row for row in rows if row.pool.is_open],
+        "closed": [row for row in rows if not row.pool.is_open],
+        "total": selectors.total_of(rows),
+        "may_act": _keeps_vault(request),
+        "refused": refused,
+    }
+    return render(request, "pools/pools.html", context, status=refused.status if refused else 200)
+
+
+@require_POST
+@staff_page("vault")
+def pool_move(request: HttpRequest, pool_id: UUID) -> HttpResponse:
+    """One place up or down in the order of sale, from the place that the page showed."""
+    found = get_object_or_404(Pool, pk=pool_id)
+    way, place = request.POST.get("way", ""), request.POST.get("place", "")
+    if way not in {"up", "down"} or not (place.isascii() and place.isdigit() and len(place) < 5):
+        return _list(request, Refused("Press one of the arrows beside a pool.", code="way"))
+    try:
+        services.pool_move(pool_id=found.pk, way=way, place=int(place), by=_staff(request))  # type: ignore[arg-type]
+    except Refused as refused:
+        return _list(request, refused)
+    messages.success(request, f"{found.name} is sold one place {'sooner' if way == 'up' else 'later'} now.")
+    return redirect("desk_pools")
 
 
 @require_http_methods(["GET", "POST"])
@@ -62,8 +95,7 @@ def pool_new(request: HttpRequest) -> HttpResponse:
 @staff_page("vault")
 def pool_edit(request: HttpRequest, pool_id: UUID) -> HttpResponse:
     found = get_object_or_404(Pool, pk=pool_id)
-    initial = {name: getattr(found, name) for name in ("name", "priority", "status", "note")}
-    form = PoolForm(request.POST or None, initial=initial)
+    form = PoolForm(request.POST or None, initial={"name": found.name, "note": found.note})
     status = 200 if request.method == "GET" else 400
     if request.method == "POST" and form.is_valid():
         try:
@@ -77,140 +109,121 @@ def pool_edit(request: HttpRequest, pool_id: UUID) -> HttpResponse:
     return render(request, "pools/pool_form.html", context, status=status)
 
 
-@require_GET
+@require_http_methods(["GET", "POST"])
 @staff_page("vault")
-def pool(request: HttpRequest, pool_id: UUID) -> HttpResponse:
+def pool_turn(request: HttpRequest, pool_id: UUID) -> HttpResponse:
+    """Close an open pool, or open a closed one. The form says which (`to`), so that sending it twice does it once."""
     found = get_object_or_404(Pool, pk=pool_id)
-    available, vault = chart.pool_available(found.pk), chart.pool_vault(found.pk)
-    waiting = request_about(bars_subject(found.pk))
+    closing = found.is_open if request.method == "GET" else request.POST.get("to") != "open"
+    form = ReasonForm(request.POST if request.method == "POST" else None)
+    status = 200 if request.method == "GET" else 400
+    if request.method == "POST" and form.is_valid():
+        turn = services.pool_close if closing else services.pool_reopen
+        try:
+            turn(pool_id=found.pk, reason=form.cleaned_data["reason"], by=_staff(request))
+        except Refused as refused:
+            status = refused.status
+            form.add_error("reason" if refused.code == "reason" else None, refused.sentence)
+        else:
+            said = (
+                "is closed. Nothing more of it is sold."
+                if closing
+                else "is open again, and sold after the others."
+            )
+            messages.success(request, f"The pool {found.name} {said}")
+            return redirect("desk_pool", found.pk)
+    figures = selectors.pools_with_figures(found.pk)[0]
     context = {
+        "form": form,
         "pool": found,
-        "figures": selectors.pools_with_figures(found.pk)[0],
-        "bars": selectors.bars_of(found.pk, BarStatus.ACTIVE),
-        "withdrawn": selectors.bars_of(found.pk, BarStatus.WITHDRAWN),
-        "lines": statement(available, limit=_LINES, newest_first=True),
-        "available": available,
-        "vault": vault,
-        "history": selectors.pool_history(found.pk),
+        "closing": closing,
+        "figures": figures,
+        "may_act": _keeps_vault(request),
+    }
+    return render(request, "pools/pool_turn.html", context, status=status)
+
+
+@require_GET
+@staff_page("vault", reads="pool")
+def pool(request: HttpRequest, pool_id: UUID) -> HttpResponse:
+    """Everything about a pool. It names who owns the most of it, so looking at it is noted."""
+    found = get_object_or_404(Pool, pk=pool_id)
+    filters = BarFilters(request.GET)
+    bars = _bars(found, filters, after=request.GET.get("after", ""))
+    waiting = request_about(bars_subject(found.pk))
+    me = _staff(request)
+    context: dict[str, Any] = {
+        "pool": found,
+        "filters": filters,
+        "bars": bars.rows,
+        "older_url": _older(request, bars.older),
         "open_request": waiting,
         "may_act": _keeps_vault(request),
-        "may_ask": waiting is None and may_ask(_staff(request), "bars_add"),
-        "sees_treasury": may_see(_staff(request), "treasury"),
+        "may_ask": waiting is None and may_ask(me, "bars_add"),
+        "sees_treasury": may_see(me, "treasury"),
+        "sees_people": may_see(me, "treasury", "reviewer"),
+        "figures": selectors.pools_with_figures(found.pk)[0],
+        "where": whereabouts(found.pk),
+        "orders_url": f"{reverse('desk_orders')}?{urlencode({'side': 'buy', 'status': 'pending'})}",
+        "sales_url": f"{reverse('desk_orders')}?{urlencode({'side': 'sell', 'status': 'pending'})}",
+        "lines": statement(chart.pool_available(found.pk), limit=_LINES, newest_first=True),
+        "history": pool_history(found),
+        "subject": f"pool:{found.pk}",
     }
-    return render(request, "pools/pool.html", context)
+    status = 200 if filters.is_valid() else 400
+    return page_or_part(request, "pools/pool.html", context, part="rows", status=status)
 
 
-# --- bars: one person asks, a second one decides (pools.requests) ---------------------------------
-
-
-@require_http_methods(["GET", "POST"])
-@staff_page("vault")
-def bars_add(request: HttpRequest, pool_id: UUID) -> HttpResponse:
-    found = get_object_or_404(Pool, pk=pool_id)
-    bars = bar_forms(request.POST or None, rows=_rows(request))
-
-    def page(refused: Refused | None = None) -> HttpResponse:
-        context = {
-            "pool": found,
-            "bars": bars,
-            "more": min(len(bars.forms) + 5, MOST_BARS_AT_ONCE),
-            "may_act": may_ask(_staff(request), "bars_add"),
-        }
-        return _asking_page(request, "pools/bars_add.html", context, refused)
-
-    if request.method == "GET":
-        return page()
-    if not bars.is_valid():
-        return page(Refused(""))
-    return ask(
-        request,
-        kind="bars_add",
-        payload={"pool": str(found.pk), "bars": bars.bars()},
-        subject=bars_subject(found.pk),
-        again=page,
+def _bars(found: Pool, filters: BarFilters, *, after: str) -> BarsPage:
+    """The page of bars that was asked for; none for filters that make no sense."""
+    if not filters.is_valid():
+        return BarsPage([], "")
+    asked = filters.cleaned_data
+    return bars_page(
+        found.pk,
+        words=asked["q"],
+        status=asked["status"] or BarStatus.ACTIVE,
+        assay=asked["assay"],
+        sort=asked["sort"] or "serial",
+        after=after,
     )
 
 
-@require_http_methods(["GET", "POST"])
+def _older(request: HttpRequest, after: str) -> str:
+    if not after:
+        return ""
+    query = request.GET.copy()
+    query["after"] = after
+    return f"{request.path}?{query.urlencode()}"
+
+
+@require_GET
 @staff_page("vault")
-def bars_withdraw(request: HttpRequest, pool_id: UUID) -> HttpResponse:
-    """GET shows the chosen bars and what is free; POST asks that they leave."""
+def pool_book(request: HttpRequest, pool_id: UUID) -> HttpResponse:
+    """What moved in one of the two accounts of the pool, line by line with the balance after it."""
     found = get_object_or_404(Pool, pk=pool_id)
-    asked = request.POST if request.method == "POST" else request.GET
-    bars = _chosen(found, asked.getlist("bar"))
-    if not bars:
-        messages.error(request, "Choose the bars that leave the vault, then press the button below them.")
-        return redirect("desk_pool", found.pk)
-
-    def page(refused: Refused | None = None) -> HttpResponse:
-        return _bars_page(request, found, bars, leaving=True, refused=refused)
-
-    if request.method == "GET":
-        return page()
-    return ask(
-        request,
-        kind="bars_withdraw",
-        payload={"pool": str(found.pk), "bars": [str(bar.pk) for bar in bars]},
-        subject=bars_subject(found.pk),
-        again=page,
-    )
-
-
-@require_http_methods(["GET", "POST"])
-@staff_page("vault")
-def bar_restore(request: HttpRequest, pool_id: UUID, bar_id: UUID) -> HttpResponse:
-    found = get_object_or_404(Pool, pk=pool_id)
-    bar = get_object_or_404(Bar, pk=bar_id, pool=found)
-
-    def page(refused: Refused | None = None) -> HttpResponse:
-        return _bars_page(request, found, [bar], leaving=False, refused=refused)
-
-    if request.method == "GET":
-        return page()
-    return ask(
-        request,
-        kind="bar_restore",
-        payload={"pool": str(found.pk), "bar": str(bar.pk)},
-        subject=bars_subject(found.pk),
-        again=page,
-    )
-
-
-def _bars_page(
-    request: HttpRequest, found: Pool, bars: list[Bar], *, leaving: bool, refused: Refused | None
-) -> HttpResponse:
-    """Bars of a pool that are there and leave, or that left and come back."""
+    form = RangeForm(request.GET)
+    right = form.is_valid()
+    vault = form.cleaned_data.get("account") == "vault"
+    code = chart.pool_vault(found.pk) if vault else chart.pool_available(found.pk)
+    days = {name: form.cleaned_data.get(name) if right else None for name in ("start", "end")}
+    span = book_range(code, start=days["start"], end=days["end"])
+    page = book_page(code, span, after=request.GET.get("after", ""))
     context = {
         "pool": found,
-        "bars": bars,
-        "leaving": leaving,
-        "fine": sum(bar.fine_grams for bar in bars),
-        "figures": selectors.pools_with_figures(found.pk)[0],
-        "may_act": may_ask(_staff(request), "bars_withdraw"),
+        "form": form,
+        "code": code.code,
+        "vault": vault,
+        "span": span,
+        "lines": page.lines if right else [],
+        "older_url": _older(request, page.older) if right else "",
+        "extract_query": urlencode({"from": days["start"] or "", "to": days["end"] or ""}),
+        "sees_treasury": may_see(_staff(request), "treasury"),
     }
-    return _asking_page(request, "pools/bars_move.html", context, refused)
-
-
-def _asking_page(
-    request: HttpRequest, template: str, context: dict[str, Any], refused: Refused | None
-) -> HttpResponse:
-    """A page with a form that asks; after a refusal with its sentence, and with what was typed."""
-    more = {"refused": refused, "reason": request.POST.get("reason", "")}
-    return render(request, template, context | more, status=refused.status if refused else 200)
+    return page_or_part(request, "pools/pool_book.html", context, part="rows", status=200 if right else 400)
 
 
 def _say(form: Form, refused: Refused) -> int:
     """Put the refusal on the form; answers the page's HTTP status."""
     form.add_error(None, refused.sentence)
     return refused.status
-
-
-def _rows(request: HttpRequest) -> int:
-    """How many bars the form offers fields for: `?rows=5`."""
-    asked = request.GET.get("rows", "")
-    return min(max(int(asked), 1), MOST_BARS_AT_ONCE) if asked.isascii() and asked.isdigit() else 1
-
-
-def _chosen(found: Pool, ids: list[str]) -> list[Bar]:
-    wanted = set(ids)
-    return [bar for bar in selectors.bars_of(found.pk) if str(bar.pk) in wanted]

@@ -10,7 +10,7 @@ from django import forms
 from goldwallet import money
 from goldwallet.clock import NAIROBI
 from goldwallet.errors import Refused
-from pools.models import PoolStatus
+from pools.models import BarStatus
 from pools.services.bars import MOST_BARS_AT_ONCE
 
 
@@ -40,31 +40,22 @@ def _number(label: str, missing: str, help_text: str = "") -> forms.CharField:
     )
 
 
-_PRIORITY = "Write a number from 1 to 1000."
+def _day(label: str) -> forms.DateField:
+    return forms.DateField(
+        label=label,
+        required=False,
+        error_messages={"invalid": "Write a day, for example 2026-11-21."},
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+    )
 
 
 class PoolForm(forms.Form):
-    """A pool as the desk changes it."""
+    """A pool as the desk changes it. Its place in the order and its state change on pages of their own."""
 
     name = forms.CharField(
         max_length=60,
         error_messages={"required": "Give the pool a name."},
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
-    )
-    priority = forms.IntegerField(
-        label="Order of sale",
-        min_value=1,
-        max_value=1000,
-        initial=1,
-        help_text="1 is sold first. Of two pools with one number, the older one.",
-        error_messages=dict.fromkeys(("required", "invalid", "min_value", "max_value"), _PRIORITY),
-        widget=forms.TextInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
-    )
-    status = forms.ChoiceField(
-        label="State",
-        choices=PoolStatus,
-        initial=PoolStatus.OPEN,
-        help_text="People buy from open pools only. What they sell still goes back into a closed one.",
     )
     note = forms.CharField(
         required=False,
@@ -82,10 +73,81 @@ class NewPoolForm(PoolForm):
         "Write the purity, for example 999.9.",
         "999.9 is 24 karat, 916.6 is 22 karat. No bar of this pool may be less pure.",
     )
-    field_order = ["name", "purity", "priority", "status", "note"]
+    field_order = ["name", "purity", "note"]
 
     def clean_purity(self) -> Decimal:
         return _decimal(_parts_per_thousand, self.cleaned_data["purity"])
+
+
+class BarFilters(forms.Form):
+    """Which bars of a pool the list shows, and in which order."""
+
+    q = forms.CharField(
+        label="Serial number or refiner",
+        required=False,
+        max_length=80,
+        widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off"}),
+    )
+    status = forms.ChoiceField(
+        label="State",
+        required=False,
+        choices=[("", BarStatus.ACTIVE.label), (BarStatus.WITHDRAWN.value, "Withdrawn"), ("all", "Both")],
+    )
+    assay = forms.ChoiceField(
+        label="Assay",
+        required=False,
+        choices=[("", "With or without"), ("with", "With an assay"), ("without", "Without an assay")],
+    )
+    sort = forms.ChoiceField(
+        label="Sorted by",
+        required=False,
+        choices=[
+            ("", "Serial number"),
+            ("refiner", "Refiner"),
+            ("heaviest", "Fine gold, most first"),
+            ("newest", "Newest first"),
+        ],
+    )
+
+
+class RangeForm(forms.Form):
+    """The days, in Nairobi, whose movements a ledger page shows. Both count; empty is without an end."""
+
+    account = forms.ChoiceField(
+        label="Account", required=False, choices=[("", "Free grams"), ("vault", "Vault")]
+    )
+    start = _day("From")
+    end = _day("To")
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        start, end = data.get("start"), data.get("end")
+        if start and end and end < start:
+            self.add_error("end", "This day is before the first one.")
+        return data
+
+
+class ReasonForm(forms.Form):
+    """Why a pool is closed or opened."""
+
+    reason = forms.CharField(
+        label="Why? This stays in the history.",
+        max_length=500,
+        error_messages={"required": "Write why, for the history."},
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+
+class AssayForm(forms.Form):
+    """The refiner's certificate. What it really is the service says (`services.assay_add`)."""
+
+    file = forms.FileField(
+        label="Certificate or assay report",
+        allow_empty_file=True,
+        error_messages={"required": "Choose a file."},
+        help_text="PDF, PNG or JPEG, at most 2 MB. It is kept sealed, and each opening is noted.",
+        widget=forms.FileInput(attrs={"accept": ".pdf,.png,.jpg,.jpeg"}),
+    )
 
 
 class BarForm(forms.Form):
@@ -114,7 +176,7 @@ def _plain(value: Any) -> str:
     return f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 
-class _BaseBars(forms.BaseFormSet):  # type: ignore[type-arg]
+class BarForms(forms.BaseFormSet):  # type: ignore[type-arg]
     default_error_messages = {
         "missing_management_form": "Something of this form got lost. Open the page again."
     }
@@ -125,16 +187,18 @@ class _BaseBars(forms.BaseFormSet):  # type: ignore[type-arg]
         return [{name: _plain(value) for name, value in bar.items()} for bar in filled]
 
 
-def bar_forms(data: Any = None, *, rows: int = 1) -> _BaseBars:
+def bar_forms(data: Any = None, *, rows: int = 1) -> BarForms:
     """Fields for `rows` bars, or as many as `data` brings."""
     made = forms.formset_factory(
-        BarForm, formset=_BaseBars, extra=rows, max_num=MOST_BARS_AT_ONCE, absolute_max=MOST_BARS_AT_ONCE
+        BarForm, formset=BarForms, extra=rows, max_num=MOST_BARS_AT_ONCE, absolute_max=MOST_BARS_AT_ONCE
     )
-    return cast(_BaseBars, made(data, prefix="bars"))
+    return cast(BarForms, made(data, prefix="bars"))
 
 
 class PriceForm(forms.Form):
-    """The two prices, from now or from a time in Nairobi on."""
+    """The two prices, from now or from a time in Nairobi on. `setting`: not only to look at the effect, so it needs a
+    reason.
+    """
 
     buy = _number("People buy one gram for", "Write the price at which people buy.")
     sell = _number("People sell one gram for", "Write the price at which people sell.")
@@ -146,12 +210,18 @@ class PriceForm(forms.Form):
         widget=forms.DateTimeInput(format="%Y-%m-%dT%H:%M", attrs={"type": "datetime-local"}),
     )
     reason = forms.CharField(
+        label="Why",
+        required=False,
         max_length=200,
-        error_messages={"required": "Say in a few words why, for the record."},
+        help_text="Everybody at the desk reads it beside the price.",
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     # A move beyond the band: the form then asks a second person.
     takes_two = False
+
+    def __init__(self, *args: Any, setting: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.setting = setting
 
     def clean_buy(self) -> Decimal:
         return _decimal(money.parse_price, self.cleaned_data["buy"])
@@ -162,3 +232,45 @@ class PriceForm(forms.Form):
     def clean_effective_from(self) -> dt.datetime | None:
         moment: dt.datetime | None = self.cleaned_data["effective_from"]
         return moment.astimezone(NAIROBI) if moment else None
+
+    def clean_reason(self) -> str:
+        reason: str = self.cleaned_data["reason"]
+        if self.setting and not reason.strip():
+            raise forms.ValidationError("Say in a few words why, for the record.", code="required")
+        return reason
+
+
+def _places(most: int, example: str) -> Callable[[str], Decimal]:
+    def parse(text: str) -> Decimal:
+        try:
+            value = money.parse_grams(text)
+        except Refused:
+            value = None
+        if value is None or value != round(value, most):
+            raise Refused(
+                f"Write digits only, at most {most} after the point, for example {example}.", code="number"
+            )
+        return value
+
+    return parse
+
+
+class SpotForm(forms.Form):
+    """What the two prices are computed from (`pools.spot`)."""
+
+    spot = _number("Gold, USD for a troy ounce", "Write the price of an ounce in dollars.")
+    rate = _number("KES for one USD", "Write what a dollar costs in shillings.")
+    above = _number("Buyers pay above it, %", "Write how much is added, 0 for nothing.")
+    below = _number("Sellers get below it, %", "Write how much is taken off, 0 for nothing.")
+
+    def clean_spot(self) -> Decimal:
+        return _decimal(_places(4, "4012.35"), self.cleaned_data["spot"])
+
+    def clean_rate(self) -> Decimal:
+        return _decimal(_places(6, "129.4500"), self.cleaned_data["rate"])
+
+    def clean_above(self) -> Decimal:
+        return _decimal(_places(4, "1.5"), self.cleaned_data["above"])
+
+    def clean_below(self) -> Decimal:
+        return _decimal(_places(4, "1.5"), self.cleaned_data["below"])

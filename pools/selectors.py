@@ -1,28 +1,17 @@
 """Every read of the pools that is more than a get."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
-from django.apps import apps
 from django.db import connection
-from django.db.models import F, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 
-from accounts.models import User
-from controls.selectors import request_makers
 from goldwallet.clock import Now, now
-from goldwallet.money import show_grams
-from pools.models import (
-    Bar,
-    Movement,
-    MovementKind,
-    Pool,
-    PoolStatus,
-    Price,
-)
+from pools.models import Pool, Price
 
 ZERO = Decimal(0)
 
@@ -32,14 +21,27 @@ def _newest_first() -> QuerySet[Price]:
     return Price.objects.order_by(F("effective_from").desc(), F("id").desc())
 
 
+def _counts(prices: QuerySet[Price]) -> Price | None:
+    """The first of `prices` (newest first) that was not taken back. One statement, but where something was."""
+    found = prices.first()
+    while found is not None and found.takes_back:
+        found = _newest_first().filter(effective_from__lt=found.effective_from).first()
+    return found
+
+
 def current_price() -> Price | None:
     """The pair in force by the database's clock, however old. One statement."""
-    return _newest_first().filter(effective_from__lte=Now()).first()
+    return _counts(_newest_first().filter(effective_from__lte=Now()))
 
 
 def price_at(moment: dt.datetime) -> Price | None:
     """The pair in force at a moment, as far as it is known now."""
-    return _newest_first().filter(effective_from__lte=moment).first()
+    return _counts(_newest_first().filter(effective_from__lte=moment))
+
+
+def price_before(moment: dt.datetime) -> Price | None:
+    """The pair in force until a moment: what stays when the one for this moment is taken back."""
+    return _counts(_newest_first().filter(effective_from__lt=moment))
 
 
 def price_history(days: int) -> list[Price]:
@@ -48,7 +50,7 @@ def price_history(days: int) -> list[Price]:
     """
     end = now()
     start = end - dt.timedelta(days=days)
-    prices = list(_newest_first().filter(effective_from__gt=start, effective_from__lte=end))
+    prices = _last_of_each(_newest_first().filter(effective_from__gt=start, effective_from__lte=end))
     before = price_at(start)
     if before is not None:
         prices.append(before)
@@ -57,27 +59,82 @@ def price_history(days: int) -> list[Price]:
 
 def prices_scheduled() -> list[Price]:
     """The pairs that are not in force yet, next first. Of two for one moment only the later written will
-    be.
+    be; one that was taken back will not.
     """
+    ahead = _newest_first().filter(effective_from__gt=Now()).select_related("created_by")
+    return _last_of_each(ahead)[::-1]
+
+
+def _last_of_each(prices: Iterable[Price]) -> list[Price]:
+    """Of `prices`, newest first, those that count: the last written for each moment, unless it takes back."""
     found: dict[dt.datetime, Price] = {}
-    for price in Price.objects.filter(effective_from__gt=Now()).select_related("created_by").order_by("id"):
-        found[price.effective_from] = price
-    return sorted(found.values(), key=lambda price: price.effective_from)
+    for price in prices:
+        found.setdefault(price.effective_from, price)
+    return [price for price in found.values() if not price.takes_back]
 
 
-def prices_page(*, before: int | None = None, limit: int = 50) -> list[Price]:
-    """Every pair ever written, newest first. For the next page pass the last one's id as `before`."""
-    prices = Price.objects.select_related("created_by").order_by("-id")
-    return list(prices.filter(id__lt=before)[:limit] if before else prices[:limit])
+@dataclass(frozen=True, slots=True)
+class PriceRow:
+    """A pair in the list of all. `buy_move` and `sell_move`: percent against the pair before it, None for the first."""
+
+    price: Price
+    buy_move: Decimal | None
+    sell_move: Decimal | None
+    tone: str
+    word: str
 
 
-def price_standing(price: Price, current: Price | None, moment: dt.datetime) -> tuple[str, str]:
-    """Tone and word for a pair in the list of all: in force, scheduled, or past."""
+def prices_page(*, before: int | None = None, limit: int = 50) -> list[PriceRow]:
+    """Every pair ever written, by when it begins, newest first. For the next page pass the last one's id as `before`.
+
+    Three statements at most, however far back the page lies.
+    """
+    rows = _with_fate(_newest_first()).select_related("created_by")
+    last = Price.objects.filter(pk=before).first() if before else None
+    if last is not None:
+        at = last.effective_from
+        rows = rows.filter(Q(effective_from__lt=at) | Q(effective_from=at, pk__lt=last.pk))
+    found, current, moment = list(rows[:limit]), current_price(), now()
+    return [
+        PriceRow(
+            price,
+            percent_moved(price.was_buy, price.buy),
+            percent_moved(price.was_sell, price.sell),
+            *_standing(price, current, moment),
+        )
+        for price in found
+    ]
+
+
+def _with_fate(prices: QuerySet[Price]) -> QuerySet[Any]:
+    """Each with the pair before it (`was_buy`, `was_sell`), and whether another for its moment was written later."""
+    later = Price.objects.filter(effective_from=OuterRef("effective_from"), pk__gt=OuterRef("pk"))
+    earlier = _newest_first().filter(effective_from__lt=OuterRef("effective_from"), takes_back=False)
+    earlier = earlier.filter(~Exists(later.filter(takes_back=True)))
+    return prices.annotate(
+        was_buy=Subquery(earlier.values("buy")[:1]),
+        was_sell=Subquery(earlier.values("sell")[:1]),
+        replaced=Exists(later),
+        taken_back=Exists(later.filter(takes_back=True)),
+    )
+
+
+def percent_moved(old: Decimal | None, new: Decimal) -> Decimal | None:
+    """By how many percent a price moved, with two places; None where there was none before."""
+    return None if old is None else ((new - old) * 100 / old).quantize(Decimal("0.01"))
+
+
+def _standing(price: Any, current: Price | None, moment: dt.datetime) -> tuple[str, str]:
+    """Tone and word of what became of a pair."""
+    if price.takes_back:
+        return "ended", "Takes back"
+    if price.taken_back:
+        return "ended", "Taken back"
+    if price.replaced:
+        return "ended", "Replaced"
     if current is not None and price.pk == current.pk:
         return "done", "In force"
-    if price.effective_from > moment:
-        return "next", "Scheduled"
-    return "ended", "Past"
+    return ("next", "Scheduled") if price.effective_from > moment else ("ended", "Past")
 
 
 # --- what can be bought ---------------------------------------------------------------------------
@@ -119,6 +176,7 @@ class PoolFigures:
 
     pool: Pool
     bars: int
+    gross: Decimal
     fine: Decimal
     issued: Decimal
     available: Decimal
@@ -133,13 +191,13 @@ class PoolFigures:
 
 # One statement, so that all figures are of one moment: read one after the other, they differ while people buy.
 _FIGURES = """
-SELECT p.id, bars.number, bars.fine, -coalesce(vault.balance, 0), coalesce(available.balance, 0),
+SELECT p.id, bars.number, bars.gross, bars.fine, -coalesce(vault.balance, 0), coalesce(available.balance, 0),
        promised.reserved, promised.sold
 FROM pools_pool p
 LEFT JOIN ledger_account vault ON vault.code = 'pool:' || p.id::text || ':vault'
 LEFT JOIN ledger_account available ON available.code = 'pool:' || p.id::text || ':available'
 CROSS JOIN LATERAL (
-    SELECT count(*) AS number, coalesce(sum(fine_grams), 0) AS fine
+    SELECT count(*) AS number, coalesce(sum(gross_grams), 0) AS gross, coalesce(sum(fine_grams), 0) AS fine
     FROM pools_bar WHERE pool_id = p.id AND status = 'active'
 ) bars
 CROSS JOIN LATERAL (
@@ -165,6 +223,8 @@ def pools_with_figures(pool_id: UUID | None = None) -> list[PoolFigures]:
 class Totals:
     """The same grams over all pools."""
 
+    bars: int
+    gross: Decimal
     fine: Decimal
     available: Decimal
     reserved: Decimal
@@ -174,76 +234,6 @@ class Totals:
 
 def total_of(rows: Sequence[PoolFigures]) -> Totals:
     """The sums under the list of pools."""
-    return Totals(
-        *(
-            sum((getattr(row, name) for row in rows), ZERO)
-            for name in ("fine", "available", "reserved", "sold", "difference")
-        )
-    )
-
-
-def bars_of(pool_id: UUID, status: str = "") -> list[Bar]:
-    """A pool's bars by serial number: all, or those of one status."""
-    bars = Bar.objects.filter(pool=pool_id).select_related("created_by").order_by("serial")
-    return list(bars.filter(status=status) if status else bars)
-
-
-class Change(NamedTuple):
-    """What somebody did, in words for the desk."""
-
-    when: dt.datetime
-    who: str
-    what: str
-
-
-def pool_history(pool_id: UUID, *, limit: int = 50) -> list[Change]:
-    """Who changed the pool and moved its bars, newest first."""
-    moves = list(
-        Movement.objects.filter(bar__pool=pool_id).select_related("bar", "created_by").order_by("-id")[:limit]
-    )
-    asked = request_makers(movement.key.removeprefix("request:") for movement in moves)
-    changes = _pool_changes(pool_id) + [_moved(movement, asked) for movement in moves]
-    return sorted(changes, key=lambda change: change.when, reverse=True)[:limit]
-
-
-def _moved(movement: Movement, asked: dict[str, str]) -> Change:
-    """`asked`: who asked for the movements that two people agreed, by the request's id."""
-    way = "came into" if movement.kind == MovementKind.ARRIVAL else "left"
-    what = f"Bar {movement.bar.serial} {way} the vault: {show_grams(movement.grams)}. {movement.note}"
-    maker = asked.get(movement.key.removeprefix("request:"))
-    said = f"{what.rstrip('. ')}. Asked by {maker}." if maker else what
-    return Change(movement.created_at, movement.created_by.email, said.strip())
-
-
-_SHOWN = {"name": "Name", "priority": "Order of sale", "status": "State", "note": "Note"}
-
-
-def _pool_changes(pool_id: UUID) -> list[Change]:
-    """From the rows that the database's own trigger wrote, oldest first."""
-    recorded = apps.get_model("pools", "PoolEvent")._default_manager
-    events = list(recorded.filter(pgh_obj_id=pool_id).select_related("pgh_context").order_by("pgh_id"))
-    actors = [(event.pgh_context.metadata.get("user") if event.pgh_context else None) for event in events]
-    people = User.objects.in_bulk({UUID(actor) for actor in actors if actor})
-    changes = []
-    before = None
-    for event, actor in zip(events, actors, strict=True):
-        who = people[UUID(actor)].email if actor and UUID(actor) in people else ""
-        what = (
-            _difference(before, event)
-            if before
-            else f"The pool was made, with a purity of {event.purity.normalize():f}."
-        )
-        changes.append(Change(event.pgh_created_at, who, what))
-        before = event
-    return changes
-
-
-def _difference(before: Any, after: Any) -> str:
-    parts = []
-    for field, label in _SHOWN.items():
-        old, new = getattr(before, field), getattr(after, field)
-        if field == "status":
-            old, new = PoolStatus(old).label, PoolStatus(new).label
-        if old != new:
-            parts.append(f"{label}: {old or 'nothing'} → {new or 'nothing'}")
-    return "; ".join(parts)
+    names = ("gross", "fine", "available", "reserved", "sold", "difference")
+    sums = {name: sum((getattr(row, name) for row in rows), ZERO) for name in names}
+    return Totals(bars=sum(row.bars for row in rows), **sums)

@@ -10,40 +10,91 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('pools', '0002_supply'),
+        ("pools", "0002_supply"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Assay',
+            name="Assay",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=120)),
-                ('type', models.CharField(max_length=40)),
-                ('sha256', models.CharField(max_length=64)),
-                ('size', models.PositiveIntegerField()),
-                ('content_sealed', models.TextField()),
-                ('added_at', models.DateTimeField(db_default=goldwallet.clock.Now(), editable=False)),
-                ('added_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('bar', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='assays', to='pools.bar')),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                ("name", models.CharField(max_length=120)),
+                ("type", models.CharField(max_length=40)),
+                ("sha256", models.CharField(max_length=64)),
+                ("size", models.PositiveIntegerField()),
+                ("content_sealed", models.TextField()),
+                ("added_at", models.DateTimeField(db_default=goldwallet.clock.Now(), editable=False)),
+                (
+                    "added_by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "bar",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="assays", to="pools.bar"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.CheckConstraint(condition=models.Q(('size__gt', 0), ('size__lte', 2097152)), name='assay_size'), models.UniqueConstraint(fields=('bar', 'sha256'), name='assay_once_a_bar')],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("size__gt", 0), ("size__lte", 2097152)), name="assay_size"
+                    ),
+                    models.UniqueConstraint(fields=("bar", "sha256"), name="assay_once_a_bar"),
+                ],
             },
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='assay',
-            trigger=pgtrigger.compiler.Trigger(name='never_removed', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='abbe10d71c75103adf9665edc616e213c8fab166', operation='DELETE', pgid='pgtrigger_never_removed_487fc', table='pools_assay', when='BEFORE')),
+            model_name="assay",
+            trigger=pgtrigger.compiler.Trigger(
+                name="never_removed",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;",
+                    hash="abbe10d71c75103adf9665edc616e213c8fab166",
+                    operation="DELETE",
+                    pgid="pgtrigger_never_removed_487fc",
+                    table="pools_assay",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='assay',
-            trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF current_setting('goldwallet.allow_truncate', true) IS DISTINCT FROM 'on' THEN\n                RAISE EXCEPTION 'the rows of % stay', TG_TABLE_NAME;\n            END IF;\n            RETURN NULL;\n        ", hash='db78bc4468ab5828c908eca4d78800ed695e24e3', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_d4af7', table='pools_assay', when='BEFORE')),
+            model_name="assay",
+            trigger=pgtrigger.compiler.Trigger(
+                name="no_truncate",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="\n            IF current_setting('goldwallet.allow_truncate', true) IS DISTINCT FROM 'on' THEN\n                RAISE EXCEPTION 'the rows of % stay', TG_TABLE_NAME;\n            END IF;\n            RETURN NULL;\n        ",
+                    hash="db78bc4468ab5828c908eca4d78800ed695e24e3",
+                    level="STATEMENT",
+                    operation="TRUNCATE",
+                    pgid="pgtrigger_no_truncate_d4af7",
+                    table="pools_assay",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='assay',
-            trigger=pgtrigger.compiler.Trigger(name='content_stays', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."bar_id" IS DISTINCT FROM (NEW."bar_id") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."type" IS DISTINCT FROM (NEW."type") OR OLD."sha256" IS DISTINCT FROM (NEW."sha256") OR OLD."size" IS DISTINCT FROM (NEW."size") OR OLD."added_by_id" IS DISTINCT FROM (NEW."added_by_id") OR OLD."added_at" IS DISTINCT FROM (NEW."added_at"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='79eab4c62d32fbaa0640fffe518b4b84f76806e5', operation='UPDATE', pgid='pgtrigger_content_stays_3c468', table='pools_assay', when='BEFORE')),
+            model_name="assay",
+            trigger=pgtrigger.compiler.Trigger(
+                name="content_stays",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition='WHEN (OLD."bar_id" IS DISTINCT FROM (NEW."bar_id") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."type" IS DISTINCT FROM (NEW."type") OR OLD."sha256" IS DISTINCT FROM (NEW."sha256") OR OLD."size" IS DISTINCT FROM (NEW."size") OR OLD."added_by_id" IS DISTINCT FROM (NEW."added_by_id") OR OLD."added_at" IS DISTINCT FROM (NEW."added_at"))',
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;",
+                    hash="79eab4c62d32fbaa0640fffe518b4b84f76806e5",
+                    operation="UPDATE",
+                    pgid="pgtrigger_content_stays_3c468",
+                    table="pools_assay",
+                    when="BEFORE",
+                ),
+            ),
         ),
     ]

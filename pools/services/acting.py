@@ -11,9 +11,9 @@ from goldwallet.errors import Refused
 
 
 @contextmanager
-def acting(by: User, action: str) -> Iterator[None]:
-    """One transaction; what it changes is recorded as done by this person."""
-    with pghistory.context(user=str(by.pk), action=action), transaction.atomic():
+def acting(by: User, action: str, **more: str) -> Iterator[None]:
+    """One transaction; what it changes is recorded as done by this person. `more` stands beside it (a `reason`)."""
+    with pghistory.context(user=str(by.pk), action=action, **more), transaction.atomic():
         yield
 
 

@@ -31,11 +31,13 @@ type MakePool = Callable[..., Pool]
 def make_pool(keeper: User) -> MakePool:
     """A pool with one bar of so many fine grams (none: an empty pool)."""
 
-    def make(name: str = "Nairobi", *, grams: str = "", **values) -> Pool:
+    def make(name: str = "Nairobi", *, grams: str = "", closed: bool = False, **values) -> Pool:
         pool = services.pool_create(name=name, purity=Decimal("999.9"), by=keeper, **values)
         if grams:
             bar = services.NewBar(serial=uuid4().hex, gross_grams=Decimal(grams), fineness=Decimal(1000))
             services.bar_add(pool_id=pool.pk, bars=[bar], key=uuid4().hex, by=keeper)
+        if closed:
+            services.pool_close(pool_id=pool.pk, reason="A test closes it.", by=keeper)
         return pool
 
     return make

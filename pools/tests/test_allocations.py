@@ -51,7 +51,7 @@ class TestChoosing:
         assert [row.pool_id for row in pools_open_with_available()] == [pool.pk for pool in pools]
 
     def test_closed_and_empty_pools_give_nothing(self, make_pool):
-        make_pool("Closed", grams="50", status=PoolStatus.CLOSED)
+        make_pool("Closed", grams="50", closed=True)
         make_pool("Empty")
         pool = make_pool("Open", grams="2")
         assert grams_available() == 2
@@ -70,7 +70,7 @@ class TestChoosing:
 
     def test_the_statement_agrees_with_the_orm_and_the_chart(self, make_pool, customer):
         make_pool("Empty")
-        make_pool("Closed", grams="4", status=PoolStatus.CLOSED)
+        make_pool("Closed", grams="4", closed=True)
         busy = make_pool("Busy", grams="10", priority=2)
         reserve = Transfer(
             chart.pool_available(busy.pk), chart.user_gold_incoming(customer.pk), Decimal("0.5")

@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.tests.people import customer, signed_in, staff
+from controls.audit import entries_about
 from controls.models import Request
 from goldwallet.test.two import approve
 from ledger import chart
@@ -84,8 +85,12 @@ class TestWhoMay:
                 page = browser.get(url)
                 assert page.status_code == 200
                 assert "button-next" not in page.content.decode()
-            posted = browser.post(places[3], {"name": "Mine", "priority": 1, "status": "closed", "note": ""})
-            assert posted.status_code == 403
+            assert browser.post(places[3], {"name": "Mine", "note": ""}).status_code == 403
+            for act, data in (
+                ("move", {"way": "up", "place": "1"}),
+                ("turn", {"to": "closed", "reason": WHY}),
+            ):
+                assert browser.post(reverse(f"desk_pool_{act}", args=[pool.pk]), data).status_code == 403
             assert (
                 browser.post(reverse("desk_bars_add", args=[pool.pk]), bars(("A1", "1", "1000"))).status_code
                 == 403
@@ -101,21 +106,23 @@ class TestPools:
 
     def test_a_pool_is_made_and_changed_and_the_page_says_by_whom(self, desk, keeper):
         made = desk.post(
-            reverse("desk_pool_new"),
-            {"name": "Westlands", "purity": "999.9", "priority": "2", "status": "open", "note": "Kilobars"},
+            reverse("desk_pool_new"), {"name": "Westlands", "purity": "999.9", "note": "Kilobars"}
         )
         pool = Pool.objects.get()
         assert made.url == reverse("desk_pool", args=[pool.pk])
-        desk.post(
-            reverse("desk_pool_edit", args=[pool.pk]),
-            {"name": "Westlands", "priority": "1", "status": "closed", "note": ""},
-        )
+        desk.post(reverse("desk_pool_edit", args=[pool.pk]), {"name": "Westgate", "note": ""})
         page = text(desk.get(made.url))
-        assert "24 karat" in page and "Closed" in page
-        assert "Order of sale: 2 → 1; State: Open → Closed; Note: Kilobars → nothing" in page
+        assert "24 karat" in page and "The pool was made, with a purity of 999.9." in page
+        assert "Name: Westlands → Westgate; Note: Kilobars → nothing" in page
         assert page.count(keeper.email) >= 2
         recorded = Pool.pgh_event_model.objects.order_by("pgh_id").last().pgh_context.metadata
         assert (recorded["user"], recorded["action"]) == (str(keeper.pk), "pool_update")
+        lines = list(entries_about(f"pool:{pool.pk}").filter(action__startswith="pool_"))
+        assert [line.action for line in lines] == ["pool_update", "pool_create"]
+        assert (lines[0].before, lines[0].after) == (
+            {"name": "Westlands"},
+            {"name": "Westgate", "note": "changed"},
+        )
 
     @pytest.mark.parametrize(
         ("change", "sentence"),
@@ -126,13 +133,11 @@ class TestPools:
             ({"purity": "1000.5"}, "up to 1000"),
             ({"purity": "999.9999"}, "3 digits"),
             ({"purity": ""}, "Write the purity"),
-            ({"priority": "0"}, "from 1 to 1000"),
-            ({"priority": "first"}, "from 1 to 1000"),
-            ({"status": "ajar"}, "valid choice"),
+            ({"name": "\x00"}, "Null characters"),
         ],
     )
     def test_a_mistake_is_said_and_changes_nothing(self, desk, pool, change, sentence):
-        typed = {"name": "New", "purity": "999.9", "priority": "1", "status": "open", "note": "kept"}
+        typed = {"name": "New", "purity": "999.9", "note": "kept"}
         response = desk.post(reverse("desk_pool_new"), typed | change)
         assert response.status_code == 400
         assert sentence in text(response) and "kept" in text(response)
@@ -233,7 +238,8 @@ class TestBars:
         assert balance(chart.pool_available(pool.pk)) == 10
 
         back = reverse("desk_bar_restore", args=[pool.pk, two.pk])
-        assert back in desk.get(home).content.decode()
+        assert back not in desk.get(home).content.decode()
+        assert back in desk.get(home, {"status": "withdrawn"}).content.decode()
         assert "Comes back 10.000 000 g" in text(desk.get(back))
         assert desk.post(back, {"reason": ""}).status_code == 400
         desk.post(back, {"reason": "The wrong one was withdrawn."})

@@ -15,7 +15,6 @@ from goldwallet.test.world import PASSWORD, World
 from ledger.models import Entry, Transaction
 from payments.models import Payment
 from pools import services as pools
-from pools.models import PoolStatus
 from trading.models import Order, Quote, Status
 
 pytestmark = [pytest.mark.browser, pytest.mark.simulator, pytest.mark.django_db(transaction=True)]
@@ -123,9 +122,7 @@ def test_what_a_seller_may_not_write(world: World, house, visit) -> None:
 
 def test_less_gold_than_asked_is_offered_and_bought_until_none_is_left(world: World, house, visit) -> None:
     first = world.pool
-    pools.pool_update(
-        pool_id=first.pk, name=first.name, priority=1, status=PoolStatus.CLOSED, note="", by=world.vault
-    )
+    pools.pool_close(pool_id=first.pk, reason="A test closes it.", by=world.vault)
     world.gold(Decimal("0.5"))
     person = visit(user=world.alice)
     with nothing_changes(house):

@@ -18,7 +18,7 @@ from notifications.services import messages_sweep
 from payments.models import Exchange, Kind, Payment, State
 from payments.services import payment_settle
 from pools import services as pools
-from pools.models import Allocation, PoolStatus
+from pools.models import Allocation
 from trading import services
 from trading.models import Order, Status
 from trading.services import NotEnoughGold
@@ -82,9 +82,7 @@ def test_the_first_pool_alone_when_it_is_enough(three: World) -> None:
 
 
 def test_a_closed_pool_is_passed_over(three: World) -> None:
-    pools.pool_update(
-        pool_id=three.pool.pk, name="First", priority=1, status=PoolStatus.CLOSED, note="", by=three.vault
-    )
+    pools.pool_close(pool_id=three.pool.pk, reason="A test closes it.", by=three.vault)
     assert [name for name, *_ in shares(buy(three.alice, 1650))] == ["Second"]
 
 

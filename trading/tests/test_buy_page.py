@@ -12,7 +12,6 @@ from goldwallet.test.world import World, buy, paid, world_create
 from ledger import chart
 from ledger.selectors import balance
 from pools import services as pools
-from pools.models import PoolStatus
 from trading.models import Quote
 from trading.tests.pages import (
     PHONE,
@@ -207,9 +206,7 @@ def test_every_offer_can_be_bought(db: None, stock: str) -> None:
 
 
 def test_no_gold_at_all(small: World) -> None:
-    pools.pool_update(
-        pool_id=small.pool.pk, name="First", priority=1, status=PoolStatus.CLOSED, note="", by=small.vault
-    )
+    pools.pool_close(pool_id=small.pool.pk, reason="A test closes it.", by=small.vault)
     with nothing_changes():
         response = ask(browser(small.alice), "buy", amount_kes="1000")
     assert response.status_code == 409

@@ -146,8 +146,8 @@ def test_cash_pays_before_anything_is_owed(world: World) -> None:
 
 def test_grams_return_to_several_pools(world: World) -> None:
     first = world.pool.pk
-    pools.pool_update(pool_id=first, name="First", priority=9, status="open", note="", by=world.vault)
     second = world.gold(Decimal(3))
+    pools.pool_move(pool_id=first, way="down", place=1, by=world.vault)
     order = paid(buy(world.alice, 66_000))
     taken_back(order)
     assert balance(chart.pool_available(second.pk)) == 3

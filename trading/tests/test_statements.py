@@ -53,9 +53,9 @@ def test_buy_confirm(warm: World) -> None:
 
 
 def test_buy_confirm_over_many_pools_asks_no_more(warm: World) -> None:
-    pools.pool_update(pool_id=warm.pool.pk, name="First", priority=9, status="open", note="", by=warm.vault)
     for number in range(1, 4):
-        warm.gold(Decimal("0.01"), name=f"P{number}", priority=number)
+        warm.gold(Decimal("0.01"), name=f"P{number}", priority=number + 1)
+        pools.pool_move(pool_id=warm.pool.pk, way="down", place=number, by=warm.vault)
     quote = services.quote_buy(user=warm.bob, phone=warm.bob.phone, kes=Decimal(1000))
     found = statements(lambda: services.buy_confirm(user_id=warm.bob.pk, quote_id=quote.pk))
     assert len(found) == 9, "\n".join(found)
