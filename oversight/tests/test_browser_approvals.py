@@ -7,6 +7,7 @@ from accounts.roles import Role
 from controls.models import Request, RequestState
 from controls.selectors import PAUSED, switch
 from goldwallet.test.browser import DESK, Visitor
+from goldwallet.test.desk import agrees
 from goldwallet.test.world import World
 
 pytestmark = [pytest.mark.browser, pytest.mark.simulator, pytest.mark.django_db(transaction=True)]
@@ -56,7 +57,7 @@ def test_buying_is_paused_by_one_and_goes_on_by_two(world: World, house, visit) 
     two.page.get_by_role("link", name="Requests to decide").click()
     two.page.get_by_role("link", name="Switched on again").click()
     two.sees("Buying goes on for everybody.", "All the bars are there.", "Paused: Counting the bars.")
-    two.press("Approve")
+    agrees(two)
     two.sees("Approved and done. Buying is on again.")
     assert not switch("buy").paused
 
@@ -91,7 +92,7 @@ def test_a_role_changes_hands(world: World, house, visit) -> None:
     treasury.page.get_by_text("Refuse it").click()
     treasury.press("Refuse")
     assert Request.objects.get().state == RequestState.WAITING  # a reason is required
-    treasury.press("Approve")
+    agrees(treasury)
     treasury.sees("Approved and done.", "What it did")
 
     keeper.go("/desk/prices/")

@@ -16,6 +16,7 @@ from goldwallet.money import show_grams, show_kes
 from goldwallet.templatetags import amounts
 from goldwallet.test.books import assert_books
 from goldwallet.test.browser import DESK, Visitor
+from goldwallet.test.desk import agrees
 from goldwallet.test.house import owns
 from goldwallet.test.world import PASSWORD, TOTP, World, sell
 from ledger import chart
@@ -49,7 +50,7 @@ def decides(staff: Visitor, label: str, *sees: str) -> None:
     staff.go("/desk/approvals/")
     staff.page.get_by_role("region", name="For you to decide").get_by_role("link", name=label).click()
     staff.sees(*sees)
-    staff.press("Approve")
+    agrees(staff)
     staff.sees("Approved and done.")
 
 

@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 from accounts.roles import Role
 from goldwallet.test.browser import DESK
 from goldwallet.test.clock import shift_clock
+from goldwallet.test.desk import agrees
 from goldwallet.test.world import World
 from ledger import chart
 from ledger.selectors import balance
@@ -58,7 +59,7 @@ def test_a_statement_is_taken_in_and_a_difference_resolved_by_two(
         two.go("/desk/approvals/")
         two.page.get_by_role("link", name="Difference in the reconciliation resolved").click()
         two.sees("Post to suspense: M-Pesa shows KES 777 in under", "Suspense")
-        two.press("Approve")
+        agrees(two)
         two.sees("is in suspense.")
         two.go(f"/desk/reconciliation/breaks/{found.pk}/")
         two.sees("Resolved", "one@example.com")

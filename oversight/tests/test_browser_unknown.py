@@ -14,6 +14,7 @@ from accounts.roles import Role
 from goldwallet.test.books import assert_books
 from goldwallet.test.browser import DESK, Visitor
 from goldwallet.test.clock import shift_clock
+from goldwallet.test.desk import agrees
 from goldwallet.test.house import House, owns
 from goldwallet.test.provider import Simulator
 from goldwallet.test.race import patiently
@@ -111,7 +112,7 @@ def approves(staff: Visitor, *sentences: str, evidence: Path) -> None:
     with staff.page.expect_download() as download:
         staff.page.get_by_role("link", name=evidence.name).click()
     assert download.value.path().read_bytes() == evidence.read_bytes()
-    staff.press("Approve")
+    agrees(staff)
     staff.sees("Approved and done.", sentences[0])
 
 
