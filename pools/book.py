@@ -3,6 +3,9 @@
 import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
+
+from django.db.models import QuerySet
 
 from goldwallet.clock import NAIROBI
 from ledger.chart import Code
@@ -56,7 +59,7 @@ def book_page(code: Code, span: Span, *, after: str) -> BookPage:
     return BookPage(lines[:PAGE], str(lines[PAGE - 1].seq) if len(lines) > PAGE else "")
 
 
-def _entries(code: Code):  # type: ignore[no-untyped-def]
+def _entries(code: Code) -> "QuerySet[Any, tuple[int, Decimal]]":
     return Entry.objects.filter(account__code=code.code).order_by("-seq").values_list("seq", "balance")
 
 

@@ -132,7 +132,7 @@ def pool_turn(request: HttpRequest, pool_id: UUID) -> HttpResponse:
             )
             messages.success(request, f"The pool {found.name} {said}")
             return redirect("desk_pool", found.pk)
-    figures = selectors.pools_with_figures(found.pk)[0]
+    figures = selectors.figures_of(found)
     context = {
         "form": form,
         "pool": found,
@@ -162,7 +162,7 @@ def pool(request: HttpRequest, pool_id: UUID) -> HttpResponse:
         "may_ask": waiting is None and may_ask(me, "bars_add"),
         "sees_treasury": may_see(me, "treasury"),
         "sees_people": may_see(me, "treasury", "reviewer"),
-        "figures": selectors.pools_with_figures(found.pk)[0],
+        "figures": selectors.figures_of(found),
         "where": whereabouts(found.pk),
         "orders_url": f"{reverse('desk_orders')}?{urlencode({'side': 'buy', 'status': 'pending'})}",
         "sales_url": f"{reverse('desk_orders')}?{urlencode({'side': 'sell', 'status': 'pending'})}",

@@ -146,7 +146,7 @@ def _bars_page(
         "leaving": leaving,
         "gross": sum(bar.gross_grams for bar in bars),
         "fine": sum(bar.fine_grams for bar in bars),
-        "figures": selectors.pools_with_figures(found.pk)[0],
+        "figures": selectors.figures_of(found),
         "may_act": may_ask(_staff(request), "bars_withdraw"),
     }
     return _asking_page(request, "pools/bars_move.html", context, refused)

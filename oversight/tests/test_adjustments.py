@@ -19,7 +19,7 @@ from ledger import chart
 from ledger.models import Transaction
 from ledger.selectors import balance
 from ledger.services import Transfer, post
-from pools.selectors import pools_with_figures
+from pools.selectors import figures_of
 from trading.selectors import holding
 
 pytestmark = pytest.mark.django_db
@@ -157,7 +157,7 @@ def test_a_correction_in_grams_is_taken_back_with_its_allocation(world, maker, c
     found = adjust_gold(world, maker, checker, "0.25", way)
     request = reversal(found, maker)
     assert_done_as_shown(request, checker)
-    assert balance(chart.user_gold(world.alice.pk)) == 1 == pools_with_figures(world.pool.pk)[0].sold
+    assert balance(chart.user_gold(world.alice.pk)) == 1 == figures_of(world.pool).sold
     told = holding(world.alice.pk, price=None)
     assert (told.grams, told.cost) == (1, 16_500)
     assert [row.reversal for row in told.corrections] == [False, True]

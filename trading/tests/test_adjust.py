@@ -21,7 +21,7 @@ from ledger.models import Transaction
 from ledger.selectors import balance
 from notifications.models import Message
 from pools.models import Allocation, Pool
-from pools.selectors import pools_with_figures
+from pools.selectors import figures_of
 from trading.requests import adjustment_subject
 from trading.selectors import holding
 
@@ -54,7 +54,7 @@ def owned(person) -> Decimal:
 
 
 def sold(pool: Pool) -> Decimal:
-    return pools_with_figures(pool.pk)[0].sold
+    return figures_of(pool).sold
 
 
 def assert_done_as_shown(request: Request, by) -> None:
