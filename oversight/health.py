@@ -1,22 +1,28 @@
 """How the house is doing, in words for the desk. The same facts stand as numbers on /metrics."""
 
 import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from procrastinate.contrib.django.models import ProcrastinateJob, ProcrastinateWorker
+from django.db import connection
 
-from controls.models import SwitchName
-from controls.selectors import switches
-from goldwallet import clock
+from controls.models import Switch, SwitchName
+from controls.selectors import threshold
 from ledger.selectors import trial_balance
+from oversight.models import Run, RunState
 from oversight.watch import Look, last_look
-from payments.models import Callback
 from pools.models import Price
-from trading.selectors import price_is_old
 
 #: A worker gives a sign of life every ten seconds; three missed ones are too many.
 _SILENCE = dt.timedelta(seconds=30)
 _SLOW = dt.timedelta(seconds=30)
+#: A job that is due begins within two seconds; one that waits so long has no worker to do it.
+_BACKLOG = dt.timedelta(minutes=1)
+#: Of the age at which trading closes.
+_WARN = dt.timedelta(hours=0.8)
+#: A reconciliation each night, and some hours more.
+_NIGHT = dt.timedelta(hours=30)
 #: The house looks at itself each minute.
 _UNWATCHED = dt.timedelta(minutes=3)
 
@@ -29,36 +35,71 @@ class Line(NamedTuple):
     sentence: str
 
 
-def health(price: Price | None) -> list[Line]:
-    moment = clock.now()
+def health(price: Price | None, *, states: Sequence[Switch], moment: dt.datetime) -> list[Line]:
+    """`states`: the switches as the page has read them. Four statements."""
+    machine = _machine(moment)
     return [
-        _price(price),
-        _switches(),
-        _worker(moment),
-        _queue(),
-        _inbox(moment),
+        _price(price, moment),
+        _switches(states),
+        _worker(machine.workers),
+        _queue(machine, moment),
+        _inbox(machine.callbacks),
         _book(),
         _watch(last_look(), moment),
+        _reconciliation(moment),
     ]
 
 
-def _price(price: Price | None) -> Line:
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What the queue's own tables say. `due_since`: when the oldest job that is due could have begun."""
+
+    workers: int
+    failed: int
+    due: int
+    due_since: dt.datetime | None
+    callbacks: int
+
+
+# The queue keeps the database's own time; callbacks keep the house's.
+_MACHINE = """
+SELECT (SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > %(moment)s - %(silence)s),
+       (SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed'),
+       due.number, due.since,
+       (SELECT count(*) FROM payments_callback WHERE handled_at IS NULL AND received_at < %(moment)s - %(slow)s)
+FROM (
+    SELECT count(*) AS number, min(coalesce(j.scheduled_at, e.at)) AS since
+    FROM procrastinate_jobs j
+    LEFT JOIN procrastinate_events e ON e.job_id = j.id AND e.type = 'deferred'
+    WHERE j.status = 'todo' AND (j.scheduled_at IS NULL OR j.scheduled_at <= %(moment)s)
+) due
+"""
+
+
+def _machine(moment: dt.datetime) -> Machine:
+    with connection.cursor() as cursor:
+        cursor.execute(_MACHINE, {"moment": moment, "silence": _SILENCE, "slow": _SLOW})
+        return Machine(*cursor.fetchone())
+
+
+def _price(price: Price | None, moment: dt.datetime) -> Line:
     if price is None:
         return Line("Price", "wrong", "There is no price yet, so nobody can trade.")
-    if price_is_old(price):
+    age, most = moment - price.effective_from, threshold("price_max_age_hours")
+    if age > dt.timedelta(hours=float(most)):
         return Line("Price", "wrong", "It is too old. Trading is closed until there is a new one.")
-    return Line("Price", "ok", "Trading is open.")
+    said = f"It is {_long(age)} old. Trading closes at {most.normalize():f} hours."
+    return Line("Price", "late" if age > _WARN * float(most) else "ok", said)
 
 
-def _switches() -> Line:
-    paused = [SwitchName(row.name).label for row in switches() if row.paused]
+def _switches(states: Sequence[Switch]) -> Line:
+    paused = [SwitchName(row.name).label for row in states if row.paused]
     if paused:
         return Line("Switches", "wrong", f"Paused: {', '.join(paused)}.")
     return Line("Switches", "ok", "Buying, selling and payouts are on.")
 
 
-def _worker(moment: dt.datetime) -> Line:
-    alive = ProcrastinateWorker.objects.filter(last_heartbeat__gt=moment - _SILENCE).count()
+def _worker(alive: int) -> Line:
     if not alive:
         return Line(
             "Worker", "wrong", "No worker gives a sign of life. No prompt goes out, nothing is settled."
@@ -66,20 +107,50 @@ def _worker(moment: dt.datetime) -> Line:
     return Line("Worker", "ok", f"{alive} at work.")
 
 
-def _queue() -> Line:
-    failed = ProcrastinateJob.objects.filter(status="failed").count()
-    if failed:
-        return Line(
-            "Queue", "late", f"{failed} jobs failed and were given up. Their rows are looked at again."
-        )
-    return Line("Queue", "ok", "No job was given up.")
+def _queue(machine: Machine, moment: dt.datetime) -> Line:
+    if machine.due_since is not None and moment - machine.due_since > _BACKLOG:
+        waits = _long(moment - machine.due_since)
+        return Line("Queue", "late", f"{_jobs(machine.due)} due, the oldest for {waits}.")
+    if machine.failed:
+        given_up = "1 job failed and was" if machine.failed == 1 else f"{machine.failed} jobs failed and were"
+        return Line("Queue", "late", f"{given_up} given up. Their rows are looked at again.")
+    if machine.due:
+        return Line("Queue", "ok", f"{_jobs(machine.due)} due. No job was given up.")
+    return Line("Queue", "ok", "It is empty. No job was given up.")
 
 
-def _inbox(moment: dt.datetime) -> Line:
-    waiting = Callback.objects.filter(handled_at=None, received_at__lt=moment - _SLOW).count()
+def _jobs(number: int) -> str:
+    return "1 job is" if number == 1 else f"{number} jobs are"
+
+
+def _inbox(waiting: int) -> Line:
     if waiting:
         return Line("Callbacks", "late", f"{waiting} wait longer than half a minute.")
     return Line("Callbacks", "ok", "None waits.")
+
+
+def _reconciliation(moment: dt.datetime) -> Line:
+    """The newest run that has ended; the job begins one each night."""
+    name = "Reconciliation"
+    run = Run.objects.exclude(state=RunState.RUNNING).order_by("-started_at").first()
+    if run is None:
+        return Line(name, "late", "Nothing has been compared with M-Pesa yet.")
+    ago = f"{_long(moment - run.started_at)} ago"
+    if run.state == RunState.FAILED:
+        return Line(name, "wrong", f"The last one, {ago}, was stopped by an error.")
+    found = "It found no difference" if not run.found else f"It left {run.found} open"
+    late = moment - run.started_at > _NIGHT
+    return Line(name, "late" if late or run.found else "ok", f"{found}, {ago}.")
+
+
+def _long(span: dt.timedelta) -> str:
+    """`5 minutes`, `30 hours`, `2 days`: one figure, cut."""
+    seconds = int(span.total_seconds())
+    for least, size, noun in ((172_800, 86_400, "day"), (3_600, 3_600, "hour"), (60, 60, "minute")):
+        if seconds >= least:
+            number = seconds // size
+            return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return "less than a minute"
 
 
 def _book() -> Line:

@@ -1,33 +1,40 @@
-"""The operator's view: figures over all apps, each read from where it is stored."""
+"""The operator's view: figures over all apps, each read from where it is stored, and what waits for somebody."""
 
 import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, Min, Q, QuerySet, Sum
+from django.db.models import CharField, Count, F, Min, Q, QuerySet, Value
 from django.urls import reverse
 
 from accounts.asking import may_decide
-from accounts.models import User
+from accounts.models import KycStatus, User
+from accounts.resets import resets_waiting
 from accounts.roles import Role
 from controls.kinds import KINDS
+from controls.models import Note
 from controls.selectors import requests_waiting
-from goldwallet import clock
+from goldwallet.clock import after
 from kyc.models import Case, CaseState
 from ledger import chart
 from ledger.selectors import balances
 from oversight.models import Break, BreakState
 from payments.models import Arrival, ArrivalState, Direction, Payment, State
 from pools.selectors import pools_with_figures
-from trading.models import Order, Side, Status
+from trading.models import Order, Status
 
 ZERO = Decimal(0)
+#: What "new" means of a customer, and what the charts of the overview show.
+DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Grams and KES as they stand now. `owed` is what customers own; `reserved` waits for their payment."""
+    """Grams and KES as they stand now. `owed` is what customers own; `reserved` waits for their payment.
+
+    `gold_difference`: grams in the vault that nobody accounts for. Anything but zero is an incident.
+    """
 
     gold_vault: Decimal
     gold_reserved: Decimal
@@ -37,10 +44,11 @@ class Figures:
     payouts_float: Decimal
     payouts_clearing: Decimal
     suspense: Decimal
-    customers: int
-    volume_today_buy: Decimal
-    volume_today_sell: Decimal
-    spread: Decimal
+    sales_less_purchases: Decimal
+
+    @property
+    def gold_difference(self) -> Decimal:
+        return self.gold_vault - self.gold_reserved - self.gold_owed - self.gold_free
 
 
 def figures() -> Figures:
@@ -55,7 +63,6 @@ def figures() -> Figures:
             chart.house_purchases(),
         ]
     )
-    today = _today()
     return Figures(
         gold_vault=sum((pool.fine for pool in pools), ZERO),
         gold_reserved=sum((pool.reserved for pool in pools), ZERO),
@@ -66,21 +73,33 @@ def figures() -> Figures:
         payouts_float=-money[chart.mpesa_payouts().code],
         payouts_clearing=money[chart.payouts_clearing().code],
         suspense=money[chart.suspense_mpesa().code],
-        customers=User.objects.filter(is_staff=False, is_active=True).count(),
-        volume_today_buy=today["buy"] or ZERO,
-        volume_today_sell=today["sell"] or ZERO,
-        spread=money[chart.house_sales().code] + money[chart.house_purchases().code],
+        sales_less_purchases=money[chart.house_sales().code] + money[chart.house_purchases().code],
     )
 
 
-def _today() -> dict[str, Decimal | None]:
-    now = clock.now().astimezone(clock.NAIROBI)
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    done = Order.objects.filter(status=Status.COMPLETED, finished_at__gte=midnight)
-    totals: dict[str, Decimal | None] = done.aggregate(
-        buy=Sum("total_kes", filter=Q(side=Side.BUY)), sell=Sum("total_kes", filter=Q(side=Side.SELL))
+@dataclass(frozen=True, slots=True)
+class Customers:
+    """People whose account is open and who are no staff. `new`: of the last 30 days."""
+
+    everybody: int
+    verified: int
+    new: int
+    on_hold: int
+
+
+def customers() -> Customers:
+    """One statement."""
+    month_ago = after(-DAYS * 24 * 3600)
+    found = User.objects.filter(is_staff=False, is_active=True).aggregate(
+        everybody=Count("pk"),
+        verified=Count("pk", filter=Q(kyc_status=KycStatus.VERIFIED)),
+        new=Count("pk", filter=Q(created_at__gte=month_ago)),
+        on_hold=Count("pk", filter=~Q(frozen_reason="")),
     )
-    return totals
+    return Customers(**found)
+
+
+# --- what waits -----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +119,7 @@ def _kinds() -> list[tuple[str, QuerySet[Any], str, str, tuple[str, ...]]]:
     ask = (Role.PRICING, Role.VAULT, Role.TREASURY, Role.REVIEWER)
     late = f"{reverse('desk_orders')}?status={Status.PAID_LATE}"
     payment = Payment.objects.all()
+    unknown = payment.filter(state=State.UNKNOWN)
     return [
         ("Requests to decide", requests_waiting(), "created_at", reverse("desk_approvals"), ask),
         (
@@ -112,9 +132,16 @@ def _kinds() -> list[tuple[str, QuerySet[Any], str, str, tuple[str, ...]]]:
         ("Payouts to decide", payment.filter(state=State.AWAITING_APPROVAL), "created_at", payouts, money),
         (
             "Payouts that M-Pesa has not answered",
-            payment.filter(state=State.UNKNOWN, direction=Direction.OUT),
+            unknown.filter(direction=Direction.OUT),
             "created_at",
             payouts,
+            money,
+        ),
+        (
+            "Prompts that M-Pesa has not answered",
+            unknown.filter(direction=Direction.IN),
+            "created_at",
+            f"{reverse('desk_payments')}?state={State.UNKNOWN}",
             money,
         ),
         ("Payments to look at", payment.filter(attention=True), "created_at", payouts, money),
@@ -129,15 +156,29 @@ def _kinds() -> list[tuple[str, QuerySet[Any], str, str, tuple[str, ...]]]:
             "Money that is nobody's yet",
             Arrival.objects.filter(state=ArrivalState.SUSPENSE),
             "arrived_at",
-            "/desk/money/",
+            reverse("desk_money"),
             money,
         ),
         (
             "Differences in the reconciliation",
             Break.objects.filter(state=BreakState.OPEN),
             "found_at",
-            "/desk/reconciliation/",
+            reverse("desk_reconciliation"),
             money,
+        ),
+        (
+            "Lost second factors that are about to go",
+            resets_waiting().select_related(None),
+            "created_at",
+            reverse("desk_factor"),
+            (Role.REVIEWER, Role.TREASURY),
+        ),
+        (
+            "Flags that are up",
+            Note.objects.filter(lowered_at=None).exclude(flag=""),
+            "made_at",
+            f"{reverse('desk_people')}?standing=flagged",
+            (Role.TREASURY, Role.REVIEWER),
         ),
     ]
 
@@ -153,10 +194,19 @@ def to_decide(user: User) -> int:
 
 
 def waiting() -> list[Waiting]:
-    """What waits for somebody, with the age of the oldest; kinds with nothing are left out."""
+    """What waits for somebody, what has waited longest first; kinds with nothing are left out. One statement."""
+    kinds = _kinds()
+    parts = [
+        rows.order_by()
+        .annotate(part=Value(str(position), output_field=CharField()))
+        .values("part")
+        .annotate(number=Count("pk"), oldest=Min(F(column)))
+        .values_list("part", "number", "oldest")
+        for position, (_, rows, column, _, _) in enumerate(kinds)
+    ]
     found = []
-    for label, rows, column, url, roles in _kinds():
-        row = rows.order_by().aggregate(count=Count("pk"), oldest=Min(column))
-        if row["count"]:
-            found.append(Waiting(label, row["count"], row["oldest"], url, roles))
-    return found
+    for part, number, oldest in parts[0].union(*parts[1:], all=True):
+        label, _, _, url, roles = kinds[int(part)]
+        if number:
+            found.append(Waiting(label, number, oldest, url, roles))
+    return sorted(found, key=lambda kind: (kind.oldest is None, kind.oldest))

@@ -1,6 +1,6 @@
-from django.urls import path
+from django.urls import include, path
 
-from oversight import adjust, approvals, audit, desk, factor, inbox, roles, steering
+from oversight import adjust, approvals, audit, factor, inbox, overview, roles, steering
 from oversight.book import pages as book
 from oversight.people import notes
 from oversight.people import pages as people
@@ -23,7 +23,7 @@ urlpatterns = [
     path("desk/people/<uuid:person_id>/factor/", people.factor, name="desk_person_factor"),
     path("desk/people/<uuid:person_id>/close/", people.close, name="desk_person_close"),
     path("desk/people/<uuid:person_id>/message/", people.message, name="desk_person_message"),
-    path("desk/", desk.overview, name="desk"),
+    path("desk/", overview.overview, name="desk"),
     path("desk/ledger/", book.accounts, name="desk_ledger"),
     path("desk/ledger/accounts/<str:code>/", book.account, name="desk_account"),
     path("desk/ledger/accounts/<str:code>/extract.pdf", book.account_extract, name="desk_account_extract"),
@@ -52,6 +52,7 @@ urlpatterns = [
         approvals.approval_withdraw,
         name="desk_approval_withdraw",
     ),
+    path("desk/close/", include("oversight.close.urls")),
     path("desk/reconciliation/", pages.reconciliation, name="desk_reconciliation"),
     path("desk/reconciliation/upload/", pages.upload, name="desk_statement_upload"),
     path("desk/reconciliation/run/", pages.run_now, name="desk_reconcile"),

@@ -197,29 +197,46 @@ class FloatState:
 
 
 def floats() -> list[FloatState]:
-    """Both accounts, with what M-Pesa said last."""
+    """Both accounts, with what M-Pesa said last. Four statements."""
     found = balances([code_of(account) for account in Float])
     books = {account: -found[str(code_of(account))] for account in Float}
-    return [_state(account, books) for account in Float]
+    readings = _newest_readings()
+    return [_state(account, books, readings[shortcode_of(account)]) for account in Float]
 
 
-def _state(account: Float, books: dict[Float, Decimal]) -> FloatState:
+# Of each shortcode the answer that was read last, with all its parts.
+_NEWEST = """
+SELECT r.* FROM unnest(%s::text[]) AS asked(shortcode)
+CROSS JOIN LATERAL (
+    SELECT exchange_id FROM payments_balancereading
+    WHERE shortcode = asked.shortcode ORDER BY read_at DESC, id DESC LIMIT 1
+) newest
+JOIN payments_balancereading r ON r.exchange_id = newest.exchange_id AND r.shortcode = asked.shortcode
+ORDER BY r.id
+"""
+
+
+def _newest_readings() -> dict[str, list[BalanceReading]]:
+    parts: dict[str, list[BalanceReading]] = {shortcode_of(account): [] for account in Float}
+    for reading in BalanceReading.objects.raw(_NEWEST, [list(parts)]):
+        parts[reading.shortcode].append(reading)
+    return parts
+
+
+def _state(account: Float, books: dict[Float, Decimal], parts: list[BalanceReading]) -> FloatState:
     shortcode, book = shortcode_of(account), books[account]
-    newest = BalanceReading.objects.filter(shortcode=shortcode).order_by("-read_at", "-pk").first()
-    if newest is None:
+    if not parts:
         return FloatState(account, shortcode, book, None, None, [])
-    parts = list(
-        BalanceReading.objects.filter(exchange=newest.exchange_id, shortcode=shortcode).order_by("pk")
-    )
+    read_at = max(part.read_at for part in parts)
     counted = [part.current for part in parts if part.name.lower().startswith((UTILITY, CHARGES))]
     there = sum(counted, Decimal(0))
     then = unsure = Decimal(0)
     for one in Float:
         if shortcode_of(one) == shortcode:
-            since, moving = _since(one, newest.read_at)
+            since, moving = _since(one, read_at)
             # Value that enters an account at M-Pesa comes out of its code (ledger.chart).
             then, unsure = then + books[one] + since, unsure + moving
-    return FloatState(account, shortcode, book, there, newest.read_at, parts, then, unsure)
+    return FloatState(account, shortcode, book, there, read_at, parts, then, unsure)
 
 
 def _since(account: Float, read_at: dt.datetime) -> tuple[Decimal, Decimal]:

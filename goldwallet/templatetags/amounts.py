@@ -88,6 +88,12 @@ def percent_two(value: Decimal | None) -> str:
 
 
 @register.filter
+def cents(value: Decimal) -> Decimal:
+    """Cut to cents, for a sum that has more places."""
+    return money.cents_down(value)
+
+
+@register.filter
 def minus(value: Decimal, other: Decimal) -> Decimal:
     return value - other
 

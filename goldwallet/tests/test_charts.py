@@ -1,7 +1,7 @@
 import datetime as dt
 from decimal import Decimal
 
-from goldwallet.charts import HEIGHT, MOST_POINTS, WIDTH, polyline
+from goldwallet.charts import HEIGHT, MOST_POINTS, WIDTH, day_bars, pair_lines, polyline
 
 START = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
 
@@ -50,3 +50,85 @@ def test_a_time_before_the_last_point_does_not_turn_the_line_back():
     chart = polyline(days("1", "2"), until=START)
     assert chart is not None
     assert chart.bands[-1].width == 0
+
+
+# --- two prices -----------------------------------------------------------------------------------
+
+
+def pairs(*prices: tuple[str, str]) -> list[tuple[dt.datetime, Decimal, Decimal]]:
+    return [
+        (START + dt.timedelta(days=day), Decimal(upper), Decimal(lower))
+        for day, (upper, lower) in enumerate(prices)
+    ]
+
+
+def test_two_prices_share_one_scale():
+    chart = pair_lines(pairs(("200", "100"), ("150", "100")), until=START + dt.timedelta(days=2))
+    assert chart is not None
+    assert chart.upper == "0,0 500,0 500,50 1000,50"
+    assert chart.lower == "0,100 500,100 500,100 1000,100"
+    assert chart.between == "0,0 500,0 500,50 1000,50 1000,100 500,100 500,100 0,100"
+    assert (chart.low, chart.high) == (100, 200)
+    assert [(strip.x, strip.width) for strip in chart.strips] == [(0, 500), (500, 500)]
+
+
+def test_a_pair_needs_a_span_of_time():
+    assert pair_lines([], until=START) is None
+    assert pair_lines(pairs(("2", "1")), until=START) is None
+
+
+def test_a_pair_without_a_spread_that_never_moved_runs_through_the_middle():
+    chart = pair_lines(pairs(("5", "5")), until=START + dt.timedelta(days=1))
+    assert chart is not None
+    assert chart.upper == chart.lower == "0,50 1000,50"
+
+
+def test_a_long_history_of_pairs_is_thinned_and_stays_in_the_box():
+    history = [
+        (START + dt.timedelta(minutes=minute), Decimal(minute + 10), Decimal(minute))
+        for minute in range(5000)
+    ]
+    chart = pair_lines(history, until=START + dt.timedelta(minutes=6000))
+    assert chart is not None
+    assert len(chart.strips) == MOST_POINTS
+    for point in chart.between.split():
+        x, y = map(float, point.split(","))
+        assert 0 <= x <= WIDTH
+        assert 0 <= y <= HEIGHT
+
+
+# --- days side by side ----------------------------------------------------------------------------
+
+
+def bars(*amounts: tuple[int, int]):
+    return day_bars(
+        [
+            ((START + dt.timedelta(days=day)).date(), Decimal(first), Decimal(second))
+            for day, (first, second) in enumerate(amounts)
+        ]
+    )
+
+
+def test_days_without_anything_are_no_chart():
+    assert day_bars([]) is None
+    assert bars((0, 0), (0, 0)) is None
+
+
+def test_both_bars_of_all_days_stand_on_one_scale():
+    chart = bars((100, 25), (0, 50))
+    assert chart is not None
+    one, other = chart.days
+    assert (one.first_y, one.first_height, one.second_y, one.second_height) == (0, 100, 75, 25)
+    assert (other.first_height, other.second_height) == (0, 50)
+    assert (one.x, one.second_x, other.x) == (0, 200, 500)
+    assert (chart.high, chart.first_sum, chart.second_sum) == (100, 100, 75)
+
+
+def test_bars_of_a_month_do_not_overlap_and_end_in_the_box():
+    chart = bars(*[(day, 30 - day) for day in range(30)])
+    assert chart is not None
+    edges = [edge for day in chart.days for edge in (day.x, day.second_x)]
+    assert edges == sorted(edges)
+    for day, following in zip(chart.days, chart.days[1:], strict=False):
+        assert day.second_x + day.width < following.x
+    assert chart.days[-1].second_x + chart.days[-1].width <= WIDTH

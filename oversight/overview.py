@@ -1,0 +1,75 @@
+"""The desk's first page: how the house stands, what waits for somebody, and thirty days. It only reads."""
+
+import datetime as dt
+from typing import Any, cast
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import is_valid_path, reverse
+from django.views.decorators.http import require_GET
+
+from accounts.models import User
+from accounts.permissions import may_see, staff_page
+from controls.models import SwitchName
+from controls.selectors import switches
+from goldwallet.clock import now
+from goldwallet.fragments import page_or_part
+from oversight import selectors
+from oversight.health import health
+from oversight.trade import owed_days, trade_days, trade_sum
+from payments.floats import floats
+from pools.selectors import current_price, price_history
+
+#: The part that asks again by itself.
+LIVE = "live"
+
+
+@require_GET
+@staff_page()
+def overview(request: HttpRequest) -> HttpResponse:
+    """The page; for itself, every 15 seconds, the part with what changes (`LIVE`). All staff read it."""
+    moment = now()
+    context = _live(request, moment)
+    htmx: Any = request.htmx  # type: ignore[attr-defined]
+    if not (htmx and htmx.target == LIVE):
+        context |= _month(moment)
+    return page_or_part(request, "oversight/overview.html", context, part=LIVE)
+
+
+def _live(request: HttpRequest, moment: dt.datetime) -> dict[str, Any]:
+    price, me, states = current_price(), cast(User, request.user), switches()
+    (today,) = trade_days(days=1, moment=moment)
+    waiting = selectors.waiting()
+    return {
+        "now": moment,
+        "figures": selectors.figures(),
+        "floats": floats(),
+        "customers": selectors.customers(),
+        "today": today,
+        "waiting": [(kind, _opens(kind, me)) for kind in waiting],
+        "waiting_count": sum(kind.count for kind in waiting),
+        "paused": [(SwitchName(row.name).label, row) for row in states if row.paused],
+        "switches": [(SwitchName(row.name).label, row) for row in states],
+        "may_steer": may_see(me, "treasury", "pricing"),
+        "price": price,
+        "health": health(price, states=states, moment=moment),
+        # A poll shows nobody at the screen, so it does not keep the session (accounts.sessions).
+        "live_url": f"{reverse('desk')}?poll=1",
+    }
+
+
+def _month(moment: dt.datetime) -> dict[str, Any]:
+    days = trade_days(days=selectors.DAYS, moment=moment)
+    bought, sold = trade_sum(days)
+    return {
+        "bought": bought,
+        "sold": sold,
+        "both": bought + sold,
+        "volume": [(day.day, day.bought.kes, day.sold.kes) for day in days],
+        "owed": owed_days(days=selectors.DAYS, moment=moment),
+        "prices": [(price.effective_from, price.buy, price.sell) for price in price_history(selectors.DAYS)],
+    }
+
+
+def _opens(kind: selectors.Waiting, me: User) -> bool:
+    """Whether the page of what waits is there and opens for this person; if not, it is told and not linked."""
+    return bool(is_valid_path(kind.url.partition("?")[0])) and may_see(me, *kind.roles)
