@@ -2,24 +2,25 @@
 
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple, cast
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls import URLPattern, URLResolver, get_resolver, resolve
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.asking import ask, may_ask
 from accounts.models import User
 from accounts.permissions import may_act, staff_page
-from accounts.roles import Role
+from accounts.roles import SEES_ALL, Role
 from accounts.selectors import people_on_hold, person_by_email, roles_of, staff_with_roles
 from accounts.services import person_freeze
-from controls.kinds import KINDS
+from controls.kinds import KINDS, Kind
 from controls.models import Request
 from controls.selectors import requests_waiting
+from goldwallet.context import desk_nav
 from goldwallet.errors import Refused
 
 _READERS = (Role.TREASURY, Role.ADMINISTRATOR)
@@ -30,6 +31,39 @@ class Page(NamedTuple):
 
     path: str
     roles: list[str]
+
+    @property
+    def label(self) -> str:
+        return self.path
+
+    @property
+    def cells(self) -> list[str]:
+        return _cells(self.roles)
+
+
+class Row(NamedTuple):
+    """A row of a matrix: what each role (in the order of `Role`) does there, in a word; empty: nothing."""
+
+    label: str
+    cells: list[str]
+
+
+def _cells(working: Collection[str]) -> list[str]:
+    """What each role does on a page whose guard names these."""
+    reading = SEES_ALL if working else frozenset(Role)
+    return ["works" if role in working else "reads" if role in reading else "" for role in Role]
+
+
+def _places() -> list[Row]:
+    """The places of the navigation. Each page's own guard is asked, not the navigation."""
+    everywhere = desk_nav(path="", roles=frozenset({Role.ADMINISTRATOR}))
+    guards = [(entry.label, resolve(entry.url).func) for entry in everywhere]
+    return [Row(label, _cells(view.staff_roles)) for label, view in guards if hasattr(view, "staff_roles")]
+
+
+def _of_kind(kind: Kind, role: Role) -> str:
+    words = [word for word, roles in (("asks", kind.makers), ("decides", kind.checkers)) if role in roles]
+    return ", ".join(words)
 
 
 class OnHold(NamedTuple):
@@ -60,7 +94,10 @@ def _page(request: HttpRequest, *, refused: Refused | None = None, about: str = 
     context = {
         "staff": [(person, held, changes.get(f"roles:{person.pk}")) for person, held in staff_with_roles()],
         "on_hold": [OnHold(person, lifts.get(f"person:{person.pk}")) for person in people_on_hold()],
-        "kinds": [(kind.label, sorted(kind.makers), sorted(kind.checkers)) for kind in KINDS.values()],
+        "me": me,
+        "roles": list(Role),
+        "places": _places(),
+        "kinds": [Row(kind.label, [_of_kind(kind, role) for role in Role]) for kind in KINDS.values()],
         "pages": sorted(_desk_pages(get_resolver().url_patterns)),
         "may_change": may_ask(me, "roles_set"),
         "may_lift": may_ask(me, "person_unfreeze"),
