@@ -185,13 +185,15 @@ def _page(
     }
     if not (htmx and htmx.target == "older"):
         page = person_page(found, reader=me)
+        # Who came too late meets no form any more: then the sentence stands on top.
+        there = about and getattr(page.may, "write" if about == "message" else about)
         context |= {
             "page": page,
             "own": bool(page.may.why_not),
             "subject": f"person:{found.pk}",
             "message_form": form or MessageForm(),
             "refused": refused,
-            "about": about,
+            "about": about if there else "",
             "frame": actions.letter(found, "…"),
             "typed": request.POST,
         }

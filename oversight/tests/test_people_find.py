@@ -25,7 +25,7 @@ from payments.models import Arrival, ArrivalState, Payment, Source, StatementFil
 
 pytestmark = pytest.mark.django_db
 
-_FIXTURES = [photos_once]
+__all__ = ["photos_once"]
 
 
 @pytest.fixture
