@@ -7,6 +7,7 @@ from procrastinate.contrib.django import app
 
 from goldwallet.errors import Conflict
 from oversight import watch
+from oversight.close.making import closes_make
 from oversight.privacy.retention import retention_apply
 from oversight.reconciliation import run
 from oversight.reconciliation.alive import JOB
@@ -25,6 +26,13 @@ def look(timestamp: int) -> None:
 @app.task(name="oversight.audit", queue="default", queueing_lock="oversight.audit")
 def audit(timestamp: int) -> None:
     watch.house_audit()
+
+
+# The day before is closed twenty minutes after midnight in Nairobi. Every hour, for a worker that stood still then.
+@app.periodic(cron="20 * * * *")
+@app.task(name="oversight.closes_make", queue="default", queueing_lock="oversight.closes_make")
+def close(timestamp: int) -> None:
+    closes_make()
 
 
 # Half past two in Nairobi: the day before is over, and its statement may be uploaded in the morning.

@@ -1,0 +1,358 @@
+"""The figures of a day, as JSON: amounts as text (grams with six places, KES with two), people by their ids.
+
+Everything is counted by a moment that is written once and stays, so a day that is over comes out the same whenever it
+is counted again. Amounts of accounts that the outside holds for us (M-Pesa, the vault) are shown as what lies there.
+"""
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.apps import apps
+from django.db.models import Count, Q, Sum
+
+from controls.models import Request, RequestState
+from goldwallet.clock import NAIROBI
+from kyc.models import Review
+from ledger import chart
+from oversight.close.book import ZERO, Held, Posted, Span, bars, held, posted, readings
+from oversight.models import Break, BreakState, News, Run, RunState
+from pools.models import Pool, Price
+from pools.selectors import price_before
+
+type Figures = dict[str, Any]
+
+#: So many decisions of two people are listed; all are counted.
+_LISTED = 200
+
+_MPESA = (chart.mpesa_collections().code, chart.mpesa_payouts().code)
+#: The accounts in shillings in the order of the page; people's are added up.
+_CASH = (
+    *_MPESA,
+    "user:cash",
+    "user:receivable",
+    chart.payouts_clearing().code,
+    chart.suspense_mpesa().code,
+    chart.house_sales().code,
+    chart.house_purchases().code,
+    chart.house_charges().code,
+    chart.house_adjustments().code,
+    chart.house_capital().code,
+)
+_DECIDED = (RequestState.EXECUTED, RequestState.REFUSED)
+_BUYS, _SALES = ("buy_paid", "buy_rebought"), ("sale_paid",)
+
+
+def span_of(day: dt.date) -> Span:
+    """The day in Nairobi."""
+    start = dt.datetime.combine(day, dt.time(), NAIROBI)
+    return Span(start, start + dt.timedelta(days=1))
+
+
+def figures_of(day: dt.date) -> Figures:
+    """Counted now. Of a day that is not over: so far."""
+    span = span_of(day)
+    book, kinds = {one.code: one for one in held(span)}, posted(span)
+    return {
+        "day": day.isoformat(),
+        "gold": _gold(span, book),
+        "cash": _cash(span, book),
+        "trade": _trade(kinds),
+        "posted": [_kind(one) for one in kinds],
+        "breaks": _breaks(span),
+        "prices": _prices(span),
+        "requests": _requests(span),
+        "switches": _switches(span),
+        "identity": _identity(span),
+    }
+
+
+def digest_of(figures: Figures) -> str:
+    """SHA-256 of the figures as canonical JSON."""
+    text = json.dumps(figures, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _grams(value: Decimal) -> str:
+    return f"{value:.6f}"
+
+
+def _kes(value: Decimal) -> str:
+    return f"{value:.2f}"
+
+
+def _who(person_id: UUID | None) -> str:
+    return str(person_id or "")
+
+
+# --- gold -----------------------------------------------------------------------------------------
+
+
+def _gold(span: Span, book: dict[str, Held]) -> Figures:
+    """By pool, and all of it: what lies in the vault is free, reserved for a buy, or a person's."""
+    lying = bars(span)
+    pools: list[Figures] = []
+    names = {str(pool.pk): pool for pool in Pool.objects.order_by("priority", "created_at", "pk")}
+    for key, pool in names.items():
+        vault = book.get(chart.pool_vault(key).code)
+        free = book.get(chart.pool_available(key).code)
+        count, fine = lying.get(key, (0, ZERO))
+        if vault is None:
+            continue
+        available = free.closing if free else ZERO
+        pools.append(
+            {
+                "id": key,
+                "name": pool.name,
+                "purity": pool.purity_text,
+                "bars": count,
+                # Gold in the vault stands below zero in the book: what goes out of the account has come in.
+                "opening": _grams(-vault.opening),
+                "came": _grams(-vault.went),
+                "went": _grams(-vault.came),
+                "closing": _grams(-vault.closing),
+                "free": _grams(available),
+                "promised": _grams(-vault.closing - available),
+                "bars_fine": _grams(fine),
+                "difference": _grams(fine + vault.closing),
+            }
+        )
+    sums = {
+        name: sum((Decimal(one[name]) for one in pools), ZERO)
+        for name in ("opening", "came", "went", "closing", "free", "difference")
+    }
+    people = {
+        part: book[part].closing if part in book else ZERO
+        for part in ("user:gold", "user:gold:locked", "user:gold:incoming")
+    }
+    owed, reserved = people["user:gold"] + people["user:gold:locked"], people["user:gold:incoming"]
+    return {
+        "pools": pools,
+        **{name: _grams(value) for name, value in sums.items() if name != "difference"},
+        "bars": sum(one["bars"] for one in pools),
+        "reserved": _grams(reserved),
+        "owed": _grams(owed),
+        "for_sale": _grams(people["user:gold:locked"]),
+        #: Grams of bars that the book does not know, and grams in the vault that are neither free nor anybody's.
+        "bars_difference": _grams(sums["difference"]),
+        "difference": _grams(sums["closing"] - sums["free"] - reserved - owed),
+    }
+
+
+# --- cash -----------------------------------------------------------------------------------------
+
+
+def _cash(span: Span, book: dict[str, Held]) -> Figures:
+    accounts = [_account(book.get(code) or Held(code, chart.KES, ZERO, ZERO, ZERO)) for code in _CASH]
+    others = [one for one in book.values() if one.asset == chart.KES and one.code not in _CASH]
+    return {
+        "accounts": accounts + [_account(one) for one in others],
+        "floats": [
+            {
+                "account": str(one.account),
+                "read_at": one.read_at.astimezone(NAIROBI).isoformat(timespec="seconds"),
+                "there": _kes(one.there),
+                "book": _kes(one.book),
+                "difference": _kes(one.there - one.book),
+            }
+            for one in readings(span)
+        ],
+        #: All shillings of the book added up.
+        "difference": _kes(sum((one.closing for one in book.values() if one.asset == chart.KES), ZERO)),
+    }
+
+
+def _account(one: Held) -> Figures:
+    """What stands at M-Pesa is below zero in the book."""
+    if one.code in _MPESA:
+        one = Held(one.code, one.asset, -one.opening, -one.went, -one.came)
+    return {
+        "code": one.code,
+        "opening": _kes(one.opening),
+        "came": _kes(one.came),
+        "went": _kes(one.went),
+        "closing": _kes(one.closing),
+    }
+
+
+# --- trade ----------------------------------------------------------------------------------------
+
+
+def _trade(kinds: list[Posted]) -> Figures:
+    """Bought and sold by people: what was delivered in the day, whenever it was ordered."""
+    by_kind = {one.kind: one for one in kinds}
+    buys = [by_kind[kind] for kind in _BUYS if kind in by_kind]
+    sales = [by_kind[kind] for kind in _SALES if kind in by_kind]
+    paid_out = [one for one in kinds if one.kind.endswith("_paid") and one.clearing < 0]
+    return {
+        "buys": _volume(
+            count=sum(one.sales for one in buys),
+            grams=sum((one.owed for one in buys), ZERO),
+            kes=sum((one.sold for one in buys), ZERO),
+        ),
+        "sales": _volume(
+            count=sum(one.count for one in sales),
+            grams=-sum((one.owed for one in sales), ZERO),
+            kes=-sum((one.clearing for one in sales), ZERO),
+        ),
+        "payouts": {
+            "count": sum(one.count for one in paid_out),
+            "kes": _kes(-sum((one.clearing for one in paid_out), ZERO)),
+        },
+        "expired": _count(by_kind, "buy_expired"),
+        "buys_failed": _count(by_kind, "buy_failed"),
+        "sales_failed": _count(by_kind, "sale_failed"),
+        "kept_late": sum(one.count - one.sales for one in buys),
+        "refunded": _count(by_kind, "refund_paid"),
+        "reversed": _count(by_kind, "buy_reversed"),
+    }
+
+
+def _volume(*, count: int, grams: Decimal, kes: Decimal) -> Figures:
+    return {
+        "count": count,
+        "grams": _grams(grams),
+        "kes": _kes(kes),
+        "average": _kes(kes / grams) if grams else "",
+    }
+
+
+def _count(by_kind: dict[str, Posted], kind: str) -> int:
+    return by_kind[kind].count if kind in by_kind else 0
+
+
+def _kind(one: Posted) -> Figures:
+    return {
+        "kind": one.kind,
+        "count": one.count,
+        "gold": _grams(one.owed),
+        "cash": _kes(one.cash),
+        "mpesa": _kes(one.mpesa),
+    }
+
+
+# --- what people did ------------------------------------------------------------------------------
+
+
+def _breaks(span: Span) -> Figures:
+    """Differences found, resolved and open; their size as the last comparison of the day found them."""
+    day = {"gte": span.start, "lt": span.end}
+    found = Q(**{f"found_at__{name}": moment for name, moment in day.items()})
+    closed = Q(**{f"closed_at__{name}": moment for name, moment in day.items()})
+    counted = Break.objects.aggregate(
+        found=Count("pk", filter=found),
+        resolved=Count("pk", filter=closed & Q(state=BreakState.RESOLVED)),
+        gone=Count("pk", filter=closed & Q(state=BreakState.GONE)),
+        open=Count("pk", filter=Q(found_at__lt=span.end) & (Q(closed_at=None) | Q(closed_at__gte=span.end))),
+    )
+    there = ~Q(findings__news=News.GONE)
+    run = (
+        Run.objects.filter(state=RunState.DONE, finished_at__gte=span.start, finished_at__lt=span.end)
+        .annotate(
+            differences=Count("findings", filter=there),
+            kes=Sum("findings__kes", filter=there, default=ZERO),
+            grams=Sum("findings__grams", filter=there, default=ZERO),
+        )
+        .order_by("-finished_at")
+        .first()
+    )
+    compared = {}
+    if run is not None and run.finished_at is not None:
+        compared = {
+            "at": run.finished_at.astimezone(NAIROBI).isoformat(timespec="seconds"),
+            "differences": run.differences,
+            "kes": _kes(run.kes),
+            "grams": _grams(run.grams),
+        }
+    return {**counted, "compared": compared}
+
+
+def _prices(span: Span) -> list[Figures]:
+    """The pair that was in force when the day began, and those that came into force in it."""
+    before = price_before(span.start)
+    rows = Price.objects.filter(effective_from__gte=span.start, effective_from__lt=span.end)
+    by_moment = {one.effective_from: one for one in rows.order_by("effective_from", "pk")}
+    pairs = [one for one in by_moment.values() if not one.takes_back]
+    return [
+        {
+            "from": one.effective_from.astimezone(NAIROBI).isoformat(timespec="seconds"),
+            "buy": _kes(one.buy),
+            "sell": _kes(one.sell),
+            "by": _who(one.created_by_id),
+        }
+        for one in ([before] if before else []) + pairs
+    ]
+
+
+def _requests(span: Span) -> Figures:
+    """What two people decided, and how much was asked for."""
+    asked = Q(created_at__gte=span.start, created_at__lt=span.end)
+    over = Q(decided_at__gte=span.start, decided_at__lt=span.end, state__in=_DECIDED)
+    columns = ("kind", "state", "created_at", "decided_at", "maker", "checker", "result")
+    rows = list(Request.objects.filter(asked | over).only(*columns).order_by("decided_at", "pk"))
+    decided = [
+        one
+        for one in rows
+        if one.state in _DECIDED and one.decided_at and span.start <= one.decided_at < span.end
+    ]
+    return {
+        "made": sum(span.start <= one.created_at < span.end for one in rows),
+        **{str(state): sum(one.state == state for one in decided) for state in _DECIDED},
+        "decided": [
+            {
+                "kind": one.kind,
+                "state": str(one.state),
+                "at": _moment(one.decided_at),
+                "maker": _who(one.maker_id),
+                "checker": _who(one.checker_id),
+                "result": one.result,
+            }
+            for one in decided[:_LISTED]
+        ],
+    }
+
+
+def _switches(span: Span) -> Figures:
+    """Who paused what and who let it go on, and what was paused at the end. Read from the database's own history."""
+    events = apps.get_model("controls", "SwitchEvent")._default_manager.filter(changed_at__lt=span.end)
+    last = events.order_by("pgh_obj_id", "-changed_at", "-pgh_id").distinct("pgh_obj_id")
+    asked = Q(changed_at__gte=span.start) | Q(pk__in=last.values("pk"))
+    rows = list(events.filter(asked).order_by("changed_at", "pgh_id"))
+    state = {one.name: one.paused for one in rows}
+    return {
+        "changes": [
+            {
+                "name": one.name,
+                "paused": one.paused,
+                "at": _moment(one.changed_at),
+                "cause": one.cause,
+                "by": _who(one.changed_by_id),
+            }
+            for one in rows
+            if one.changed_at >= span.start
+        ],
+        "paused": sorted(name for name, paused in state.items() if paused),
+    }
+
+
+def _identity(span: Span) -> Figures:
+    rows = Review.objects.filter(decided_at__gte=span.start, decided_at__lt=span.end)
+    return dict(rows.order_by("outcome").values_list("outcome").annotate(count=Count("pk")))
+
+
+def _moment(moment: dt.datetime | None) -> str:
+    return moment.astimezone(NAIROBI).isoformat(timespec="seconds") if moment else ""
+
+
+def people_in(figures: Figures) -> Iterable[UUID]:
+    """Ids of everybody whom the figures name."""
+    named = [
+        *(one["by"] for one in figures["prices"]),
+        *(one["by"] for one in figures["switches"]["changes"]),
+        *(one[part] for one in figures["requests"]["decided"] for part in ("maker", "checker")),
+    ]
+    return {UUID(text) for text in named if text}

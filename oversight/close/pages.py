@@ -1,0 +1,107 @@
+"""The daily close at the desk: the list of days, one day to print, and the same as PDF."""
+
+import datetime as dt
+import re
+from decimal import Decimal
+from typing import Any, cast
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.http import require_GET
+
+from accounts.models import User
+from accounts.permissions import staff_page
+from accounts.roles import Role
+from goldwallet.clock import now
+from oversight.close.making import day_of
+from oversight.close.printed import printed
+from oversight.close.shown import Close, close_of, warnings
+from oversight.models import DailyClose
+
+_PAGE = 31
+_DAY = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}")
+
+
+@require_GET
+@staff_page(Role.TREASURY)
+def closes(request: HttpRequest) -> HttpResponse:
+    """The closed days, newest first."""
+    rows = DailyClose.objects.order_by("-day")
+    before = _day(request.GET.get("before", ""))
+    if before is not None:
+        rows = rows.filter(day__lt=before)
+    found = list(rows[: _PAGE + 1])
+    current = day_of(now())
+    context = {
+        "days": [_line(one) for one in found[:_PAGE]],
+        "today": current,
+        "yesterday": _unclosed(current, found) if before is None else None,
+        "older_url": f"{reverse('desk_close')}?before={found[_PAGE - 1].day}" if len(found) > _PAGE else "",
+    }
+    return render(request, "oversight/closes.html", context)
+
+
+def _unclosed(current: dt.date, found: list[DailyClose]) -> dt.date | None:
+    """Yesterday, while the job has not closed it."""
+    yesterday = current - dt.timedelta(days=1)
+    return None if found and found[0].day == yesterday else yesterday
+
+
+def _line(close: DailyClose) -> dict[str, Any]:
+    figures = close.figures
+    accounts = {one["code"]: Decimal(one["closing"]) for one in figures["cash"]["accounts"]}
+    return {
+        "day": close.day,
+        "vault": Decimal(figures["gold"]["closing"]),
+        "owed": Decimal(figures["gold"]["owed"]),
+        "collections": accounts.get("mpesa:collections"),
+        "payouts": accounts.get("mpesa:payouts"),
+        "bought": Decimal(figures["trade"]["buys"]["kes"]),
+        "sold": Decimal(figures["trade"]["sales"]["kes"]),
+        "warnings": len(warnings(figures)),
+    }
+
+
+@require_GET
+@staff_page(Role.TREASURY)
+def close(request: HttpRequest, day: str) -> HttpResponse:
+    """One day: as it was stored, or counted now."""
+    moment = now()
+    found = _close(day, moment)
+    context = {
+        "close": found,
+        "now": moment,
+        "before": found.day - dt.timedelta(days=1),
+        "after": None if found.today else found.day + dt.timedelta(days=1),
+    }
+    return render(request, "oversight/close.html", context)
+
+
+@require_GET
+@staff_page(Role.TREASURY)
+def close_pdf(request: HttpRequest, day: str) -> HttpResponse:
+    moment = now()
+    found = _close(day, moment)
+    data = printed(found, made_by=cast(User, request.user).email, made_at=moment)
+    name = f"gold-wallet-close-{found.day}.pdf"
+    return HttpResponse(
+        data,
+        content_type="application/pdf",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def _close(text: str, moment: dt.datetime) -> Close:
+    """A day that has begun. Raises Http404."""
+    day, today = _day(text), day_of(moment)
+    if day is None or day > today:
+        raise Http404
+    return close_of(day, today=today)
+
+
+def _day(text: str) -> dt.date | None:
+    try:
+        return dt.date.fromisoformat(text) if _DAY.fullmatch(text) else None
+    except ValueError:
+        return None

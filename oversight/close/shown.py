@@ -1,0 +1,129 @@
+"""A close as a page and a PDF show it: amounts as numbers, people by their addresses, names for codes; and what of it
+asks for a look.
+"""
+
+import datetime as dt
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from accounts.models import User
+from controls.kinds import KINDS
+from controls.models import Cause, RequestState, SwitchName
+from goldwallet.clock import NAIROBI
+from goldwallet.money import show_grams, show_kes
+from kyc.models import Outcome
+from oversight.close.figures import Figures, digest_of, figures_of, people_in
+from oversight.models import DailyClose
+from oversight.naming import account_names
+from payments.models import Float
+
+_AMOUNT = re.compile(r"-?[0-9]+\.(?:[0-9]{2}|[0-9]{6})")
+_PEOPLE = {"user:cash": "Cash that we owe people", "user:receivable": "Owed to us by people"}
+
+
+@dataclass(frozen=True)
+class Close:
+    """A day as it is shown. `stored` is None for one that is not closed (yet), which is counted now."""
+
+    day: dt.date
+    figures: Any
+    digest: str
+    stored: DailyClose | None
+    #: Counted again now, a stored one comes out the same. None: it was not counted again.
+    same: bool | None
+    today: bool
+    warnings: list[str]
+
+
+def close_of(day: dt.date, *, today: dt.date) -> Close:
+    """A day that has begun."""
+    stored = DailyClose.objects.select_related("made_by").filter(pk=day).first()
+    counted = figures_of(day)
+    raw: Figures = stored.figures if stored else counted
+    return Close(
+        day=day,
+        figures=_shown(raw),
+        digest=stored.digest if stored else digest_of(counted),
+        stored=stored,
+        # The stored figures themselves are held against their digest, too.
+        same=digest_of(counted) == digest_of(stored.figures) == stored.digest if stored else None,
+        today=day == today,
+        warnings=warnings(raw),
+    )
+
+
+def warnings(raw: Figures) -> list[str]:
+    """What somebody has to look at, as sentences. Empty: everything adds up."""
+    gold, cash = raw["gold"], raw["cash"]
+    said = [
+        (
+            gold["difference"],
+            f"{_g(gold['difference'])} of the gold in the vault are neither free nor anybody's.",
+        ),
+        (gold["bars_difference"], f"Bars and ledger differ by {_g(gold['bars_difference'])}."),
+        (cash["difference"], f"The shillings of the book do not add up: {_k(cash['difference'])} are left."),
+    ]
+    found = [sentence for value, sentence in said if Decimal(value)]
+    for one in cash["floats"]:
+        if Decimal(one["difference"]):
+            name = Float(one["account"]).label.lower()
+            found.append(
+                f"M-Pesa's last word about {name} differs from the book of that moment by {_k(one['difference'])}."
+            )
+    opened = raw["breaks"]["open"]
+    if opened:
+        found.append(f"{opened} difference{'s' if opened != 1 else ''} of the reconciliation open.")
+    return found + [f"{SwitchName(name).label} paused." for name in raw["switches"]["paused"]]
+
+
+def _g(text: str) -> str:
+    return show_grams(Decimal(text))
+
+
+def _k(text: str) -> str:
+    return show_kes(Decimal(text))
+
+
+def _shown(raw: Figures) -> Any:
+    figures = _numbers(raw)
+    people = {str(key): one.email for key, one in User.objects.in_bulk(list(people_in(raw))).items()}
+    accounts = figures["cash"]["accounts"]
+    names = account_names(one["code"] for one in accounts if one["code"] not in _PEOPLE) | _PEOPLE
+    for account in accounts:
+        account["name"] = names[account["code"]]
+    for one in figures["cash"]["floats"]:
+        one["name"] = Float(one["account"]).label
+    for one in figures["prices"]:
+        one["who"] = people.get(one["by"], "")
+    for one in figures["requests"]["decided"]:
+        kind = KINDS.get(one["kind"])
+        one["label"] = kind.label if kind else one["kind"]
+        one["asked_by"], one["decided_by"] = people.get(one["maker"], ""), people.get(one["checker"], "")
+        one["word"] = RequestState(one["state"]).label
+    for one in figures["switches"]["changes"]:
+        one["label"] = SwitchName(one["name"]).label
+        one["why"] = Cause(one["cause"]).label if one["cause"] else ""
+        one["who"] = people.get(one["by"], "")
+    figures["switches"]["paused"] = [SwitchName(name).label for name in figures["switches"]["paused"]]
+    figures["identity"] = [(Outcome(name).label, count) for name, count in figures["identity"].items()]
+    return figures
+
+
+def _numbers(value: Any) -> Any:
+    """Amounts and times of the JSON as such."""
+    if isinstance(value, dict):
+        return {
+            key: _moment(inner) if key in {"at", "read_at", "from"} else _numbers(inner)
+            for key, inner in value.items()
+        }
+    if isinstance(value, list):
+        return [_numbers(inner) for inner in value]
+    if isinstance(value, str) and _AMOUNT.fullmatch(value):
+        return Decimal(value)
+    return value
+
+
+def _moment(text: str) -> dt.datetime | None:
+    return dt.datetime.fromisoformat(text).astimezone(NAIROBI) if text else None
