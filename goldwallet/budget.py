@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.db import OperationalError, connection, transaction
+from django.db.backends.utils import CursorWrapper
 
 from goldwallet.errors import Refused
 
@@ -13,20 +14,27 @@ _CANCELED = "57014"
 @contextmanager
 def in_time(seconds: float = 5.0) -> Iterator[None]:
     """Reads inside may take so long each. Raises Refused with a sentence that says how to ask for less."""
+    inside = connection.in_atomic_block
     try:
-        with transaction.atomic():
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT current_setting('statement_timeout')")
-                before = cursor.fetchone()[0]
-                cursor.execute(
-                    "SELECT set_config('statement_timeout', %s, true)", [str(round(seconds * 1000))]
-                )
+        with transaction.atomic(), connection.cursor() as cursor:
+            # It ends with the transaction; within one that goes on it is put back.
+            before = _timeout(cursor) if inside else ""
+            _limit(cursor, str(round(seconds * 1000)))
             yield
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT set_config('statement_timeout', %s, true)", [before])
+            if inside:
+                _limit(cursor, before)
     except OperationalError as error:
         if getattr(error.__cause__, "sqlstate", None) != _CANCELED:
             raise
         raise Refused(
             "This looks through too much at once. Say which days, or more about it.", code="too_much"
         ) from error
+
+
+def _timeout(cursor: CursorWrapper) -> str:
+    cursor.execute("SELECT current_setting('statement_timeout')")
+    return str(cursor.fetchone()[0])
+
+
+def _limit(cursor: CursorWrapper, value: str) -> None:
+    cursor.execute("SELECT set_config('statement_timeout', %s, true)", [value])

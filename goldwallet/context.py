@@ -1,5 +1,6 @@
 """What every template may use: the mode, and the navigation of the person who looks."""
 
+from functools import cache
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -77,6 +78,12 @@ def _is_current(path: str, url: str) -> bool:
     return path == url if url == "/desk/" else path.startswith(url)
 
 
+@cache
+def _is_there(url: str) -> bool:
+    """Whether a page answers there. Routes stay as they are: walking all of them for each place takes milliseconds."""
+    return bool(is_valid_path(url))
+
+
 def wallet_nav(*, path: str) -> list[Entry]:
     """The customer's four places."""
     path = "/wallet/" if path == "/" else path
@@ -88,7 +95,7 @@ def desk_nav(*, path: str, roles: frozenset[str]) -> list[Entry]:
     return [
         Entry(label, url, _is_current(path, url), icon, group, key)
         for label, url, icon, owners, group, key in _DESK
-        if (roles & _SEES_ALL or roles & owners) and is_valid_path(url)
+        if (roles & _SEES_ALL or roles & owners) and _is_there(url)
     ]
 
 
@@ -96,7 +103,8 @@ def _desk_nav_of(request: HttpRequest) -> list[Entry]:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated or not user.is_staff:
         return []
-    roles = frozenset(user.groups.values_list("name", flat=True))
+    # The guard of the page has asked for them already (`accounts.selectors.roles_of`).
+    roles = getattr(user, "_roles", None) or frozenset(user.groups.values_list("name", flat=True))
     return desk_nav(path=request.path, roles=roles | ({"administrator"} if user.is_superuser else set()))
 
 

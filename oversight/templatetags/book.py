@@ -1,0 +1,91 @@
+"""The rows of the ledger's long lists, each list's in one go.
+
+A page has fifty rows with hundreds of names and amounts. Node by node the template engine takes several times as long
+for them as the database does for the whole page (row 15 of docs/performance.md), so they are put together here.
+"""
+
+from collections.abc import Iterable, Sequence
+from urllib.parse import quote
+
+from django import template
+from django.template import Context
+from django.urls import reverse
+from django.utils.html import escape
+from django.utils.safestring import SafeString
+
+from goldwallet.templatetags.amounts import amount, amount_signed, when, words
+from ledger.selectors import Line
+from oversight.book.listing import NamedLeg, Row
+from oversight.naming import account_names
+
+register = template.Library()
+
+#: Transfers shown in a row; the transaction's page has the others.
+_SHOWN = 4
+_TO = '<span aria-hidden="true">→</span><span class="visually-hidden">to</span>'
+
+
+class _Once(dict[str, str]):
+    """Names repeat on a page: each is escaped once."""
+
+    def __missing__(self, text: str) -> str:
+        self[text] = told = str(escape(text))
+        return told
+
+
+def _before(name: str, example: str) -> str:
+    """What stands before the last part of a route's addresses."""
+    return reverse(name, args=[example]).removesuffix(f"{example}/")
+
+
+@register.simple_tag(takes_context=True)
+def transaction_rows(context: Context, rows: Sequence[Row]) -> SafeString:
+    """The rows of the list of transactions: number, what, when, by whom, and the transfers in short."""
+    said, address = _Once(), _before("desk_transaction", "0")
+    return SafeString("".join(_transaction(context, row, said, address) for row in rows))
+
+
+def _transaction(context: Context, row: Row, said: _Once, address: str) -> str:
+    posted = row.transaction
+    memo = f'<br><span class="muted free-text">{escape(posted.memo)}</span>' if posted.memo else ""
+    back = f'<br><span class="muted">takes back {posted.reverses_id}</span>' if posted.reverses_id else ""
+    return (
+        f'<tr><td class="num">{posted.pk}</td>'
+        f'<th scope="row"><a href="{address}{posted.pk}/">{said[words(posted.kind)]}</a>{memo}{back}</th>'
+        f'<td>{when(context, posted.created_at)}</td><td class="free-text">{said[row.by]}</td>'
+        f'<td><ul class="legs">{_legs(row.legs, said)}</ul></td></tr>'
+    )
+
+
+def _legs(legs: Sequence[NamedLeg], said: _Once) -> str:
+    items = [
+        f'<li><span class="legs-way">{said[leg.source]} {_TO} {said[leg.destination]}</span>'
+        f'<span class="num">{_safe(amount(leg.amount, leg.asset))}</span></li>'
+        for leg in legs[:_SHOWN]
+    ]
+    if len(legs) > _SHOWN:
+        items.append(f'<li class="muted">and {len(legs) - _SHOWN} more</li>')
+    return "".join(items)
+
+
+@register.simple_tag(takes_context=True)
+def line_rows(context: Context, lines: Sequence[Line], asset: str) -> SafeString:
+    """The rows of an account: number, when, what, the other account, amount, and the balance after it."""
+    said, names = _Once(), account_names(line.counterpart for line in lines)
+    transactions, accounts = _before("desk_transaction", "0"), _before("desk_account", "x")
+
+    def cells(line: Line) -> Iterable[str]:
+        memo = f'<br><span class="muted">{escape(line.memo)}</span>' if line.memo else ""
+        other = f"{accounts}{quote(line.counterpart, safe=':')}/"
+        yield f'<tr><td class="num">{line.seq}</td><td>{when(context, line.at, "exact")}</td>'
+        yield f'<th scope="row"><a href="{transactions}{line.transaction_id}/">{said[words(line.kind)]}</a>{memo}</th>'
+        yield f'<td><a href="{other}">{said[names[line.counterpart]]}</a></td>'
+        yield f'<td class="num">{_safe(amount_signed(line.amount, asset))}</td>'
+        yield f'<td class="num">{_safe(amount(line.balance, asset))}</td></tr>'
+
+    return SafeString("".join(part for line in lines for part in cells(line)))
+
+
+def _safe(printed: str) -> str:
+    """Grams come with their own marks, shillings as plain text."""
+    return printed if isinstance(printed, SafeString) else str(escape(printed))
