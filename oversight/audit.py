@@ -103,7 +103,7 @@ class AuditFilters(forms.Form):
     action = _choice("What", [("", "Anything"), *ACTIONS.items()])
     subject = _text("About", 120, "An id, or say order:<id>")
     person = _text("About whom (e-mail)", 254)
-    page = _choice("Page", _pages)
+    where = _choice("Page", _pages)
     address = _text("From address", 45)
     since = _moment("From")
     until = _moment("To")
@@ -179,7 +179,9 @@ class AuditFilters(forms.Form):
             rows = rows.filter(at__gte=asked["since"])
         if asked["until"]:
             rows = rows.filter(at__lt=asked["until"])
-        same = {name: asked[name] for name in ("action", "person", "page", "address") if asked[name]}
+        if asked["where"]:
+            rows = rows.filter(page=asked["where"])
+        same = {name: asked[name] for name in ("action", "person", "address") if asked[name]}
         return rows.filter(**same)
 
     def query(self, **more: str) -> str:

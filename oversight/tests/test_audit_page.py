@@ -100,7 +100,7 @@ class TestFilters:
             ({"subject": "3F0C21AA111142228333444455556666"}, {"read", "pool"}),
             ({"subject": "order:3f0c21aa-1111-4222-8333-444455556666"}, {"read"}),
             ({"person": "ALICE@example.com"}, {"read", "house"}),
-            ({"page": "desk_pools"}, {"pool"}),
+            ({"where": "desk_pools"}, {"pool"}),
             ({"address": "41.90.4.7"}, {"read", "price"}),
             ({"address": "2A00:1450:0::5"}, {"pool"}),
             ({"person": "alice@example.com", "show": "acts"}, {"house"}),
@@ -137,7 +137,7 @@ class TestFilters:
             ({"since": "0001-01-01"}, "From: Write a year between 2020 and 2099."),
             ({"since": "2026-02-02", "until": "2026-02-01"}, "To: This is before the time it begins with."),
             ({"action": "reason__contains"}, "What: There is no such choice here."),
-            ({"page": "wallet"}, "Page: There is no such choice here."),
+            ({"where": "wallet"}, "Page: There is no such choice here."),
         ],
     )
     def test_what_cannot_be_read_has_a_sentence_and_finds_nothing(self, lines, vera, asked, sentence):
