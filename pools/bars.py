@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 
 from pools.models import Assay, Bar, BarStatus, Movement, MovementKind
 
@@ -67,22 +67,25 @@ def bars_page(
     return BarsPage(_rows(found[:PAGE]), older)
 
 
-def _after(bars: QuerySet[Bar], pool_id: UUID, sort: str, after: str) -> QuerySet[Bar]:
-    """The bars in their order, those behind the bar `after`. What they are sorted by never changes."""
+def _after(bars: QuerySet[Bar], pool_id: UUID, sort: str, after: str) -> QuerySet[Any]:
+    """The bars in their order, those behind the bar `after`; each with `kept`, the number of its certificates.
+
+    What they are sorted by never changes.
+    """
     column, downwards = SORTS[sort]
     last = Bar.objects.filter(pool=pool_id, pk=after).first() if _is_uuid(after) else None
     if last is not None:
         value, way = getattr(last, column), "lt" if downwards else "gt"
         beyond = Q(**{f"{column}__{way}": value})
         bars = bars.filter(beyond | Q(**{column: value, "serial__gt": last.serial}))
+    kept = Assay.objects.filter(bar=OuterRef("pk")).order_by().values("bar").annotate(n=Count("pk"))
+    bars = bars.annotate(kept=Subquery(kept.values("n")))
     return bars.order_by(f"{'-' if downwards else ''}{column}", "serial")
 
 
-def _rows(bars: Sequence[Bar]) -> list[Row]:
-    ids = [bar.pk for bar in bars]
-    kept = dict(Assay.objects.filter(bar__in=ids).values_list("bar").annotate(Count("pk")).order_by())
-    came = arrivals_of(ids)
-    return [Row(bar, kept.get(bar.pk, 0), came.get(bar.pk)) for bar in bars]
+def _rows(bars: Sequence[Any]) -> list[Row]:
+    came = arrivals_of([bar.pk for bar in bars])
+    return [Row(bar, bar.kept or 0, came.get(bar.pk)) for bar in bars]
 
 
 def arrivals_of(bar_ids: Sequence[UUID]) -> dict[UUID, Arrival]:

@@ -162,7 +162,6 @@ def pool(request: HttpRequest, pool_id: UUID) -> HttpResponse:
         "may_ask": waiting is None and may_ask(me, "bars_add"),
         "sees_treasury": may_see(me, "treasury"),
         "sees_people": may_see(me, "treasury", "reviewer"),
-        "figures": selectors.figures_of(found),
         "where": whereabouts(found.pk),
         "orders_url": f"{reverse('desk_orders')}?{urlencode({'side': 'buy', 'status': 'pending'})}",
         "sales_url": f"{reverse('desk_orders')}?{urlencode({'side': 'sell', 'status': 'pending'})}",

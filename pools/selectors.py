@@ -44,17 +44,20 @@ def price_before(moment: dt.datetime) -> Price | None:
     return _counts(_newest_first().filter(effective_from__lt=moment))
 
 
-def price_history(days: int) -> list[Price]:
-    """The pairs in force in the last `days` days, oldest first; the first is the one that was in force
-    before them.
+def price_history(days: int, *, end: dt.datetime | None = None) -> list[Price]:
+    """The pairs in force in the last `days` days (until `end`, or now), oldest first; the first is the one that was in
+    force before them. One statement, and one for the time.
     """
-    end = now()
+    end = end or now()
     start = end - dt.timedelta(days=days)
-    prices = _last_of_each(_newest_first().filter(effective_from__gt=start, effective_from__lte=end))
-    before = price_at(start)
-    if before is not None:
-        prices.append(before)
-    return prices[::-1]
+    before = _not_taken_back(_newest_first().filter(effective_from__lte=start)).values("pk")[:1]
+    asked = Q(effective_from__gt=start, effective_from__lte=end) | Q(pk=Subquery(before))
+    return _last_of_each(_newest_first().filter(asked))[::-1]
+
+
+def _not_taken_back(prices: QuerySet[Price]) -> QuerySet[Price]:
+    later = Price.objects.filter(effective_from=OuterRef("effective_from"), pk__gt=OuterRef("pk"))
+    return prices.filter(~Exists(later.filter(takes_back=True)), takes_back=False)
 
 
 def prices_scheduled() -> list[Price]:
@@ -109,8 +112,7 @@ def prices_page(*, before: int | None = None, limit: int = 50) -> list[PriceRow]
 def _with_fate(prices: QuerySet[Price]) -> QuerySet[Any]:
     """Each with the pair before it (`was_buy`, `was_sell`), and whether another for its moment was written later."""
     later = Price.objects.filter(effective_from=OuterRef("effective_from"), pk__gt=OuterRef("pk"))
-    earlier = _newest_first().filter(effective_from__lt=OuterRef("effective_from"), takes_back=False)
-    earlier = earlier.filter(~Exists(later.filter(takes_back=True)))
+    earlier = _not_taken_back(_newest_first().filter(effective_from__lt=OuterRef("effective_from")))
     return prices.annotate(
         was_buy=Subquery(earlier.values("buy")[:1]),
         was_sell=Subquery(earlier.values("sell")[:1]),

@@ -7,8 +7,6 @@ from uuid import UUID
 
 from django.db import connection
 
-from accounts.models import User
-
 #: Named one by one; what the others own stands in one line.
 _LARGEST = 10
 
@@ -37,15 +35,19 @@ WITH mine AS (
 ), largest AS (
     SELECT user_id, grams FROM owned WHERE grams > 0 ORDER BY grams DESC, user_id LIMIT %(largest)s
 )
-SELECT (SELECT coalesce(sum(fine_grams), 0) FROM pools_bar WHERE pool_id = %(pool)s AND status = 'active'),
+SELECT bars.number, bars.gross, bars.fine,
        -coalesce((SELECT balance FROM ledger_account WHERE code = 'pool:' || %(pool)s::text || ':vault'), 0),
        coalesce((SELECT balance FROM ledger_account WHERE code = 'pool:' || %(pool)s::text || ':available'), 0),
        reserved.grams, reserved.orders,
        (SELECT coalesce(sum(grams), 0) FROM held), (SELECT count(*) FROM held WHERE grams > 0),
        (SELECT coalesce(sum(grams), 0) FROM owned), (SELECT count(*) FROM owned WHERE grams > 0),
        ARRAY(SELECT user_id FROM largest ORDER BY grams DESC, user_id),
+       ARRAY(SELECT u.email FROM largest l JOIN accounts_user u ON u.id = l.user_id ORDER BY l.grams DESC, l.user_id),
        ARRAY(SELECT grams FROM largest ORDER BY grams DESC, user_id)
 FROM (
+    SELECT count(*) AS number, coalesce(sum(gross_grams), 0) AS gross, coalesce(sum(fine_grams), 0) AS fine
+    FROM pools_bar WHERE pool_id = %(pool)s AND status = 'active'
+) bars CROSS JOIN (
     SELECT coalesce(sum(grams), 0) AS grams, count(DISTINCT order_id) AS orders
     FROM pools_allocation WHERE pool_id = %(pool)s AND state = 'reserved'
 ) reserved
@@ -55,7 +57,8 @@ FROM (
 class Owner(NamedTuple):
     """A person and their grams of this pool that no sale holds."""
 
-    person: User
+    person_id: UUID
+    email: str
     grams: Decimal
     share: str
 
@@ -71,8 +74,12 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Whereabouts:
-    """All in grams of fine gold. `fine`: what the bars in the vault hold; `booked`: what the ledger says they hold."""
+    """All in grams of fine gold, but `gross`: what its `bars` in the vault weigh. `fine`: what they hold of gold;
+    `booked`: what the ledger says they hold.
+    """
 
+    bars: int
+    gross: Decimal
     fine: Decimal
     booked: Decimal
     free: Decimal
@@ -144,12 +151,15 @@ def share_of(grams: Decimal, whole: Decimal) -> str:
 
 
 def whereabouts(pool_id: UUID) -> Whereabouts:
-    """Where the grams of this pool are at this moment. Two statements, however many people own some."""
+    """Where the grams of this pool are at this moment. One statement, however many people own some."""
     with connection.cursor() as cursor:
         cursor.execute(_WHERE, {"pool": pool_id, "largest": _LARGEST})
-        fine, booked, free, reserved, orders, held, sellers, owned, owners, ids, grams = cursor.fetchone()
-    people = User.objects.in_bulk(ids)
+        bars, gross, fine, booked, free, reserved, orders, held, sellers, owned, owners, *largest = (
+            cursor.fetchone()
+        )
     return Whereabouts(
+        bars=bars,
+        gross=gross,
         fine=fine,
         booked=booked,
         free=free,
@@ -160,6 +170,7 @@ def whereabouts(pool_id: UUID) -> Whereabouts:
         owned=owned,
         owners=owners,
         largest=tuple(
-            Owner(people[key], amount, share_of(amount, fine)) for key, amount in zip(ids, grams, strict=True)
+            Owner(person_id, email, grams, share_of(grams, fine))
+            for person_id, email, grams in zip(*largest, strict=True)
         ),
     )
