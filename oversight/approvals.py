@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple, cast
 
 from django.contrib import messages
+from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import content_disposition_header
@@ -25,10 +26,9 @@ from controls import services
 from controls.effects import AccountChange, Effect, effect_of
 from controls.kinds import KINDS
 from controls.models import Attachment, Request, RequestState
-from controls.selectors import request_looks, requests_waiting
-from goldwallet import wording
+from controls.selectors import request_looks
+from goldwallet.clock import Now
 from goldwallet.errors import Refused
-from goldwallet.history import events_of
 from ledger.models import Account
 from oversight.inbox import ROLES, Reader
 from oversight.naming import account_names, subject_url
@@ -108,26 +108,26 @@ def approval(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
     return _page(request, _found(request_id))
 
 
-def _found(request_id: uuid.UUID) -> Request:
-    return get_object_or_404(Request.objects.select_related("maker", "checker", "attachment"), pk=request_id)
+def _found(request_id: uuid.UUID) -> Any:
+    """The request, and whether its time is `over` by the house's clock."""
+    rows = Request.objects.select_related("maker", "checker", "attachment")
+    over = ExpressionWrapper(Q(expires_at__lte=Now()), output_field=BooleanField())
+    return get_object_or_404(rows.annotate(over=over), pk=request_id)
 
 
 #: What a refusal is about -> the field that it stands beside. Others stand on top of the page.
 _FIELDS = {"reason": "words", "typed": "typed", "code": "code", "code_used": "code", "locked": "code"}
 
 
-def _page(
-    request: HttpRequest, found: Request, *, refused: Refused | None = None, act: str = ""
-) -> HttpResponse:
+def _page(request: HttpRequest, found: Any, *, refused: Refused | None = None, act: str = "") -> HttpResponse:
     """`act`: the form that was refused, so that it stands open with what was typed in it, but for the code."""
     me = _me(request)
     about_person(request, found.person_id)
-    waits = requests_waiting().filter(pk=found.pk).exists()
+    waits = found.state == RequestState.WAITING and not found.over
     preview = _preview(found) if waits else None
-    asked = _shown(effect_of(found.effect))
-    shown = preview.shown if preview is not None and preview.shown is not None else asked
-    differs = preview is not None and preview.shown is not None
-    differs = differs and shown.effect.essence() != asked.effect.essence()
+    asked = effect_of(found.effect)
+    shown = preview.shown if preview is not None and preview.shown is not None else _shown(asked)
+    differs = shown.effect.essence() != asked.essence()
     why_not = Reader(me).why_not(found)
     field = _FIELDS.get(refused.code, "") if refused and act else ""
     context = {
@@ -141,14 +141,13 @@ def _page(
         "preview": preview,
         "shown": shown,
         "effect_title": _title(found, preview),
-        "then": asked if differs else None,
+        "then": _shown(asked) if differs else None,
         "then_title": _THEN,
         "own": found.maker_id == me.pk,
         "why_not": why_not,
         "decides": waits and not why_not and may_act(me, *ROLES),
         "retype": services.retype_needed(shown.effect),
         "sees_ledger": may_see(me, Role.TREASURY),
-        "history": _history(found),
         "looks": request_looks(found.pk),
         "sentence": refused.sentence if refused and not field else "",
         "wrong": {act: {field: refused.sentence}} if refused and field else {},
@@ -161,18 +160,6 @@ def _title(found: Request, preview: Preview | None) -> str:
     if preview is not None and preview.shown is not None:
         return "What it would do now"
     return "What it did" if found.state == RequestState.EXECUTED else _THEN
-
-
-def _history(found: Request) -> list[tuple[Any, str, str]]:
-    words = {"insert": "Asked", "evidence_open": "Opened the evidence"}
-    return [
-        (
-            event.pgh_created_at,
-            event.by.email if event.by else "",
-            words.get(event.pgh_label) or wording.state(event.state, "request")[0],
-        )
-        for event in events_of(found)
-    ]
 
 
 @require_GET

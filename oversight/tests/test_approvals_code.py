@@ -228,7 +228,9 @@ def test_a_hundred_that_wait_and_a_page_of_decided_ones_take_few_questions(
     for path in (INBOX, f"{INBOX}?kind=adjust_cash", url(first)):
         with CaptureQueriesContext(connection) as asked_:
             assert desk.get(path).status_code == 200
-        assert len(asked_) <= 25, "\n".join(row["sql"][:170] for row in asked_)
+        # The test's own transaction makes savepoints of what begins a transaction otherwise.
+        questions = [row["sql"] for row in asked_ if "SAVEPOINT" not in row["sql"]]
+        assert len(questions) <= 25, "\n".join(sql[-170:] for sql in questions)
     assert len(desk.get(INBOX).context["for_me"]) == 101
 
 

@@ -98,7 +98,9 @@ def test_balances_that_trade_moves_do_not_spoil_the_approval(
 
 
 def _routes_of_payments() -> list[str]:
-    names = [pattern.name for pattern in payment_urls if "<uuid:payment_id>" in str(pattern.pattern)]
+    """Those that take a payment and nothing else; what is said in one message of M-Pesa's is read only."""
+    paths = [(pattern.name, str(pattern.pattern)) for pattern in payment_urls]
+    names = [name for name, path in paths if "<uuid:payment_id>" in path and path.count("<") == 1]
     assert len(names) > 5
     return names
 
