@@ -15,8 +15,7 @@ from goldwallet.clock import now
 from goldwallet.fragments import page_or_part
 from oversight import selectors
 from oversight.health import health
-from oversight.trade import owed_days, trade_days, trade_sum
-from payments.floats import floats
+from oversight.trade import TradeDay, owed_days, trade_days, trade_sum
 from pools.selectors import current_price, price_history
 
 #: The part that asks again by itself.
@@ -28,21 +27,21 @@ LIVE = "live"
 def overview(request: HttpRequest) -> HttpResponse:
     """The page; for itself, every 15 seconds, the part with what changes (`LIVE`). All staff read it."""
     moment = now()
-    context = _live(request, moment)
     htmx: Any = request.htmx  # type: ignore[attr-defined]
-    if not (htmx and htmx.target == LIVE):
-        context |= _month(moment)
+    if htmx and htmx.target == LIVE:
+        context = _live(request, trade_days(days=1, moment=moment)[-1], moment)
+    else:
+        days = trade_days(days=selectors.DAYS, moment=moment)
+        context = _live(request, days[-1], moment) | _month(days, moment)
     return page_or_part(request, "oversight/overview.html", context, part=LIVE)
 
 
-def _live(request: HttpRequest, moment: dt.datetime) -> dict[str, Any]:
+def _live(request: HttpRequest, today: TradeDay, moment: dt.datetime) -> dict[str, Any]:
     price, me, states = current_price(), cast(User, request.user), switches()
-    (today,) = trade_days(days=1, moment=moment)
     waiting = selectors.waiting()
     return {
         "now": moment,
         "figures": selectors.figures(),
-        "floats": floats(),
         "customers": selectors.customers(),
         "today": today,
         "waiting": [(kind, _opens(kind, me)) for kind in waiting],
@@ -57,8 +56,7 @@ def _live(request: HttpRequest, moment: dt.datetime) -> dict[str, Any]:
     }
 
 
-def _month(moment: dt.datetime) -> dict[str, Any]:
-    days = trade_days(days=selectors.DAYS, moment=moment)
+def _month(days: list[TradeDay], moment: dt.datetime) -> dict[str, Any]:
     bought, sold = trade_sum(days)
     return {
         "bought": bought,
@@ -66,7 +64,10 @@ def _month(moment: dt.datetime) -> dict[str, Any]:
         "both": bought + sold,
         "volume": [(day.day, day.bought.kes, day.sold.kes) for day in days],
         "owed": owed_days(days=selectors.DAYS, moment=moment),
-        "prices": [(price.effective_from, price.buy, price.sell) for price in price_history(selectors.DAYS)],
+        "prices": [
+            (price.effective_from, price.buy, price.sell)
+            for price in price_history(selectors.DAYS, end=moment)
+        ],
     }
 
 

@@ -20,6 +20,7 @@ from kyc.models import Case, CaseState
 from ledger import chart
 from ledger.selectors import balances
 from oversight.models import Break, BreakState
+from payments.floats import FloatState, floats
 from payments.models import Arrival, ArrivalState, Direction, Payment, State
 from pools.selectors import pools_with_figures
 from trading.models import Order, Status
@@ -45,6 +46,7 @@ class Figures:
     payouts_clearing: Decimal
     suspense: Decimal
     sales_less_purchases: Decimal
+    floats: list[FloatState]
 
     @property
     def gold_difference(self) -> Decimal:
@@ -74,6 +76,7 @@ def figures() -> Figures:
         payouts_clearing=money[chart.payouts_clearing().code],
         suspense=money[chart.suspense_mpesa().code],
         sales_less_purchases=money[chart.house_sales().code] + money[chart.house_purchases().code],
+        floats=floats(money),
     )
 
 

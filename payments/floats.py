@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -196,9 +197,9 @@ class FloatState:
         return Verdict.MOVING if self.gap <= self.unsure else Verdict.DIFFERS
 
 
-def floats() -> list[FloatState]:
-    """Both accounts, with what M-Pesa said last. Four statements."""
-    found = balances([code_of(account) for account in Float])
+def floats(found: Mapping[str, Decimal] | None = None) -> list[FloatState]:
+    """Both accounts, with what M-Pesa said last. Three statements, and one for the balances unless they are `found`."""
+    found = balances([code_of(account) for account in Float]) if found is None else found
     books = {account: -found[str(code_of(account))] for account in Float}
     readings = _newest_readings()
     return [_state(account, books, readings[shortcode_of(account)]) for account in Float]
