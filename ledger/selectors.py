@@ -138,6 +138,44 @@ def legs(transaction_id: int) -> list[Leg]:
         return [Leg(Code(*row[:4]), Code(*row[4:8]), row[8]) for row in cursor.fetchall()]
 
 
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """A transaction with its transfers, as far as a page about something else shows it."""
+
+    id: int
+    kind: str
+    created_at: dt.datetime
+    legs: list[Leg]
+
+
+_POSTINGS = """
+SELECT t.id, t.kind, t.created_at, s.code, s.asset, s.may_go_negative, s.shared,
+       d.code, d.asset, d.may_go_negative, d.shared, credit.amount
+FROM (
+    SELECT id, kind, created_at FROM ledger_transaction WHERE {keys} ORDER BY id LIMIT %s
+) AS t
+JOIN ledger_entry credit ON credit.transaction_id = t.id AND credit.amount > 0
+JOIN ledger_entry out ON out.transaction_id = credit.transaction_id AND out.leg = credit.leg AND out.amount < 0
+JOIN ledger_account d ON d.id = credit.account_id
+JOIN ledger_account s ON s.id = out.account_id
+ORDER BY t.id, credit.leg
+"""
+
+
+def postings_of(prefixes: Iterable[str], *, limit: int = 10) -> list[Posting]:
+    """The oldest transactions whose key begins with one of `prefixes`, each with its transfers. One statement."""
+    ranges = [(prefix, _after_all_of(prefix)) for prefix in prefixes]
+    keys = " OR ".join(["key >= %s AND key < %s"] * len(ranges))
+    found: dict[int, Posting] = {}
+    with connection.cursor() as cursor:
+        bounds = [bound for pair in ranges for bound in pair]
+        cursor.execute(_POSTINGS.format(keys=keys), [*bounds, limit])
+        for number, kind, at, *row in cursor.fetchall():
+            posting = found.setdefault(number, Posting(number, kind, at, []))
+            posting.legs.append(Leg(Code(*row[:4]), Code(*row[4:8]), row[8]))
+    return list(found.values())
+
+
 _MOVED_BY = """
 SELECT a.code, a.asset, (array_agg(e.balance - e.amount ORDER BY e.seq))[1]::text,
        (array_agg(e.balance ORDER BY e.seq DESC))[1]::text
@@ -217,8 +255,13 @@ def transactions_of(prefixes: Iterable[str]) -> list[Transaction]:
     asked = Q(pk__in=[])
     for prefix in prefixes:
         # A range, not LIKE: it walks the key's index, whose collation is "C".
-        asked |= Q(key__gte=prefix, key__lt=prefix[:-1] + chr(ord(prefix[-1]) + 1))
+        asked |= Q(key__gte=prefix, key__lt=_after_all_of(prefix))
     return list(Transaction.objects.filter(asked).order_by("pk"))
+
+
+def _after_all_of(prefix: str) -> str:
+    """The first key behind all that begin with `prefix`."""
+    return prefix[:-1] + chr(ord(prefix[-1]) + 1)
 
 
 # The beginning of their codes, and what comes after it: ranges, so that the index of codes finds them.

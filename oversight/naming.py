@@ -32,20 +32,25 @@ _USER = {
 _POOL = {"vault": "in the vault", "available": "free gold"}
 
 
-def account_names(codes: Iterable[str]) -> dict[str, str]:
-    """Each account in words: `user:U:cash` -> `alice@example.com: cash that we owe`."""
+def account_names(
+    codes: Iterable[str], *, people: Iterable[User] = (), pools: Iterable[Pool] = ()
+) -> dict[str, str]:
+    """Each account in words: `user:U:cash` -> `alice@example.com: cash that we owe`.
+
+    `people` and `pools` are those that the caller has read already: nobody asks for them twice.
+    """
     owners = {code: chart.owner_of(code) for code in set(codes)}
-    people = _in_bulk(User, [owner.id for owner in owners.values() if owner.kind == "user"])
-    pools = _in_bulk(Pool, [owner.id for owner in owners.values() if owner.kind == "pool"])
+    named = _named(User, people, [owner.id for owner in owners.values() if owner.kind == "user"])
+    vaults = _named(Pool, pools, [owner.id for owner in owners.values() if owner.kind == "pool"])
     names = {}
     for code, owner in owners.items():
         if owner.kind == "house":
             names[code] = _HOUSE.get(code, code)
         elif owner.kind == "user":
-            person = people.get(owner.id)
+            person = named.get(owner.id)
             names[code] = f"{person.email if person else owner.id}: {_USER.get(owner.part, owner.part)}"
         else:
-            pool = pools.get(owner.id)
+            pool = vaults.get(owner.id)
             names[code] = f"{pool.name if pool else owner.id}: {_POOL.get(owner.part, owner.part)}"
     return names
 
@@ -65,6 +70,11 @@ def actor_names(actors: Iterable[str]) -> dict[str, str]:
     known = set(actors)
     people = _in_bulk(User, known)
     return {actor: people[actor].email if actor in people else actor for actor in known}
+
+
+def _named[M: (User, Pool)](model: type[M], known: Iterable[M], ids: Iterable[str]) -> dict[str, M]:
+    found = {str(row.pk): row for row in known}
+    return found | _in_bulk(model, set(ids) - set(found))
 
 
 def _in_bulk[M: (User, Pool)](model: type[M], ids: Iterable[str]) -> dict[str, M]:
@@ -96,6 +106,7 @@ _SUBJECTS = {
     "switch": ("desk_steering", (Role.TREASURY, Role.PRICING), False),
     "roles": ("desk_roles", (Role.TREASURY,), False),
     "person": ("desk_person", (Role.REVIEWER, Role.TREASURY), True),
+    "close": ("desk_close_day", (Role.TREASURY,), True),
     "closing": ("desk_person", (Role.REVIEWER, Role.TREASURY), True),
     "tier": ("desk_kyc_person", (Role.REVIEWER, Role.TREASURY), True),
     "case": ("desk_kyc_case", (Role.REVIEWER,), True),

@@ -22,7 +22,7 @@ from goldwallet.errors import Refused
 from goldwallet.fragments import page_or_part
 from goldwallet.history import events_of
 from goldwallet.paging import Page, page_of
-from ledger.selectors import legs, transactions_of
+from ledger.selectors import postings_of
 from payments import selectors, services
 from payments.forms import PaymentFilters
 from payments.models import FINAL, Direction, Payment, State
@@ -164,15 +164,14 @@ def _payment_page(
     context = {
         "payment": found,
         "payments": [found],
+        "pools": (),
         "number": number_waiting(found.user) if found.direction == Direction.OUT else None,
         "exchanges": shown(said.exchanges, opened=opened),
         "callbacks": shown(said.callbacks, opened=opened),
         "said_route": "desk_payment_said" if may_act(staff, "treasury") else "",
         "said_of": found.pk,
-        "history": events_of(found),
-        "transactions": [
-            (posted, legs(posted.pk)) for posted in transactions_of([f"payment:{found.pk}:"])[:_POSTINGS]
-        ],
+        "history": events_of(found, known=[found.user]),
+        "transactions": postings_of([f"payment:{found.pk}:"], limit=_POSTINGS),
         "arrivals": selectors.arrivals_of([found]),
         "lines": selectors.lines_of([found]),
         "requests": requests_ever([subject(found.pk)]),

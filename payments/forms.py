@@ -14,6 +14,11 @@ from payments.purposes import PURPOSES
 FOR = {name: name.capitalize() for name in PURPOSES}
 
 
+def _way(purpose: str) -> str:
+    """Only money that came can be taken back by M-Pesa."""
+    return Direction.IN if PURPOSES[purpose].reversed else Direction.OUT
+
+
 class PaymentFilters(ListFilters):
     """The desk's filters of payments, in and out."""
 
@@ -49,6 +54,9 @@ class PaymentFilters(ListFilters):
             rows = rows.filter(direction=asked["direction"])
         if asked["purpose"]:
             rows = rows.filter(purpose=asked["purpose"])
+            # What cannot be is not looked for: it would be a walk through a million payments that finds none.
+            if asked["direction"] and asked["direction"] != _way(asked["purpose"]):
+                return rows.none()
         if self.phone_hash:
             rows = rows.filter(phone_lookup=self.phone_hash)
         if code := asked["reference"]:

@@ -14,9 +14,9 @@ from controls.selectors import requests_ever
 from goldwallet.fragments import page_or_part
 from goldwallet.history import events_of
 from goldwallet.paging import Page
-from ledger.selectors import legs, transactions_of
+from ledger.selectors import postings_of
+from payments.models import Arrival, ArrivalState, State
 from payments.selectors import arrivals_of, lines_of, trail
-from payments.selectors_money import arrivals_naming
 from payments.shown import shown
 from pools.selectors import price_at
 from pools.services import allocations_of
@@ -69,27 +69,46 @@ def order(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
     payments = [payment for payment in (found.payment, found.refund) if payment is not None]
     keys = [f"order:{found.pk}:", *(f"payment:{payment.pk}:" for payment in payments)]
     subjects = [f"order:{found.pk}", *(f"payment:{payment.pk}" for payment in payments)]
+    arrivals, allocations = arrivals_of(payments), allocations_of(order_id=found.pk)
+    strays = _strays(found, arrivals)
+    # Only a payout that M-Pesa has not heard of is told by the switches.
+    paused = selectors.paused() if any(payment.state == State.CREATED for payment in payments) else set()
     context = {
         "order": found,
         "payment": found.payment,
         "payments": payments,
-        "timeline": timeline(found, look_around(found, user=found.user, paused=selectors.paused())),
+        "timeline": timeline(found, look_around(found, user=found.user, paused=paused, strays=strays)),
         "exchanges": shown(said.exchanges),
         "callbacks": shown(said.callbacks),
         # As it came it stands on the payment's page, which is treasury's.
         "said_route": "desk_payment_said" if may_act(staff, "treasury") else "",
         "said_of": found.payment_id,
-        "transactions": [(posted, legs(posted.pk)) for posted in transactions_of(keys)[:_POSTINGS]],
-        "allocations": allocations_of(order_id=found.pk),
+        "transactions": postings_of(keys, limit=_POSTINGS),
+        "allocations": allocations,
+        "pools": [allocation.pool for allocation in allocations],
         "price": price_at(found.quote.created_at),
-        "arrivals": arrivals_of(payments),
+        "arrivals": arrivals,
         "lines": lines_of(payments),
         "requests": requests_ever(subjects),
-        "history": events_of(found),
-        "strays": arrivals_naming(found.payment_id) if found.is_buy and found.rebuys_id is None else [],
+        "history": events_of(found, known=[found.user]),
+        "strays": strays,
         "sees_treasury": may_see(staff, "treasury"),
         "sees_pricing": may_see(staff, "pricing"),
         "sees_vault": may_see(staff, "vault"),
         "sees_people": may_see(staff, *_PEOPLE),
     }
     return render(request, "trading/desk_order.html", context)
+
+
+def _strays(order: Order, arrivals: list[Arrival]) -> list[Arrival]:
+    """Of the money that belongs to it what has its reference and could not pay it (`payments.arrivals_naming`)."""
+    pays = {ArrivalState.NEW, ArrivalState.MATCHED}
+    if not order.is_buy or order.rebuys_id is not None:
+        return []
+    return [
+        arrival
+        for arrival in arrivals
+        if arrival.payment_id == order.payment_id
+        and arrival.state not in pays
+        and arrival.receipt != order.payment.receipt
+    ]

@@ -1,5 +1,6 @@
 """Money that came with an order's reference and could not pay it, as the customer reads about it."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 
 from goldwallet.money import show_kes
@@ -8,11 +9,16 @@ from payments.selectors_money import arrivals_naming
 from trading.models import Order, Status
 
 
-def stray_news(order: Order) -> list[str]:
-    """A sentence for each such arrival, oldest first: what came, and where it is. KES."""
+def strays_of(order: Order) -> list[Arrival]:
+    """Money that came with the order's reference and could not pay it, oldest first."""
     if not order.is_buy or order.rebuys_id is not None:
         return []
-    return [said for arrival in arrivals_naming(order.payment_id) if (said := _said(arrival, order))]
+    return list(arrivals_naming(order.payment_id))
+
+
+def stray_news(order: Order, strays: Iterable[Arrival]) -> list[str]:
+    """A sentence for each such arrival: what came, and where it is. KES."""
+    return [said for arrival in strays if (said := _said(arrival, order))]
 
 
 def _said(arrival: Arrival, order: Order) -> str:

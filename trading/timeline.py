@@ -1,7 +1,7 @@
 """An order told as steps, each with the moment when it happened."""
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -9,10 +9,10 @@ from accounts.models import User
 from controls.selectors import PAUSED
 from goldwallet import clock, phones
 from goldwallet.money import show_grams, show_kes
-from payments.models import Payment, State
+from payments.models import Arrival, Payment, State
 from trading.models import USED, Order, Status
 from trading.selectors import FROZEN, SPENT, late_money_here, payment_is_asked_about
-from trading.strays import stray_news
+from trading.strays import stray_news, strays_of
 
 # A payout that takes longer is no longer called quick.
 _USUAL = dt.timedelta(minutes=2)
@@ -47,15 +47,17 @@ class Around:
     strays: list[str]
 
 
-def look_around(order: Order, *, user: User, paused: Collection[str]) -> Around:
-    """`user` is whose order it is; `paused` are the names of what is paused."""
+def look_around(
+    order: Order, *, user: User, paused: Collection[str], strays: Iterable[Arrival] | None = None
+) -> Around:
+    """`user` is whose order it is; `paused` are the names of what is paused. `strays`: for who has read them."""
     return Around(
         payouts_paused="payouts" in paused,
         on_hold=user.frozen_reason != "",
         late_money_here=order.status == Status.PAID_LATE and late_money_here(order),
         asking=order.status in _STILL_ASKED and payment_is_asked_about(order.payment),
         asking_refund=order.status == Status.PAID_LATE and payment_is_asked_about(order.refund),
-        strays=stray_news(order),
+        strays=stray_news(order, strays_of(order) if strays is None else strays),
     )
 
 

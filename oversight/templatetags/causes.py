@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from django import template
 from django.db.models import Q
 
-from ledger.models import Transaction
-from ledger.selectors import Leg
+from accounts.models import User
+from ledger.selectors import Leg, Posting
 from oversight.models import Break
 from oversight.naming import account_names
 from payments.models import Arrival, Payment, StatementLine
+from pools.models import Pool
 
 register = template.Library()
 
@@ -18,15 +19,19 @@ type Rows = list[tuple[Leg, str, str]]
 
 @register.simple_tag
 def named_postings(
-    transactions: Sequence[tuple[Transaction, Sequence[Leg]]],
-) -> list[tuple[Transaction, Rows]]:
-    """Transactions with their transfers, each with the names of where it comes from and goes; all named at once."""
-    names = account_names(
-        code.code for _, legs in transactions for leg in legs for code in (leg.source, leg.destination)
-    )
+    postings: Sequence[Posting], person: User, pools: Sequence[Pool] = ()
+) -> list[tuple[Posting, Rows]]:
+    """Transactions with their transfers, each with the names of where it comes from and goes; all named at once.
+
+    `person` and `pools` are whose they are, mostly: the page has them already.
+    """
+    codes = {
+        code.code for posted in postings for leg in posted.legs for code in (leg.source, leg.destination)
+    }
+    names = account_names(codes, people=[person], pools=pools)
     return [
-        (posted, [(leg, names[leg.source.code], names[leg.destination.code]) for leg in legs])
-        for posted, legs in transactions
+        (posted, [(leg, names[leg.source.code], names[leg.destination.code]) for leg in posted.legs])
+        for posted in postings
     ]
 
 

@@ -12,8 +12,10 @@ from accounts.tests.people import signed_in, staff
 from goldwallet.test.clock import shift_clock
 from goldwallet.test.world import World, buy, paid, sell
 from payments.models import Callback
+from trading import services
 from trading.models import Order
 from trading.services import orders_expire
+from trading.tests.late import late, refund_ends, taken_back
 from trading.tests.pages import nothing_changes, text
 from trading.tests.test_buy import fail
 from trading.tests.test_order_page import many_prompts
@@ -122,6 +124,28 @@ def test_every_kind_of_order_has_its_page(desk: Client, orders: dict[str, Order]
         with nothing_changes():
             response = desk.get(reverse("desk_order", args=[order.pk]))
         assert response.status_code == 200, name
+
+
+def test_no_order_s_page_asks_more_than_25_questions(
+    desk: Client, world: World, django_assert_max_num_queries
+) -> None:
+    """Also with a refund that failed, late money, a second purchase, and a payment that M-Pesa took back."""
+    waiting, again, refunded, failed = (late(world.alice, kes) for kes in (1000, 1100, 1200, 1300))
+    new = services.rebuy_confirm(
+        user_id=world.alice.pk, quote_id=services.quote_rebuy(user=world.alice, order_id=again.pk).pk
+    )
+    for order, is_paid in ((refunded, True), (failed, False)):
+        services.refund_ask(user_id=order.user_id, order_id=order.pk)
+        refund_ends(
+            order, is_paid=is_paid, code="" if is_paid else "2001", receipt="UKF0000001" if is_paid else ""
+        )
+    gone = taken_back(paid(buy(world.bob, 20_000), receipt="UKG0000001"))
+    pending = sell(world.alice, None)
+    desk.get(reverse("desk"))  # now and then a session is written anew: not in what is counted
+    for order in (waiting, again, refunded, failed, new, gone, pending):
+        for url in (reverse("desk_order", args=[order.pk]), reverse("desk_payment", args=[order.payment_id])):
+            with django_assert_max_num_queries(25):
+                assert desk.get(url).status_code == 200, (order.status, url)
 
 
 def test_looking_at_the_desk_expires_nothing(desk: Client, world: World) -> None:
