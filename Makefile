@@ -4,12 +4,12 @@ TOOL := @sh tools/python tools
 IN_VENV := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run stop test checks lint fmt types bench soak killsweep mutants lock manage shell clean
+.PHONY: help run stop test checks lint fmt types bench soak killsweep mutants lighthouse lock manage shell clean
 
 help: ## Show this list
 	@echo "Gold Wallet. Usage: make <target>"
 	@sed -n 's/^\([a-z]*\):.*## /  \1|/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
-		printf '  %-9s %s\n' $$name "$$text"; done
+		printf '  %-10s %s\n' $$name "$$text"; done
 
 run: ## Serve everything from this terminal; PORT=8000 and SIMULATOR_PORT=8001 move it
 	$(TOOL)/run.py
@@ -34,6 +34,9 @@ types: dev ## Check the types
 
 bench: dev ## Measure what docs/performance.md tells
 	$(IN_VENV)/python -m bench $(ARGS)
+
+lighthouse: ## Have Lighthouse look at the desk (needs Node); ARGS="desk desk_order" for some pages
+	$(TOOL)/lighthouse.py $(ARGS)
 
 killsweep: dev ## SIGKILL before and after every statement, commit and call of the money's ways: docs/reliability.md
 	$(TOOL)/with_database.py -m trials killsweep $(ARGS)
