@@ -45,9 +45,11 @@ def _name(session_key: str) -> str:
     return fingerprint(session_key, kind="session-name")[:24]
 
 
-def signed_in(*, user: User, session_key: str) -> list[SignedIn]:
-    """Where the person is signed in now: this session first, then the one that was used last."""
-    moment = clock.now()
+def signed_in(*, user: User, session_key: str, moment: dt.datetime | None = None) -> list[SignedIn]:
+    """Where the person is signed in now: this session first, then the one that was used last. `moment`: the database's
+    time, for who has just asked it.
+    """
+    moment = moment or clock.now()
     rows = Session.objects.filter(user_id=user.pk, expire_date__gt=Now())
     found = [(row.session_key, row.get_decoded()) for row in rows]
     alive = [_shown(key, data, session_key) for key, data in found if _alive(user, data, moment)]

@@ -7,17 +7,43 @@ The limit: whoever has two phones and two true IDs looks like two people here. A
 import uuid
 from dataclasses import dataclass
 
+from django.db import connection
 from django.db.models import Q
 
-from accounts.models import PayoutNumber, User
 from kyc.facts import name_words
 from kyc.models import Case, CaseState
 
 #: More than this many people with one phone or ID are no person any more; the circle is not drawn wider.
 _MOST = 500
-_ADOPTED = Q(adopted_at__isnull=False)
-#: An approved case has `valid_until`, also after its end.
-_SENT_OR_PROVEN = Q(state=CaseState.SUBMITTED) | Q(valid_until__isnull=False)
+
+
+# What links people: a phone, also one that was asked for payouts, and the number of an ID. From one person to their
+# marks and from each mark to whoever has it, each step by an index; UNION ends where nobody new is found. By what
+# stands: a draft, a case that was sent back, and a number that was never adopted do not count.
+_STEP = """
+    SELECT other.person FROM {circle} AS known
+    CROSS JOIN LATERAL (
+        SELECT phone_lookup AS mark FROM accounts_user WHERE id = known.person
+        UNION SELECT phone_lookup FROM accounts_payoutnumber WHERE user_id = known.person AND {number}
+        UNION SELECT id_number_lookup FROM kyc_case WHERE user_id = known.person AND {case}
+    ) AS marks
+    CROSS JOIN LATERAL (
+        SELECT id AS person FROM accounts_user WHERE phone_lookup = marks.mark
+        UNION ALL SELECT user_id FROM accounts_payoutnumber WHERE phone_lookup = marks.mark AND {number}
+        UNION ALL SELECT user_id FROM kyc_case WHERE id_number_lookup = marks.mark AND {case}
+    ) AS other
+    WHERE marks.mark <> ''
+"""
+# A case that was approved has `valid_until`, also after its end.
+_STANDING = {"number": "adopted_at IS NOT NULL", "case": "(state = 'submitted' OR valid_until IS NOT NULL)"}
+_CLAIMED = {"number": "true", "case": "true"}
+_START = "(SELECT %(person)s::uuid AS person)"
+_CIRCLE = """
+    WITH RECURSIVE circle(person) AS (SELECT %(person)s::uuid UNION {step}) SELECT person FROM circle LIMIT %(most)s
+"""
+_BY_WHAT_STANDS = _CIRCLE.format(step=_STEP.format(circle="circle", **_STANDING))
+_BY_CLAIMS = _CIRCLE.format(step=_STEP.format(circle="circle", **_CLAIMED))
+_OF_ONE = f"({_BY_WHAT_STANDS}) UNION ({_STEP.format(circle=_START, **_CLAIMED)} LIMIT %(most)s)"
 
 
 def accounts_of(user_id: uuid.UUID) -> frozenset[uuid.UUID]:
@@ -26,52 +52,19 @@ def accounts_of(user_id: uuid.UUID) -> frozenset[uuid.UUID]:
     One step may go by what somebody merely claims. More steps go only by what stands: anybody can write another's
     number into a draft, and would keep a reviewer from cases that have nothing to do with them.
     """
-    own = frozenset({user_id})
-    return _circle(own, standing=True) | _linked(own, standing=False)
+    return _linked(_OF_ONE, user_id)
 
 
 def perhaps_accounts_of(user_id: uuid.UUID) -> frozenset[uuid.UUID]:
     """Accounts that several steps of mere claims link to this person: for the eyes of a reviewer, and no more."""
-    return _circle(frozenset({user_id}), standing=False) - accounts_of(user_id)
+    return _linked(_BY_CLAIMS, user_id) - accounts_of(user_id)
 
 
-def _circle(known: frozenset[uuid.UUID], *, standing: bool) -> frozenset[uuid.UUID]:
-    while len(known) < _MOST:
-        wider = known | _linked(known, standing=standing)
-        if wider == known:
-            break
-        known = wider
-    return known
-
-
-def _linked(known: frozenset[uuid.UUID], *, standing: bool) -> frozenset[uuid.UUID]:
-    """One step: two questions to the database. `standing`: a draft, a case that was sent back, and a number that was
-    never adopted do not count.
-    """
-    numbers = PayoutNumber.objects.filter(_ADOPTED if standing else Q())
-    cases = Case.objects.filter(_SENT_OR_PROVEN if standing else Q())
-    people = User.objects.all()
-    # Hashes of phones and of IDs are of different kinds, so none is both; each is looked for as what it may be.
-    marks = set(
-        people.filter(pk__in=known)
-        .values_list("phone_lookup")
-        .union(
-            numbers.filter(user__in=known).values_list("phone_lookup"),
-            cases.filter(user__in=known).values_list("id_number_lookup"),
-        )
-    )
-    wanted = sorted({mark for (mark,) in marks} - {""})
-    if not wanted:
-        return frozenset()
-    found = (
-        people.filter(phone_lookup__in=wanted)
-        .values_list("pk")
-        .union(
-            numbers.filter(phone_lookup__in=wanted).values_list("user_id"),
-            cases.filter(id_number_lookup__in=wanted).values_list("user_id"),
-        )
-    )
-    return frozenset(pk for (pk,) in found)
+def _linked(statement: str, user_id: uuid.UUID) -> frozenset[uuid.UUID]:
+    """One question, however many steps there are."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, {"person": user_id, "most": _MOST})
+        return frozenset(person for (person,) in cursor.fetchall())
 
 
 def same_person(one: uuid.UUID, other: uuid.UUID) -> bool:

@@ -8,7 +8,7 @@ import uuid
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Case, Q, QuerySet, When
 
 from controls.audit import record
 from controls.models import Flag, Note
@@ -72,6 +72,12 @@ def notes_of(subject: str) -> QuerySet[Note]:
     """The notes about a thing, newest first."""
     rows = Note.objects.filter(subject=subject).select_related("author", "lowered_by")
     return rows.order_by("-made_at", "-pk")
+
+
+def notes_and_flags(subject: str, *, most: int) -> list[Note]:
+    """The flags that are up, however old, and then the newest notes: at most so many, by one question."""
+    up = Case(When(Q(lowered_at=None) & ~Q(flag=""), then=0), default=1)
+    return list(notes_of(subject).order_by(up, "-made_at", "-pk")[:most])
 
 
 def flags_of(subject: str) -> QuerySet[Note]:

@@ -1,26 +1,32 @@
 """What one person's page shows, read with a small number of questions to the database whatever there is."""
 
+import datetime as dt
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Count, Exists, Max, OuterRef, Subquery
+from django.db.models.functions import JSONObject
+from django.shortcuts import get_object_or_404
 
 from accounts.asking import may_ask
 from accounts.devices import SignedIn, signed_in
-from accounts.models import FactorReset, KnownDevice, PayoutNumber, User
-from accounts.numbers import number_waiting
+from accounts.models import Authenticator, FactorReset, KnownDevice, PayoutNumber, ResetState, RoleGrant, User
 from accounts.permissions import may_act, may_see
-from accounts.resets import reset_waiting
 from accounts.roles import Role
-from accounts.selectors import authenticator_of, roles_of
+from accounts.selectors import roles_of
 from controls.models import Request
 from controls.selectors import requests_waiting
+from goldwallet.clock import Now
 from goldwallet.money import cents_down
 from kyc.limits import Limits, limits
 from kyc.models import Case, CaseState
 from ledger import chart
 from ledger.selectors import balances
 from notifications.models import Message
-from notifications.selectors import messages_of
 from oversight.people.own import OWN, is_own
 from payments.models import Payment
 from pools.models import Price
@@ -29,7 +35,6 @@ from trading.models import Order, Side
 from trading.selectors import orders_of, used
 
 NEWEST = 10
-_DEVICES = 20
 _PROVEN = (CaseState.APPROVED, CaseState.EXPIRED)
 HOLDERS = (Role.TREASURY, Role.ADMINISTRATOR)
 WRITERS = (Role.REVIEWER, Role.TREASURY, Role.ADMINISTRATOR)
@@ -72,10 +77,15 @@ class SignIns:
     """Where the person is signed in, how many browsers we know, and how codes stand."""
 
     sessions: list[SignedIn]
-    browsers: list[KnownDevice]
+    browsers: int
+    browser_seen: dt.datetime | None
     enrolled: bool
-    reset: FactorReset | None
-    number: PayoutNumber | None
+    #: Two people agreed to take the second factor away, and when that happens.
+    reset_request: uuid.UUID | None
+    reset_due: dt.datetime | None
+    #: The payout number that the person asked for, until it is theirs.
+    new_phone: str
+    new_phone_from: dt.datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +118,8 @@ class PersonPage:
     payments: list[Payment]
     cases: list[Case]
     sign_ins: SignIns
-    messages: list[Message]
+    #: `at`, `subject`, `kind`, `state` of the newest. Address and text stay sealed.
+    messages: list[dict[str, Any]]
     open_requests: Mapping[str, Request]
     may: May
     sees_phone: bool
@@ -118,10 +129,58 @@ class PersonPage:
     sees_roles: bool
 
 
+def person_read(person_id: uuid.UUID) -> User:
+    """The person with whatever the page needs beside them, by one question. Raises Http404."""
+    resets = FactorReset.objects.filter(user=OuterRef("pk"), state=ResetState.WAITING)
+    numbers = PayoutNumber.objects.filter(user=OuterRef("pk"), adopted_at=None, cancelled_at=None)
+    browsers = KnownDevice.objects.filter(user=OuterRef("pk")).order_by().values("user")
+    letters = Message.objects.filter(user=OuterRef("pk")).order_by("-created_at", "-pk")
+    roles = RoleGrant.objects.filter(user=OuterRef("pk"), group__name__in=list(Role))
+    people = User.objects.annotate(
+        at=Now(),
+        enrolled=Exists(Authenticator.objects.filter(user=OuterRef("pk"), confirmed=True)),
+        role_names=ArraySubquery(roles.values("group__name")),
+        reset=Subquery(resets.values(said=JSONObject(request="request_id", due="due_at"))[:1]),
+        number=Subquery(
+            numbers.values(said=JSONObject(id="pk", phone="phone_sealed", usable="usable_from"))[:1]
+        ),
+        browsers=Subquery(browsers.values(said=JSONObject(known=Count("pk"), seen=Max("seen_at")))[:1]),
+        letters=ArraySubquery(
+            letters.values(
+                said=JSONObject(at="created_at", subject="subject", kind="kind", state="state"),
+            )[:NEWEST]
+        ),
+    )
+    person = get_object_or_404(people, pk=person_id)
+    # As `accounts.selectors.roles_of` keeps them.
+    person._roles = frozenset(Role(name) for name in person.role_names)  # type: ignore[attr-defined]
+    return person
+
+
+def _moment(text: str | None) -> dt.datetime | None:
+    return dt.datetime.fromisoformat(text) if text else None
+
+
+def _sign_ins(person: Any) -> SignIns:
+    number, reset, browsers = person.number, person.reset, person.browsers or {"known": 0, "seen": None}
+    waiting = PayoutNumber(pk=uuid.UUID(number["id"]), phone_sealed=number["phone"]) if number else None
+    return SignIns(
+        sessions=signed_in(user=person, session_key="", moment=person.at),
+        browsers=browsers["known"],
+        browser_seen=_moment(browsers["seen"]),
+        enrolled=person.enrolled,
+        reset_request=uuid.UUID(reset["request"]) if reset else None,
+        reset_due=_moment(reset["due"]) if reset else None,
+        new_phone=waiting.phone if waiting else "",
+        new_phone_from=_moment(number["usable"]) if number else None,
+    )
+
+
 def person_page(person: User, *, reader: User) -> PersonPage:
+    """`person` comes from `person_read`."""
+    read: Any = person
     price, use = current_price(), used(user_id=person.pk)
     open_requests = {row.kind: row for row in requests_waiting().filter(person=person)}
-    enrolled = authenticator_of(person) is not None
     payments = Payment.objects.filter(user=person).order_by("-created_at", "-pk")
     cases = list(Case.objects.filter(user=person).order_by("-created_at")[:NEWEST])
     # What was proven once has its end, also when that is over.
@@ -137,16 +196,10 @@ def person_page(person: User, *, reader: User) -> PersonPage:
         orders=list(orders_of(person.pk).order_by("-created_at", "-pk")[:NEWEST]),
         payments=list(payments[:NEWEST]),
         cases=cases,
-        sign_ins=SignIns(
-            sessions=signed_in(user=person, session_key=""),
-            browsers=list(KnownDevice.objects.filter(user=person).order_by("-seen_at")[:_DEVICES]),
-            enrolled=enrolled,
-            reset=reset_waiting(person.pk),
-            number=number_waiting(person),
-        ),
-        messages=list(messages_of(person.pk)[:NEWEST]),
+        sign_ins=_sign_ins(read),
+        messages=[letter | {"at": _moment(letter["at"])} for letter in read.letters],
         open_requests=open_requests,
-        may=_may(person, reader, open_requests, enrolled=enrolled),
+        may=_may(person, reader, open_requests, enrolled=read.enrolled),
         # An auditor reads what happened, and needs nobody's number for it.
         sees_phone=may_act(reader, Role.REVIEWER, Role.TREASURY),
         sees_orders=may_see(reader, Role.TREASURY, Role.PRICING, Role.VAULT),

@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.db.models import CharField, Exists, OuterRef, QuerySet, Value
 from django.db.models.functions import Cast, Concat
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
@@ -27,7 +27,7 @@ from oversight.people import actions
 from oversight.people.codes import stories
 from oversight.people.forms import FindForm, MessageForm, PeopleFilters
 from oversight.people.own import refuse_own
-from oversight.people.page import CLOSE, FACTOR, HOLDERS, LIFT, WRITERS, person_page
+from oversight.people.page import CLOSE, FACTOR, HOLDERS, LIFT, WRITERS, person_page, person_read
 from oversight.people.search import MOST, Found, Hit, clean, find, not_erased, people_found, person_url
 from oversight.people.timeline import timeline
 
@@ -157,9 +157,8 @@ def _flagged(rows: list[User]) -> set[uuid.UUID]:
 @require_GET
 @staff_page(Role.REVIEWER, Role.TREASURY, reads="person")
 def person(request: HttpRequest, person_id: uuid.UUID) -> HttpResponse:
-    found = get_object_or_404(User, pk=person_id)
-    about_person(request, found.pk)
-    return _page(request, found)
+    about_person(request, person_id)
+    return _page(request, person_read(person_id))
 
 
 def _page(
@@ -208,7 +207,7 @@ def _page(
 def _act(
     request: HttpRequest, person_id: uuid.UUID, about: str, act: Callable[[User], HttpResponse]
 ) -> HttpResponse:
-    found = get_object_or_404(User, pk=person_id)
+    found = person_read(person_id)
     about_person(request, found.pk)
     try:
         refuse_own(_me(request), found.pk)
@@ -222,7 +221,7 @@ def _back(found: User) -> HttpResponse:
 
 
 @require_POST
-@staff_page(*HOLDERS)
+@staff_page(*HOLDERS, reads="person")
 def hold(request: HttpRequest, person_id: uuid.UUID) -> HttpResponse:
     """Put on hold, at once."""
 
@@ -250,25 +249,25 @@ def _ask(request: HttpRequest, person_id: uuid.UUID, *, kind: str, subject: str,
 
 
 @require_POST
-@staff_page(Role.TREASURY, Role.ADMINISTRATOR)
+@staff_page(Role.TREASURY, Role.ADMINISTRATOR, reads="person")
 def lift(request: HttpRequest, person_id: uuid.UUID) -> HttpResponse:
     return _ask(request, person_id, kind=LIFT, subject="person", about="lift")
 
 
 @require_POST
-@staff_page(Role.REVIEWER, Role.TREASURY, Role.ADMINISTRATOR)
+@staff_page(Role.REVIEWER, Role.TREASURY, Role.ADMINISTRATOR, reads="person")
 def factor(request: HttpRequest, person_id: uuid.UUID) -> HttpResponse:
     return _ask(request, person_id, kind=FACTOR, subject="factor", about="factor")
 
 
 @require_POST
-@staff_page(Role.TREASURY, Role.ADMINISTRATOR)
+@staff_page(Role.TREASURY, Role.ADMINISTRATOR, reads="person")
 def close(request: HttpRequest, person_id: uuid.UUID) -> HttpResponse:
     return _ask(request, person_id, kind=CLOSE, subject="closing", about="close")
 
 
 @require_POST
-@staff_page(*WRITERS)
+@staff_page(*WRITERS, reads="person")
 def message(request: HttpRequest, person_id: uuid.UUID) -> HttpResponse:
     """Write a mail. The form says who gets it and what stands around the words."""
 

@@ -9,9 +9,7 @@ from django.template import Context
 from accounts.permissions import may_see
 from controls.audit import ACTIONS, entries_about
 from controls.models import Flag, Note
-from controls.services.notes import MOST_LETTERS
-from controls.services.notes import flags_of as flags_about
-from controls.services.notes import notes_of as notes_about
+from controls.services.notes import MOST_LETTERS, notes_and_flags
 from ledger.selectors import Leg, Line
 from oversight.naming import account_names
 from oversight.people.about import may_read, may_write, split
@@ -55,18 +53,32 @@ def trail_of(context: Context, subject: str) -> list[tuple[Any, str]] | None:
     return [(entry, ACTIONS.get(entry.action, entry.action)) for entry in entries_about(subject)[:_TRAIL]]
 
 
-#: Notes in place; the flags among them stand on top however old they are.
-_NOTES = 20
+#: Notes in place, the flags that are up among them however old they are.
+_NOTES = 30
+
+
+def _notes(context: Context, subject: str) -> list[Note] | None:
+    """Asked once a page: flags stand on top, notes below. None for who does not work on the subject's page."""
+    about, _ = split(subject)
+    if not may_read(context["user"], about):
+        return None
+    # The outermost layer lasts as long as the page.
+    page, kept = context.render_context.dicts[0], f"notes:{subject}"
+    if kept not in page:
+        page[kept] = notes_and_flags(subject, most=_NOTES)
+    notes: list[Note] = page[kept]
+    return notes
 
 
 @register.simple_tag(takes_context=True)
 def notes_of(context: Context, subject: str) -> dict[str, Any] | None:
     """The newest notes about a thing, and whether the reader may write one; None for who does not see its page."""
-    about, _ = split(subject)
-    if not may_read(context["user"], about):
+    notes = _notes(context, subject)
+    if notes is None:
         return None
+    about, _ = split(subject)
     return {
-        "notes": list(notes_about(subject)[:_NOTES]),
+        "notes": sorted(notes, key=lambda note: note.made_at, reverse=True),
         "may_write": may_write(context["user"], about) and not context.get("own"),
         "flags": Flag.choices,
         "most": MOST_LETTERS,
@@ -76,5 +88,4 @@ def notes_of(context: Context, subject: str) -> dict[str, Any] | None:
 @register.simple_tag(takes_context=True)
 def flags_of(context: Context, subject: str) -> list[Note]:
     """The flags that are up now, for the top of the page."""
-    about, _ = split(subject)
-    return list(flags_about(subject)[:_NOTES]) if may_read(context["user"], about) else []
+    return [note for note in _notes(context, subject) or [] if note.flag and note.lowered_at is None]
