@@ -39,7 +39,7 @@ from goldwallet.clock import NAIROBI, now
 from goldwallet.errors import Refused
 from goldwallet.fragments import page_or_part
 
-_NAME = re.compile(r"[a-z][a-z_]{0,29}")
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,29}")
 _MOST_FILTERS = 20
 _LONGEST = 400
 #: Of the form or of the page that the list was looked at by, and no filters.

@@ -1,0 +1,99 @@
+"""Every list that can leave the house, taken out as staff take it: each row fits its titles and none is a formula."""
+
+import csv
+import io
+import re
+import zipfile
+from decimal import Decimal
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from accounts.models import User
+from accounts.roles import Role
+from accounts.tests.people import signed_in, staff
+from controls.audit import record
+from controls.exports import EXPORTS
+from goldwallet.test.world import World, buy, paid, sell
+from ledger import chart
+from ledger.services import Transfer, post
+
+pytestmark = pytest.mark.django_db
+
+EVIL = "=cmd|'/C calc'!A0"
+#: What a list needs besides the format.
+FILTERS = {"account": {"code": chart.mpesa_collections().code}}
+_RUNS = re.compile(r"\s*[=+\-@\t\r＝＋－＠]")
+
+
+@pytest.fixture
+def browser(world: World) -> Client:
+    """A house in which text of strangers begins like a formula."""
+    paid(buy(world.alice, 33_000), receipt="TKL7X2M9QA")
+    sell(world.alice, Decimal("0.5"))
+    User.objects.filter(pk=world.alice.pk).update(email="+alice@example.com")
+    moved = Transfer(chart.mpesa_collections(), chart.suspense_mpesa(), Decimal(7))
+    post(key="test:evil", kind="arrival_suspense", transfers=[moved], memo=EVIL)
+    record("hold", subject="person:1", person_id=world.alice.pk, before={"=a": "-b"}, reason=EVIL)
+    return signed_in(staff(Role.TREASURY, Role.ADMINISTRATOR))
+
+
+def take(browser: Client, kind: str, **asked: str) -> bytes:
+    filters = {"format": "csv", **FILTERS.get(kind, {}), **asked}
+    answer = browser.get(reverse("desk_export", args=[kind]), filters)
+    assert answer.status_code == 200, answer.content
+    return b"".join(answer.streaming_content)
+
+
+def rows(data: bytes) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline="")))
+
+
+@pytest.mark.fault("X04")
+@pytest.mark.parametrize("kind", list(EXPORTS))
+def test_each_row_fits_its_titles_and_no_cell_is_a_formula(browser: Client, kind: str) -> None:
+    heads, *found = rows(take(browser, kind))
+
+    assert heads == list(EXPORTS[kind].columns)
+    assert found, "the list shows something"
+    for row in found:
+        assert len(row) == len(heads), row
+        for cell in row:
+            # A number may be below zero; nothing else begins so.
+            assert not _RUNS.match(cell) or re.fullmatch(r"-[0-9]+(\.[0-9]+)?", cell), row
+
+
+@pytest.mark.fault("X04")
+def test_what_strangers_wrote_stands_there_as_text(browser: Client) -> None:
+    assert any("'+alice@example.com" in row for row in rows(take(browser, "orders")))
+    for kind in ("transactions", "account", "audit"):
+        assert any(f"'{EVIL}" in row for row in rows(take(browser, kind))), kind
+
+
+@pytest.mark.fault("X04")
+@pytest.mark.parametrize("kind", list(EXPORTS))
+def test_each_list_is_a_workbook_without_a_formula(browser: Client, kind: str) -> None:
+    with zipfile.ZipFile(io.BytesIO(take(browser, kind, format="xlsx"))) as book:
+        sheet = book.read("xl/worksheets/sheet1.xml").decode()
+
+    assert sheet.count("<row ") > 1
+    assert "<f>" not in sheet
+    assert "<hyperlink" not in sheet
+
+
+@pytest.mark.fault("X10")
+@pytest.mark.parametrize("kind", ["orders", "payments", "transactions", "account"])
+def test_more_rows_take_no_more_questions(world: World, browser: Client, kind: str) -> None:
+    """Read in steps: not a question for each row."""
+    with CaptureQueriesContext(connection) as few:
+        short = rows(take(browser, kind))
+    for number in range(8):
+        paid(buy(world.alice, 1000 + number))
+    with CaptureQueriesContext(connection) as many:
+        long = rows(take(browser, kind))
+
+    assert len(long) >= len(short) + 8
+    assert len(many) <= len(few) + 1
