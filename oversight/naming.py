@@ -131,7 +131,7 @@ _SUBJECTS = {
 #: What a bare id may be one of.
 SUBJECT_WORDS = (
     *(word for word, (_, _, about_one) in _SUBJECTS.items() if about_one),
-    *("person", "price", "roles", "factor", "statement", "export"),
+    *("price", "roles", "factor", "statement", "export"),
 )
 
 

@@ -197,7 +197,7 @@ def _older(request: HttpRequest, after: str) -> str:
 
 
 @require_GET
-@staff_page("vault")
+@staff_page("vault", reads="pool")
 def pool_book(request: HttpRequest, pool_id: UUID) -> HttpResponse:
     """What moved in one of the two accounts of the pool, line by line with the balance after it."""
     found = get_object_or_404(Pool, pk=pool_id)

@@ -38,7 +38,7 @@ from ledger.models import Transaction
 from ledger.services import Transfer, post
 from oversight.audit import LOOKS
 from oversight.models import Break, BreakKind
-from payments.models import Payment, State
+from payments.models import Exchange, Kind, Payment, State
 from payments.tests.test_statements import csv, row
 from pools import services as pools
 from pools.models import Bar, Pool, Price
@@ -127,7 +127,7 @@ def test_whose_page_shows_data_of_a_customer_says_who_looked(house: House) -> No
             if told and not looks:
                 silent.append((name, told[:3]))
             telling |= {name} if told else set()
-    assert silent == [], "staff_page(..., reads=...) is missing"
+    assert silent == [], f"staff_page(..., reads=...) is missing: {silent}"
     assert {"desk_orders", "desk_order", "desk_kyc", "desk_kyc_case", "desk_payment"} <= telling
 
 
@@ -148,7 +148,7 @@ def test_a_form_that_is_refused_and_shows_the_page_again_counts_as_a_look(house:
             silent.append((name, told[:3]))
         # Nothing was done, so nothing is told to have been done.
         assert set(lines) <= LOOKS, (name, lines)
-    assert silent == [], "staff_page(..., reads=...) is missing"
+    assert silent == [], f"staff_page(..., reads=...) is missing: {silent}"
 
 
 def test_one_s_page_says_whose_it_is(house: House) -> None:
@@ -366,6 +366,15 @@ def _assay(house: House) -> Made:
     return {}, {"file": SimpleUploadedFile("assay.pdf", b"%PDF-1.7 an assay")}
 
 
+def _may_close(house: House) -> Made:
+    return {"person_id": house.world.charlie.pk}, asking()
+
+
+def _said_of_money(house: House) -> Made:
+    said = Exchange.objects.create(arrival_id=house.scene.ids["arrival_id"], kind=Kind.PULL)
+    return {"said_id": said.pk}, {"reason": "Whose money is this?"}
+
+
 PERSON = {"person": "alice@example.com"}
 #: How each form that changes something is filled in by somebody who means it: other ids than the scene's, and the body.
 BODIES: dict[str, Callable[[House], Made]] = {
@@ -418,6 +427,13 @@ BODIES: dict[str, Callable[[House], Made]] = {
     "desk_hold": plain(email="charlie@example.com", reason="A stolen phone."),
     "desk_person_roles": asks(role=["vault"]),
     "desk_hold_lift": _held,
+    "desk_person_hold": plain(reason="A stolen phone."),
+    "desk_person_lift": _held,
+    "desk_person_factor": _lost_factor,
+    "desk_person_close": _may_close,
+    "desk_person_message": plain(subject="Your order", text="It is on its way.", reason="She asked."),
+    "desk_payment_said": plain(reason="She says that she was asked twice."),
+    "desk_arrival_said": _said_of_money,
 }
 
 
