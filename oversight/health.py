@@ -63,10 +63,10 @@ class Machine:
 
 # The queue keeps the database's own time; callbacks keep the house's.
 _MACHINE = """
-SELECT (SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > %(moment)s - %(silence)s),
+SELECT (SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > %(alive)s),
        (SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed'),
        due.number, due.since,
-       (SELECT count(*) FROM payments_callback WHERE handled_at IS NULL AND received_at < %(moment)s - %(slow)s)
+       (SELECT count(*) FROM payments_callback WHERE handled_at IS NULL AND received_at < %(slow)s)
 FROM (
     SELECT count(*) AS number, min(coalesce(j.scheduled_at, e.at)) AS since
     FROM procrastinate_jobs j
@@ -78,7 +78,7 @@ FROM (
 
 def _machine(moment: dt.datetime) -> Machine:
     with connection.cursor() as cursor:
-        cursor.execute(_MACHINE, {"moment": moment, "silence": _SILENCE, "slow": _SLOW})
+        cursor.execute(_MACHINE, {"moment": moment, "alive": moment - _SILENCE, "slow": moment - _SLOW})
         return Machine(*cursor.fetchone())
 
 
