@@ -3,6 +3,7 @@
 import re
 from collections import deque
 from decimal import Decimal
+from html import unescape
 
 import pytest
 from django.test import Client
@@ -15,7 +16,8 @@ from goldwallet.test.world import World, buy, paid, sell
 
 
 def links(page: str) -> list[str]:
-    return re.findall(r'<a\b[^>]*\bhref="(/desk/[^"?#]*)', page)
+    """With what they ask: a list is taken out by one."""
+    return [unescape(link) for link in re.findall(r'<a\b[^>]*\bhref="(/desk/[^"#]*)', page)]
 
 
 @pytest.mark.django_db
@@ -29,14 +31,15 @@ def test_no_link_leads_to_a_closed_door(world: World, role: Role) -> None:
     ahead = deque([(reverse("desk"), "the start")])
     while ahead:
         path, source = ahead.popleft()
-        kind = resolve(path).view_name
+        kind = resolve(path.partition("?")[0]).view_name
         if kind in seen:
             continue
         seen[kind] = source
         answer = desk.get(path)
         # 302: a page that says by a message what to do first.
         assert answer.status_code in {200, 302}, f"{source} leads {role} to {path}"
-        ahead.extend((link, path) for link in links(answer.content.decode()))
+        if answer["Content-Type"].startswith("text/html"):
+            ahead.extend((link, path) for link in links(answer.content.decode()))
     assert "desk" in seen
     if role == Role.AUDITOR:
         assert {"desk_order", "desk_payment", "desk_pool", "desk_account", "desk_transaction"} <= seen.keys()
