@@ -1,16 +1,22 @@
 """The page of the audit trail, its filters and its file (design: `controls.audit`)."""
 
+import csv
 import datetime as dt
+from io import StringIO
 
 import pytest
 from django.db import InternalError, connection, transaction
 from django.db.utils import ProgrammingError
 from django.test.utils import CaptureQueriesContext
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from accounts.tests.people import customer, signed_in, staff
 from controls.audit import ACTIONS, acting, record
+from controls.exports import EXPORTS, rows_of
 from controls.models import AuditEntry
 from goldwallet.clock import NAIROBI
+from goldwallet.sheets import csv_bytes
 from oversight.audit import LOOKS, AuditFilters
 
 pytestmark = pytest.mark.django_db
@@ -211,3 +217,82 @@ def test_a_line_is_never_changed(statement):
         cursor.execute("SET LOCAL goldwallet.allow_truncate = 'off'")
         cursor.execute(statement)
     assert AuditEntry.objects.get().reason == "A stolen phone."
+
+
+# --- taken out --------------------------------------------------------------------------------------
+
+HOSTILE = [
+    "=1+1",
+    "+254712345678",
+    "-2+3",
+    '@SUM(A1:A9)"',
+    "\t=1+1",
+    "\r=1+1",
+    "a\x00=cmd|' /C calc'!A0",
+    'He said "no", and left;\n=HYPERLINK("http://evil.example")',
+    "\u202e=1",
+]
+
+
+def taken(browser, **asked):
+    answer = browser.get("/desk/exports/audit/take/", {"format": "csv", **asked})
+    assert answer.status_code == 200, answer.content[:300]
+    text = b"".join(answer.streaming_content if answer.streaming else [answer.content]).decode("utf-8-sig")
+    return list(csv.DictReader(StringIO(text, newline="")))
+
+
+@pytest.mark.fault("X04")
+@settings(
+    max_examples=30,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+@given(st.lists(st.one_of(st.sampled_from(HOSTILE), st.text(max_size=40)), min_size=1, max_size=5))
+def test_no_cell_of_the_file_is_a_formula(reasons):
+    """Whatever somebody wrote as a reason or a name: a cell is text, and the line keeps its columns."""
+    with transaction.atomic():
+        record_ids = []
+        for reason in reasons:
+            record(
+                "note",
+                subject=f"order:{reason}",
+                reason=reason,
+                after={reason.replace("\x00", ""): reason.replace("\x00", "")},
+            )
+            record_ids.append(AuditEntry.objects.latest("id").pk)
+        rows = list(csv_rows())
+        assert [int(row["Number"]) for row in rows[: len(reasons)]] == record_ids[::-1]
+        for row in rows[: len(reasons)]:
+            assert set(row) == set(EXPORTS["audit"].columns), "a value broke out of its column"
+            for value in row.values():
+                assert "\x00" not in value
+                assert not value.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) or value == "-", value
+        transaction.set_rollback(True)
+
+
+def csv_rows():
+    data = b"".join(csv_bytes(EXPORTS["audit"].columns, rows_of("audit", {"action": "note"})))
+    return csv.DictReader(StringIO(data.decode("utf-8-sig"), newline=""))
+
+
+@pytest.mark.fault("X04")
+def test_the_trail_is_taken_out_as_it_is_filtered_and_that_is_a_line_of_it(vera):
+    root = staff("auditor")
+    record("note", subject="order:1", reason="=1+1", by=vera.pk)
+    record("hold", subject="person:1", reason="A stolen phone.")
+    rows = taken(signed_in(root), action="note")
+    assert [(row["Who"], row["About"]) for row in rows] == [(vera.email, "order:1")]
+    assert rows[0]["Why"] == "'=1+1"
+    last = AuditEntry.objects.filter(actor=root).latest("id")
+    assert (last.action, last.subject) == ("export", "list:audit")
+    refused = signed_in(root).get("/desk/exports/audit/take/", {"format": "csv", "who": "nobody@example.com"})
+    assert refused.status_code == 400 and "Nobody has this e-mail address." in refused.content.decode()
+
+
+def test_who_may_not_take_the_trail_out_is_not_offered_it(vera):
+    browser = signed_in(vera)
+    assert "/desk/exports/audit/take/" not in browser.get(PAGE).content.decode()
+    assert browser.get("/desk/exports/audit/take/", {"format": "csv"}).status_code == 403
+    assert "/desk/exports/audit/take/" in signed_in(staff("auditor")).get(PAGE).content.decode()
