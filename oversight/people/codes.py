@@ -202,7 +202,11 @@ def _posted(story: Story, rows: Iterable[Transaction], *, treasury: bool) -> Non
     found = list(rows)
     for row in found:
         page = reverse("desk_transaction", args=[row.pk]) if treasury else ""
-        story.say(f"In the ledger it is transaction #{row.pk}, {row.kind.replace('_', ' ')}.", page, "See it")
+        story.say(
+            f"In the ledger it is transaction #{row.pk}, {row.kind.replace('_', ' ')}.",
+            page,
+            f"See #{row.pk}",
+        )
     if not found:
         story.say("Nothing is posted in the ledger for it.")
 

@@ -95,7 +95,7 @@ def _standing(person: User) -> str:
 def people(request: HttpRequest) -> HttpResponse:
     """Everybody, the newest first; with words typed those whom they may mean."""
     # NUL never reaches the database.
-    query = {name: value.replace("\x00", "") for name, value in request.GET.items()}
+    query = {name: str(value).replace("\x00", "") for name, value in request.GET.items()}
     filters = PeopleFilters(query or None)
     asked = filters.cleaned_data if filters.is_bound and filters.is_valid() else {}
     rows = _filtered(not_erased(), asked)

@@ -11,6 +11,7 @@ import datetime as dt
 import uuid
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection
 from django.urls import reverse
@@ -143,7 +144,7 @@ def timeline(person: User, *, reader: User, after: str = "", limit: int = PAGE) 
     one. Who may not read the audit trail sees no acts of staff that left no other trace.
     """
     at, key = _place(after)
-    asked = {
+    asked: dict[str, Any] = {
         "person": person.pk,
         "about": f"person:{person.pk}",
         "at": at,

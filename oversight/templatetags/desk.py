@@ -63,7 +63,8 @@ def _notes(context: Context, subject: str) -> list[Note] | None:
     if not may_read(context["user"], about):
         return None
     # The outermost layer lasts as long as the page.
-    page, kept = context.render_context.dicts[0], f"notes:{subject}"
+    page: dict[str, Any] = context.render_context.dicts[0]
+    kept = f"notes:{subject}"
     if kept not in page:
         page[kept] = notes_and_flags(subject, most=_NOTES)
     notes: list[Note] = page[kept]
