@@ -25,6 +25,15 @@ def test_quick():
         (2, "buy_confirm / pgbench, its statements"),
         (8, "statements of buy_confirm"),
         (8, "statements of settling a buy"),
+        (15, "desk page / its SQL: transactions, first page"),
+        (15, "desk page / its SQL: transactions, far back"),
+        (15, "desk page / its SQL: transactions of a day"),
+        (15, "desk page / its SQL: transactions of a busy account"),
+        (15, "desk page / its SQL: transactions of a person"),
+        (15, "desk page / its SQL: an account"),
+        (15, "desk page / its SQL: an account's day"),
+        (15, "desk page / its SQL: orders, first page"),
+        (15, "desk page / its SQL: orders, far back"),
     ]
     assert all(row["median"] > 0 for row in found["results"] if "median" in row)
     # Row 8 is exact on every machine, so it is held here. Settling with a receipt asks what else it stands for, under a

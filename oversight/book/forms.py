@@ -111,7 +111,7 @@ class TransactionFilters(Days):
 
     kind = _choice("Kind", [])
     account = _Text("Person or account", most=254, placeholder="alice@example.com or house:sales")
-    about = _Text("Reference, receipt or key", most=200, placeholder="order:…")
+    about = _Text("Reference or receipt", most=200, placeholder="or a key: order:…")
     actor = _Text("Posted by", most=254, placeholder="e-mail address, or system")
     asset = _choice("Moves", _ASSETS)
     at_least = _Text("Amount from", most=24, inputmode="decimal")
