@@ -58,7 +58,7 @@ def test_a_price_is_set_and_shown_with_who_and_why(desk, pricing):
     assert send(desk, buy="13250.50").url == reverse("desk_prices")
     page = text(desk.get(reverse("desk_prices")))
     assert "The new prices are in force. People buy at KES 13,250.50 and sell at KES 12,800 a gram" in page
-    assert "In force KES 13,250.50 – KES 12,800 – 3.40 %" in page
+    assert "In force KES 13,250.50 KES 12,800 3.40 %" in page
     assert pricing.email in page and "Morning" in page
     assert "trading is closed" not in page
     price = current_price()
