@@ -1,7 +1,7 @@
 """What pages of the desk show beside what their view gives them: names of accounts, and what waits for the reader."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from django import template
 from django.template import Context
@@ -63,7 +63,7 @@ def _notes(context: Context, subject: str) -> list[Note] | None:
     if not may_read(context["user"], about):
         return None
     # The outermost layer lasts as long as the page.
-    page: dict[str, Any] = context.render_context.dicts[0]
+    page = cast("dict[str, Any]", context.render_context.dicts[0])
     kept = f"notes:{subject}"
     if kept not in page:
         page[kept] = notes_and_flags(subject, most=_NOTES)
