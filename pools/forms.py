@@ -258,7 +258,7 @@ def _places(most: int, example: str) -> Callable[[str], Decimal]:
 class SpotForm(forms.Form):
     """What the two prices are computed from (`pools.spot`)."""
 
-    spot = _number("USD for a troy ounce", "Write the price of an ounce in dollars.")
+    spot = _number("USD for an ounce", "Write the price of an ounce in dollars.")
     rate = _number("KES for a dollar", "Write what a dollar costs in shillings.")
     above = _number("Above, to buy, %", "Write how much is added, 0 for nothing.")
     below = _number("Below, to sell, %", "Write how much is taken off, 0 for nothing.")
