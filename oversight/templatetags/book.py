@@ -13,8 +13,11 @@ from django.urls import reverse
 from django.utils.html import escape
 from django.utils.safestring import SafeString
 
+from accounts.permissions import may_see
+from accounts.roles import Role
 from goldwallet.templatetags.amounts import amount, amount_signed, when, words
-from ledger.selectors import Line
+from ledger.models import Transaction
+from ledger.selectors import Line, transactions_of
 from oversight.book.listing import NamedLeg, Row
 from oversight.naming import account_names
 
@@ -84,6 +87,18 @@ def line_rows(context: Context, lines: Sequence[Line], asset: str) -> SafeString
         yield f'<td class="num">{_safe(amount(line.balance, asset))}</td></tr>'
 
     return SafeString("".join(part for line in lines for part in cells(line)))
+
+
+@register.simple_tag(takes_context=True)
+def posted_by(context: Context, *subjects: str) -> list[Transaction]:
+    """What these things posted (`arrival:<id>`, `request:<id>`), oldest first; nothing for who may not see the ledger.
+
+    An adjustment's key names its request, too.
+    """
+    if not may_see(context["user"], Role.TREASURY):
+        return []
+    requests = [subject.partition(":")[2] for subject in subjects if subject.startswith("request:")]
+    return transactions_of([*subjects, *(f"adjustment:{key}" for key in requests)])
 
 
 def _safe(printed: str) -> str:

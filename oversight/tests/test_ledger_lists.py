@@ -573,3 +573,25 @@ def test_looking_at_the_book_is_noted(world: World, desk: Client) -> None:
         (f"account:{code}", world.alice.pk),
         (f"transaction:{posted}", None),
     ]
+
+
+def test_a_request_and_money_that_came_lead_to_what_they_posted(world: World, desk: Client) -> None:
+    """The other way round: from the page of the cause into the ledger, for who may open it."""
+    from django.template import Context, Template
+
+    move_on = Transfer(chart.mpesa_collections(), chart.house_sales(), Decimal(1))
+    key = "00000000-0000-4000-8000-000000000001"
+    made = [
+        post(key=name, kind=f"test{number}", transfers=[move_on])
+        for number, name in enumerate((f"request:{key}", f"adjustment:{key}", f"arrival:{key}:suspense"))
+    ]
+    shown = Template('{% include "components/posted.html" %}')
+
+    def links_for(subject: str, role: str) -> list[int]:
+        page = shown.render(Context({"subject": subject, "user": staff(role)}))
+        return [int(number) for number in re.findall(rf"{LIST}(\d+)/", page)]
+
+    assert links_for(f"request:{key}", "treasury") == made[:2]
+    assert links_for(f"arrival:{key}", "auditor") == made[2:]
+    assert links_for(f"request:{key}", "vault") == []
+    assert links_for("request:x", "treasury") == []
