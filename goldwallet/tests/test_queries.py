@@ -148,7 +148,15 @@ def test_no_name_steers_a_query(scene: Scene) -> None:
     assert wrong == []
 
 
-LISTS = ["/orders/", "/desk/orders/", "/desk/ledger/", "/desk/approvals/", "/desk/money/", "/desk/kyc/"]
+LISTS = [
+    "/orders/",
+    "/desk/orders/",
+    "/desk/payments/",
+    "/desk/ledger/",
+    "/desk/approvals/",
+    "/desk/money/",
+    "/desk/kyc/",
+]
 
 
 @pytest.mark.parametrize("page", LISTS)
