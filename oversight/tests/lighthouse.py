@@ -46,9 +46,8 @@ PAGES = (
 )
 
 
-def looked_at(url: str, cookie: str, folder: Path) -> dict[str, Any]:
+def looked_at(url: str, cookie: str, report: Path) -> dict[str, Any]:
     """Lighthouse's report of one page on a screen of a desk."""
-    report = folder / "report.json"
     command = [
         *("node", os.environ["LIGHTHOUSE"], url, "--quiet", "--preset=desktop", "--output=json"),
         f"--output-path={report}",
@@ -87,7 +86,9 @@ def test_the_desk_has_all_points(house: House, world: World, tmp_path: Path) -> 
     print()
     for name in wanted:
         path = reverse(name, kwargs=scene.arguments(name, all_routes()[name]))
-        report = looked_at(house.url + path, f"{settings.SESSION_COOKIE_NAME}={key}", tmp_path)
+        report = looked_at(
+            house.url + path, f"{settings.SESSION_COOKIE_NAME}={key}", tmp_path / f"{name}.json"
+        )
         assert report["finalDisplayedUrl"].endswith(path), (name, report["finalDisplayedUrl"])
         assert not report.get("runtimeError"), report["runtimeError"]
         points = [round((report["categories"][one]["score"] or 0) * 100) for one in CATEGORIES]
