@@ -10,132 +10,335 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('controls', '0005_since_when_a_key_seals'),
+        ("controls", "0005_since_when_a_key_seals"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Export',
+            name="Export",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(max_length=40)),
-                ('filters_sealed', models.TextField(blank=True, default='')),
-                ('format', models.CharField(max_length=4)),
-                ('state', models.CharField(choices=[('waiting', 'Waits for its turn'), ('running', 'Being written'), ('done', 'Ready'), ('failed', 'Stopped by an error'), ('gone', 'Deleted')], default='waiting', max_length=8)),
-                ('rows', models.PositiveIntegerField(default=0)),
-                ('size', models.PositiveBigIntegerField(default=0)),
-                ('error', models.CharField(blank=True, default='', max_length=200)),
-                ('created_at', models.DateTimeField(db_default=goldwallet.clock.Now(), editable=False)),
-                ('finished_at', models.DateTimeField(default=None, null=True)),
-                ('expires_at', models.DateTimeField()),
-                ('by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                ("kind", models.CharField(max_length=40)),
+                ("filters_sealed", models.TextField(blank=True, default="")),
+                ("format", models.CharField(max_length=4)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "Waits for its turn"),
+                            ("running", "Being written"),
+                            ("done", "Ready"),
+                            ("failed", "Stopped by an error"),
+                            ("gone", "Deleted"),
+                        ],
+                        default="waiting",
+                        max_length=8,
+                    ),
+                ),
+                ("rows", models.PositiveIntegerField(default=0)),
+                ("size", models.PositiveBigIntegerField(default=0)),
+                ("error", models.CharField(blank=True, default="", max_length=200)),
+                ("created_at", models.DateTimeField(db_default=goldwallet.clock.Now(), editable=False)),
+                ("finished_at", models.DateTimeField(default=None, null=True)),
+                ("expires_at", models.DateTimeField()),
+                (
+                    "by",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='ExportPart',
+            name="ExportPart",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('number', models.PositiveIntegerField()),
-                ('content_sealed', models.TextField()),
-                ('export', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='parts', to='controls.export')),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                ("number", models.PositiveIntegerField()),
+                ("content_sealed", models.TextField()),
+                (
+                    "export",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="parts",
+                        to="controls.export",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Note',
+            name="Note",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('subject', models.CharField(max_length=120)),
-                ('text_sealed', models.TextField(blank=True, default='')),
-                ('flag', models.CharField(blank=True, choices=[('watch', 'Watch closely'), ('fraud', 'Suspected fraud'), ('complaint', 'Complaint open'), ('care', 'Needs patience')], default='', max_length=10)),
-                ('made_at', models.DateTimeField(db_default=goldwallet.clock.Now(), editable=False)),
-                ('lowered_at', models.DateTimeField(default=None, null=True)),
-                ('author', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('lowered_by', models.ForeignKey(default=None, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('person', models.ForeignKey(default=None, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False),
+                ),
+                ("subject", models.CharField(max_length=120)),
+                ("text_sealed", models.TextField(blank=True, default="")),
+                (
+                    "flag",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("watch", "Watch closely"),
+                            ("fraud", "Suspected fraud"),
+                            ("complaint", "Complaint open"),
+                            ("care", "Needs patience"),
+                        ],
+                        default="",
+                        max_length=10,
+                    ),
+                ),
+                ("made_at", models.DateTimeField(db_default=goldwallet.clock.Now(), editable=False)),
+                ("lowered_at", models.DateTimeField(default=None, null=True)),
+                (
+                    "author",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "lowered_by",
+                    models.ForeignKey(
+                        default=None,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "person",
+                    models.ForeignKey(
+                        default=None,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='AuditEntry',
+            name="AuditEntry",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('at', models.DateTimeField(db_default=goldwallet.clock.Now(), editable=False)),
-                ('address', models.GenericIPAddressField(default=None, null=True)),
-                ('action', models.CharField(max_length=40)),
-                ('page', models.CharField(blank=True, default='', max_length=60)),
-                ('subject', models.CharField(blank=True, default='', max_length=120)),
-                ('before', models.JSONField(default=None, null=True)),
-                ('after', models.JSONField(default=None, null=True)),
-                ('reason', models.CharField(blank=True, default='', max_length=500)),
-                ('actor', models.ForeignKey(db_index=False, default=None, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('person', models.ForeignKey(db_index=False, default=None, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("at", models.DateTimeField(db_default=goldwallet.clock.Now(), editable=False)),
+                ("address", models.GenericIPAddressField(default=None, null=True)),
+                ("action", models.CharField(max_length=40)),
+                ("page", models.CharField(blank=True, default="", max_length=60)),
+                ("subject", models.CharField(blank=True, default="", max_length=120)),
+                ("before", models.JSONField(default=None, null=True)),
+                ("after", models.JSONField(default=None, null=True)),
+                ("reason", models.CharField(blank=True, default="", max_length=500)),
+                (
+                    "actor",
+                    models.ForeignKey(
+                        db_index=False,
+                        default=None,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "person",
+                    models.ForeignKey(
+                        db_index=False,
+                        default=None,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name_plural': 'audit entries',
-                'indexes': [models.Index(fields=['subject', '-id'], name='audit_subject'), models.Index(fields=['person', '-id'], name='audit_person'), models.Index(fields=['actor', '-id'], name='audit_actor'), models.Index(fields=['action', '-id'], name='audit_action'), models.Index(fields=['at'], name='audit_time')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('action', ''), _negated=True), name='audit_has_action')],
+                "verbose_name_plural": "audit entries",
+                "indexes": [
+                    models.Index(fields=["subject", "-id"], name="audit_subject"),
+                    models.Index(fields=["person", "-id"], name="audit_person"),
+                    models.Index(fields=["actor", "-id"], name="audit_actor"),
+                    models.Index(fields=["action", "-id"], name="audit_action"),
+                    models.Index(fields=["at"], name="audit_time"),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("action", ""), _negated=True), name="audit_has_action"
+                    )
+                ],
             },
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='auditentry',
-            trigger=pgtrigger.compiler.Trigger(name='append_only', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;", hash='4cac8e3dc7eed81367f96f391186045a603dc194', operation='UPDATE OR DELETE', pgid='pgtrigger_append_only_20d7c', table='controls_auditentry', when='BEFORE')),
+            model_name="auditentry",
+            trigger=pgtrigger.compiler.Trigger(
+                name="append_only",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
+                    hash="4cac8e3dc7eed81367f96f391186045a603dc194",
+                    operation="UPDATE OR DELETE",
+                    pgid="pgtrigger_append_only_20d7c",
+                    table="controls_auditentry",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='auditentry',
-            trigger=pgtrigger.compiler.Trigger(name='no_truncate', sql=pgtrigger.compiler.UpsertTriggerSql(func="\n            IF current_setting('goldwallet.allow_truncate', true) IS DISTINCT FROM 'on' THEN\n                RAISE EXCEPTION 'the rows of % stay', TG_TABLE_NAME;\n            END IF;\n            RETURN NULL;\n        ", hash='b67677c0980441408dc38374fe22df4f28abcc0c', level='STATEMENT', operation='TRUNCATE', pgid='pgtrigger_no_truncate_cac7a', table='controls_auditentry', when='BEFORE')),
+            model_name="auditentry",
+            trigger=pgtrigger.compiler.Trigger(
+                name="no_truncate",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="\n            IF current_setting('goldwallet.allow_truncate', true) IS DISTINCT FROM 'on' THEN\n                RAISE EXCEPTION 'the rows of % stay', TG_TABLE_NAME;\n            END IF;\n            RETURN NULL;\n        ",
+                    hash="b67677c0980441408dc38374fe22df4f28abcc0c",
+                    level="STATEMENT",
+                    operation="TRUNCATE",
+                    pgid="pgtrigger_no_truncate_cac7a",
+                    table="controls_auditentry",
+                    when="BEFORE",
+                ),
+            ),
         ),
         migrations.AddIndex(
-            model_name='export',
-            index=models.Index(fields=['by', '-created_at'], name='export_newest'),
+            model_name="export",
+            index=models.Index(fields=["by", "-created_at"], name="export_newest"),
         ),
         migrations.AddConstraint(
-            model_name='export',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['waiting', 'running', 'done', 'failed', 'gone'])), name='export_state_known'),
+            model_name="export",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["waiting", "running", "done", "failed", "gone"])),
+                name="export_state_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='export',
-            constraint=models.CheckConstraint(condition=models.Q(('format__in', ['csv', 'xlsx'])), name='export_format_known'),
+            model_name="export",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("format__in", ["csv", "xlsx"])), name="export_format_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='export',
-            constraint=models.UniqueConstraint(condition=models.Q(('state__in', ['waiting', 'running'])), fields=('by',), name='export_one_open'),
+            model_name="export",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("state__in", ["waiting", "running"])),
+                fields=("by",),
+                name="export_one_open",
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='export',
-            trigger=pgtrigger.compiler.Trigger(name='content_stays', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."kind" IS DISTINCT FROM (NEW."kind") OR OLD."format" IS DISTINCT FROM (NEW."format") OR OLD."by_id" IS DISTINCT FROM (NEW."by_id") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='614c7edf2c1778fe4de6d61dd9293279ec24f42c', operation='UPDATE', pgid='pgtrigger_content_stays_70751', table='controls_export', when='BEFORE')),
+            model_name="export",
+            trigger=pgtrigger.compiler.Trigger(
+                name="content_stays",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition='WHEN (OLD."kind" IS DISTINCT FROM (NEW."kind") OR OLD."format" IS DISTINCT FROM (NEW."format") OR OLD."by_id" IS DISTINCT FROM (NEW."by_id") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at"))',
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;",
+                    hash="614c7edf2c1778fe4de6d61dd9293279ec24f42c",
+                    operation="UPDATE",
+                    pgid="pgtrigger_content_stays_70751",
+                    table="controls_export",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='export',
-            trigger=pgtrigger.compiler.Trigger(name='moves', sql=pgtrigger.compiler.UpsertTriggerSql(declare='DECLARE _is_valid_transition BOOLEAN;', func='SELECT CONCAT(OLD."state", \':\', NEW."state") = ANY(\'{waiting:failed,waiting:gone,waiting:running,running:done,running:failed,running:waiting,done:gone,failed:gone}\'::text[]) INTO _is_valid_transition; IF (_is_valid_transition IS FALSE AND OLD."state" IS DISTINCT FROM NEW."state") THEN RAISE EXCEPTION \'pgtrigger: Invalid transition of field "state" from "%" to "%" on table %\', OLD."state", NEW."state", TG_TABLE_NAME; ELSE RETURN NEW; END IF;', hash='ccdbf7e2c9077303ef35fc894fc9c3d20cf618da', operation='UPDATE', pgid='pgtrigger_moves_0fcfa', table='controls_export', when='BEFORE')),
+            model_name="export",
+            trigger=pgtrigger.compiler.Trigger(
+                name="moves",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    declare="DECLARE _is_valid_transition BOOLEAN;",
+                    func='SELECT CONCAT(OLD."state", \':\', NEW."state") = ANY(\'{waiting:failed,waiting:gone,waiting:running,running:done,running:failed,running:waiting,done:gone,failed:gone}\'::text[]) INTO _is_valid_transition; IF (_is_valid_transition IS FALSE AND OLD."state" IS DISTINCT FROM NEW."state") THEN RAISE EXCEPTION \'pgtrigger: Invalid transition of field "state" from "%" to "%" on table %\', OLD."state", NEW."state", TG_TABLE_NAME; ELSE RETURN NEW; END IF;',
+                    hash="ccdbf7e2c9077303ef35fc894fc9c3d20cf618da",
+                    operation="UPDATE",
+                    pgid="pgtrigger_moves_0fcfa",
+                    table="controls_export",
+                    when="BEFORE",
+                ),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='exportpart',
-            constraint=models.UniqueConstraint(fields=('export', 'number'), name='export_part_once'),
+            model_name="exportpart",
+            constraint=models.UniqueConstraint(fields=("export", "number"), name="export_part_once"),
         ),
         migrations.AddIndex(
-            model_name='note',
-            index=models.Index(fields=['subject', '-made_at'], name='note_subject'),
+            model_name="note",
+            index=models.Index(fields=["subject", "-made_at"], name="note_subject"),
         ),
         migrations.AddConstraint(
-            model_name='note',
-            constraint=models.CheckConstraint(condition=models.Q(('flag', ''), ('flag__in', ['watch', 'fraud', 'complaint', 'care']), _connector='OR'), name='note_flag_known'),
+            model_name="note",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("flag", ""), ("flag__in", ["watch", "fraud", "complaint", "care"]), _connector="OR"
+                ),
+                name="note_flag_known",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='note',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('lowered_at', None), ('lowered_by', None)), models.Q(models.Q(('flag', ''), _negated=True), ('lowered_at__isnull', False), ('lowered_by__isnull', False)), _connector='OR'), name='note_lowered_by_somebody'),
+            model_name="note",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("lowered_at", None), ("lowered_by", None)),
+                    models.Q(
+                        models.Q(("flag", ""), _negated=True),
+                        ("lowered_at__isnull", False),
+                        ("lowered_by__isnull", False),
+                    ),
+                    _connector="OR",
+                ),
+                name="note_lowered_by_somebody",
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='note',
-            trigger=pgtrigger.compiler.Trigger(name='never_removed', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='212037445e5af5c1934c0e32dd1d747c44790899', operation='DELETE', pgid='pgtrigger_never_removed_b1fab', table='controls_note', when='BEFORE')),
+            model_name="note",
+            trigger=pgtrigger.compiler.Trigger(
+                name="never_removed",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;",
+                    hash="212037445e5af5c1934c0e32dd1d747c44790899",
+                    operation="DELETE",
+                    pgid="pgtrigger_never_removed_b1fab",
+                    table="controls_note",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='note',
-            trigger=pgtrigger.compiler.Trigger(name='content_stays', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."subject" IS DISTINCT FROM (NEW."subject") OR OLD."person_id" IS DISTINCT FROM (NEW."person_id") OR OLD."author_id" IS DISTINCT FROM (NEW."author_id") OR OLD."flag" IS DISTINCT FROM (NEW."flag") OR OLD."made_at" IS DISTINCT FROM (NEW."made_at"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='6fbf5aac3e386adb3e43cf87635acc82b28bf05c', operation='UPDATE', pgid='pgtrigger_content_stays_d28e1', table='controls_note', when='BEFORE')),
+            model_name="note",
+            trigger=pgtrigger.compiler.Trigger(
+                name="content_stays",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition='WHEN (OLD."subject" IS DISTINCT FROM (NEW."subject") OR OLD."person_id" IS DISTINCT FROM (NEW."person_id") OR OLD."author_id" IS DISTINCT FROM (NEW."author_id") OR OLD."flag" IS DISTINCT FROM (NEW."flag") OR OLD."made_at" IS DISTINCT FROM (NEW."made_at"))',
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;",
+                    hash="6fbf5aac3e386adb3e43cf87635acc82b28bf05c",
+                    operation="UPDATE",
+                    pgid="pgtrigger_content_stays_d28e1",
+                    table="controls_note",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='note',
-            trigger=pgtrigger.compiler.Trigger(name='lowered_once', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."lowered_at" IS NOT NULL AND OLD."lowered_at" IS DISTINCT FROM (NEW."lowered_at"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='e0fb2473de35ab1262e0933f17582a9b42552168', operation='UPDATE', pgid='pgtrigger_lowered_once_1dd72', table='controls_note', when='BEFORE')),
+            model_name="note",
+            trigger=pgtrigger.compiler.Trigger(
+                name="lowered_once",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition='WHEN (OLD."lowered_at" IS NOT NULL AND OLD."lowered_at" IS DISTINCT FROM (NEW."lowered_at"))',
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;",
+                    hash="e0fb2473de35ab1262e0933f17582a9b42552168",
+                    operation="UPDATE",
+                    pgid="pgtrigger_lowered_once_1dd72",
+                    table="controls_note",
+                    when="BEFORE",
+                ),
+            ),
         ),
     ]

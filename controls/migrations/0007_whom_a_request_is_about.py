@@ -8,32 +8,64 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('controls', '0006_audit_notes_and_exports'),
+        ("controls", "0006_audit_notes_and_exports"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         pgtrigger.migrations.RemoveTrigger(
-            model_name='request',
-            name='content_stays',
+            model_name="request",
+            name="content_stays",
         ),
         migrations.AddField(
-            model_name='request',
-            name='person',
-            field=models.ForeignKey(default=None, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="request",
+            name="person",
+            field=models.ForeignKey(
+                default=None,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='request',
-            trigger=pgtrigger.compiler.Trigger(name='content_stays', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."kind" IS DISTINCT FROM (NEW."kind") OR OLD."subject" IS DISTINCT FROM (NEW."subject") OR OLD."payload" IS DISTINCT FROM (NEW."payload") OR OLD."content_hash" IS DISTINCT FROM (NEW."content_hash") OR OLD."effect" IS DISTINCT FROM (NEW."effect") OR OLD."reason" IS DISTINCT FROM (NEW."reason") OR OLD."person_id" IS DISTINCT FROM (NEW."person_id") OR OLD."maker_id" IS DISTINCT FROM (NEW."maker_id") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."expires_at" IS DISTINCT FROM (NEW."expires_at"))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='a80c21efed02bbb35ae38786cd9425035a775cd8', operation='UPDATE', pgid='pgtrigger_content_stays_40763', table='controls_request', when='BEFORE')),
+            model_name="request",
+            trigger=pgtrigger.compiler.Trigger(
+                name="content_stays",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition='WHEN (OLD."kind" IS DISTINCT FROM (NEW."kind") OR OLD."subject" IS DISTINCT FROM (NEW."subject") OR OLD."payload" IS DISTINCT FROM (NEW."payload") OR OLD."content_hash" IS DISTINCT FROM (NEW."content_hash") OR OLD."effect" IS DISTINCT FROM (NEW."effect") OR OLD."reason" IS DISTINCT FROM (NEW."reason") OR OLD."person_id" IS DISTINCT FROM (NEW."person_id") OR OLD."maker_id" IS DISTINCT FROM (NEW."maker_id") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."expires_at" IS DISTINCT FROM (NEW."expires_at"))',
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;",
+                    hash="a80c21efed02bbb35ae38786cd9425035a775cd8",
+                    operation="UPDATE",
+                    pgid="pgtrigger_content_stays_40763",
+                    table="controls_request",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='request',
-            trigger=pgtrigger.compiler.Trigger(name='no_second_account', sql=pgtrigger.compiler.UpsertTriggerSql(func="\nIF TG_OP = 'UPDATE' AND NEW.checker_id IS NOT DISTINCT FROM OLD.checker_id THEN\n    RETURN NEW;\nEND IF;\nIF EXISTS (\n    SELECT FROM accounts_user one JOIN accounts_user other USING (phone_lookup)\n    WHERE one.id < other.id AND phone_lookup <> ''\n        AND one.id IN (NEW.maker_id, NEW.checker_id, NEW.person_id)\n        AND other.id IN (NEW.maker_id, NEW.checker_id, NEW.person_id)\n) OR EXISTS (\n    SELECT FROM kyc_case one JOIN kyc_case other USING (id_type, id_number_lookup)\n    WHERE one.user_id < other.user_id AND id_number_lookup <> ''\n        AND one.valid_until IS NOT NULL AND other.valid_until IS NOT NULL\n        AND one.user_id IN (NEW.maker_id, NEW.checker_id, NEW.person_id)\n        AND other.user_id IN (NEW.maker_id, NEW.checker_id, NEW.person_id)\n) THEN\n    RAISE EXCEPTION 'pgtrigger: Cannot let one person be two in a request';\nEND IF;\nRETURN NEW;\n", hash='74ae112a8744baced360080e440326d907ee5333', operation='INSERT OR UPDATE', pgid='pgtrigger_no_second_account_bd078', table='controls_request', when='BEFORE')),
+            model_name="request",
+            trigger=pgtrigger.compiler.Trigger(
+                name="no_second_account",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="\nIF TG_OP = 'UPDATE' AND NEW.checker_id IS NOT DISTINCT FROM OLD.checker_id THEN\n    RETURN NEW;\nEND IF;\nIF EXISTS (\n    SELECT FROM accounts_user one JOIN accounts_user other USING (phone_lookup)\n    WHERE one.id < other.id AND phone_lookup <> ''\n        AND one.id IN (NEW.maker_id, NEW.checker_id, NEW.person_id)\n        AND other.id IN (NEW.maker_id, NEW.checker_id, NEW.person_id)\n) OR EXISTS (\n    SELECT FROM kyc_case one JOIN kyc_case other USING (id_type, id_number_lookup)\n    WHERE one.user_id < other.user_id AND id_number_lookup <> ''\n        AND one.valid_until IS NOT NULL AND other.valid_until IS NOT NULL\n        AND one.user_id IN (NEW.maker_id, NEW.checker_id, NEW.person_id)\n        AND other.user_id IN (NEW.maker_id, NEW.checker_id, NEW.person_id)\n) THEN\n    RAISE EXCEPTION 'pgtrigger: Cannot let one person be two in a request';\nEND IF;\nRETURN NEW;\n",
+                    hash="74ae112a8744baced360080e440326d907ee5333",
+                    operation="INSERT OR UPDATE",
+                    pgid="pgtrigger_no_second_account_bd078",
+                    table="controls_request",
+                    when="BEFORE",
+                ),
+            ),
         ),
         migrations.AddConstraint(
-            model_name='request',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('maker', models.F('person')), _negated=True), models.Q(('checker', models.F('person')), _negated=True)), name='request_not_about_own'),
+            model_name="request",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("maker", models.F("person")), _negated=True),
+                    models.Q(("checker", models.F("person")), _negated=True),
+                ),
+                name="request_not_about_own",
+            ),
         ),
     ]

@@ -202,7 +202,14 @@ def test_the_inbox_says_what_how_long_and_why_not(world: World, maker: User, che
     credit(world, maker)
     asked(maker, evidence=PAGE)
     inbox = text(signed_in(checker).get(INBOX))
-    for words in ("waits since", "Expires", "alice@example.com gets KES 60,000", "KES 60,000", "yes"):
+    for words in (
+        "Asked by",
+        "just now",
+        "Expires",
+        "alice@example.com gets KES 60,000",
+        "KES 60,000",
+        "yes",
+    ):
         assert words in inbox
     assert "Soon" not in inbox
     assert "It takes the role" in text(signed_in(staff("reviewer")).get(INBOX))
