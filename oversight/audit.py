@@ -102,7 +102,7 @@ class AuditFilters(forms.Form):
     who = _text("Who (e-mail)", 254)
     action = _choice("What", [("", "Anything"), *ACTIONS.items()])
     subject = _text("About", 120, "An id, or a word and an id, like order:1b9d…")
-    person = _text("About whom (e-mail)", 254)
+    person = _text("Person (e-mail)", 254)
     where = _choice("Page", _pages)
     address = _text("From address", 45)
     since = _moment("From")

@@ -152,6 +152,7 @@ LISTS = [
     "/orders/",
     "/desk/orders/",
     "/desk/payments/",
+    "/desk/audit/",
     "/desk/ledger/",
     "/desk/approvals/",
     "/desk/money/",

@@ -137,7 +137,7 @@ class TestFilters:
         ("asked", "sentence"),
         [
             ({"who": "nobody@example.com"}, "Who (e-mail): Nobody has this e-mail address."),
-            ({"person": "nobody@example.com"}, "About whom (e-mail): Nobody has this e-mail address."),
+            ({"person": "nobody@example.com"}, "Person (e-mail): Nobody has this e-mail address."),
             ({"address": "all of them"}, "From address: Write an address like 41.90.4.7."),
             ({"since": "yesterday"}, "From: Write a time like 2026-11-21 14:30."),
             ({"since": "0001-01-01"}, "From: Write a year between 2020 and 2099."),
