@@ -2,6 +2,7 @@
 who was erased is found.
 """
 
+import datetime as dt
 import uuid
 from decimal import Decimal
 from typing import Any
@@ -13,14 +14,17 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from accounts.tests.people import customer, signed_in, staff
-from controls.models import AuditEntry
+from controls.models import AuditEntry, Note
+from controls.services.notes import note_add
 from goldwallet import clock
 from goldwallet.test.world import World, buy, paid
+from kyc.models import NameWord
 from kyc.tests.making import photos_once, sent, written
 from ledger.models import Transaction
 from oversight.people import pages
 from oversight.people.search import find
-from oversight.privacy.letting_go import person_forget
+from oversight.privacy.letting_go import identities, person_forget
+from oversight.privacy.letting_go import people as forget_people
 from payments.models import Arrival, ArrivalState, Payment, Source, StatementFile, StatementLine
 
 pytestmark = pytest.mark.django_db
@@ -152,6 +156,19 @@ def test_an_erased_person_is_found_by_nothing(world: World, desk: Client) -> Non
     for text in asked:
         found = find(text, reader=User.objects.get(is_staff=True, groups__name="treasury"))
         assert not found.people, text
+
+
+def test_words_of_a_name_and_of_notes_go_with_what_they_are_about(world: World) -> None:
+    keeper, (alice, bob) = world.vault, (world.alice, world.bob)
+    for person in (alice, bob):
+        written(person, name="Amina Otieno")
+        note_add(subject=f"person:{person.pk}", text="Kind.", by=keeper, person_id=person.pk)
+    User.objects.filter(pk=alice.pk).update(closed_at=clock.now(), is_active=False)
+    later = clock.now() + dt.timedelta(days=1)
+    assert identities(later, 10) == 1
+    assert set(NameWord.objects.values_list("case__user", flat=True)) == {bob.pk}
+    assert forget_people(later, 10) == 1
+    assert [note.text for note in Note.objects.order_by("made_at")] == ["", "Kind."]
 
 
 def test_an_empty_field_asks_and_one_that_is_too_long_is_said_beside_it(desk: Client) -> None:
