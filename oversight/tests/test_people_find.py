@@ -240,7 +240,7 @@ SMS = "{} Confirmed. Ksh33,000.00 paid to GOLD WALLET 0712345678 on 21/11/26 at 
 def told(desk: Client, text: str) -> str:
     answer = ask(desk, text)
     assert answer.status_code == 200
-    return answer.content.decode()
+    return str(answer.content.decode())
 
 
 def test_a_code_tells_whose_payment_it_is_its_order_and_its_ledger_transaction(
