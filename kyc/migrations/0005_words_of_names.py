@@ -5,21 +5,27 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('kyc', '0004_case_last_work'),
+        ("kyc", "0004_case_last_work"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='NameWord',
+            name="NameWord",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('word_lookup', models.CharField(db_index=True, max_length=64)),
-                ('case', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='name_words', to='kyc.case')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("word_lookup", models.CharField(db_index=True, max_length=64)),
+                (
+                    "case",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="name_words", to="kyc.case"
+                    ),
+                ),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('case', 'word_lookup'), name='kyc_name_word_once')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("case", "word_lookup"), name="kyc_name_word_once")
+                ],
             },
         ),
     ]
