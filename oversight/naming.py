@@ -117,7 +117,6 @@ _SUBJECTS = {
     "account": ("desk_account", (Role.TREASURY,), True),
     "bar": ("desk_bar", (Role.VAULT,), True),
     "export": ("desk_exports", _EVERYBODY, False),
-    "close": ("desk_close", (Role.TREASURY,), True),
     # Lists, of which the whole word is the name.
     "identities": ("desk_kyc", (Role.REVIEWER,), False),
     "arrivals": ("desk_money", (Role.TREASURY,), False),
