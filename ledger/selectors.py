@@ -79,16 +79,18 @@ class Line:
     counterpart: str
 
 
+# The page is cut out first, by the key of the entries: an account may have a million, and joining comes after.
 _STATEMENT = """
 SELECT e.seq, t.id, t.kind, t.actor, t.memo, t.created_at, e.amount, e.balance, other.code
-FROM ledger_account a
-JOIN ledger_entry e ON e.account_id = a.id
+FROM (
+    SELECT e.* FROM ledger_entry e
+    WHERE e.account_id = (SELECT id FROM ledger_account WHERE code = %s) AND {page} AND e.seq BETWEEN %s AND %s
+    ORDER BY e.seq {order} LIMIT %s
+) e
 JOIN ledger_transaction t ON t.id = e.transaction_id
 JOIN ledger_entry o ON o.transaction_id = t.id AND o.leg = e.leg AND o.account_id <> e.account_id
 JOIN ledger_account other ON other.id = o.account_id
-WHERE a.code = %s AND {page} AND e.seq BETWEEN %s AND %s
 ORDER BY e.seq {order}
-LIMIT %s
 """
 
 
