@@ -89,7 +89,7 @@ def _trade(sheet: Sheet, figures: Any) -> None:
     ]
     _table(sheet, "", ("Count", "Grams", "KES", "KES a gram"), rows)
     ends = (
-        f"Paid out {trade['payouts']['count']} times, KES {_k(trade['payouts']['kes'])}. Buys expired "
+        f"Payouts {trade['payouts']['count']}, KES {_k(trade['payouts']['kes'])}. Buys expired "
         f"{trade['expired']}, failed {trade['buys_failed']}, paid late and kept as cash {trade['kept_late']}, "
         f"taken back by M-Pesa {trade['reversed']}. Sales not paid {trade['sales_failed']}. "
         f"Refunds {trade['refunded']}."
@@ -97,7 +97,7 @@ def _trade(sheet: Sheet, figures: Any) -> None:
     sheet.note(ends)
     sheet.heading("All postings, by kind")
     kinds = [
-        [one["kind"].replace("_", " "), str(one["count"]), _g(one["gold"]), _k(one["cash"]), _k(one["mpesa"])]
+        [one["label"], str(one["count"]), _g(one["gold"]), _k(one["cash"]), _k(one["mpesa"])]
         for one in figures["posted"]
     ]
     _table(sheet, "Kind", ("Count", "People's gold, g", "People's cash", "At M-Pesa"), kinds)

@@ -16,7 +16,7 @@ from goldwallet.money import show_grams, show_kes
 from kyc.models import Outcome
 from oversight.close.figures import Figures, digest_of, figures_of, people_in
 from oversight.models import DailyClose
-from oversight.naming import account_names
+from oversight.naming import account_names, kind_words
 from payments.models import Float
 
 _AMOUNT = re.compile(r"-?[0-9]+\.(?:[0-9]{2}|[0-9]{6})")
@@ -95,6 +95,8 @@ def _shown(raw: Figures) -> Any:
         account["name"] = names[account["code"]]
     for one in figures["cash"]["floats"]:
         one["name"] = Float(one["account"]).label
+    for one in figures["posted"]:
+        one["label"] = kind_words(one["kind"])
     for one in figures["prices"]:
         one["who"] = people.get(one["by"], "")
     for one in figures["requests"]["decided"]:
