@@ -4,25 +4,54 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('oversight', '0007_daily_close'),
+        ("oversight", "0007_daily_close"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='break',
-            name='how',
-            field=models.CharField(blank=True, choices=[('match', 'Match: our records are brought in line, no money moves'), ('suspense', 'Post to suspense'), ('refund', 'Send back to who paid it'), ('write_off', 'Write off')], default='', max_length=10),
+            model_name="break",
+            name="how",
+            field=models.CharField(
+                blank=True,
+                choices=[
+                    ("match", "Match: our records are brought in line, no money moves"),
+                    ("suspense", "Post to suspense"),
+                    ("refund", "Send back to who paid it"),
+                    ("write_off", "Write off"),
+                ],
+                default="",
+                max_length=10,
+            ),
         ),
         migrations.AlterField(
-            model_name='break',
-            name='proposal',
-            field=models.CharField(blank=True, choices=[('match', 'Match: our records are brought in line, no money moves'), ('suspense', 'Post to suspense'), ('refund', 'Send back to who paid it'), ('write_off', 'Write off')], default='', max_length=10),
+            model_name="break",
+            name="proposal",
+            field=models.CharField(
+                blank=True,
+                choices=[
+                    ("match", "Match: our records are brought in line, no money moves"),
+                    ("suspense", "Post to suspense"),
+                    ("refund", "Send back to who paid it"),
+                    ("write_off", "Write off"),
+                ],
+                default="",
+                max_length=10,
+            ),
         ),
         migrations.AlterField(
-            model_name='breakevent',
-            name='how',
-            field=models.CharField(blank=True, choices=[('match', 'Match: our records are brought in line, no money moves'), ('suspense', 'Post to suspense'), ('refund', 'Send back to who paid it'), ('write_off', 'Write off')], default='', max_length=10),
+            model_name="breakevent",
+            name="how",
+            field=models.CharField(
+                blank=True,
+                choices=[
+                    ("match", "Match: our records are brought in line, no money moves"),
+                    ("suspense", "Post to suspense"),
+                    ("refund", "Send back to who paid it"),
+                    ("write_off", "Write off"),
+                ],
+                default="",
+                max_length=10,
+            ),
         ),
     ]
