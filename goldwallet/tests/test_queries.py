@@ -143,7 +143,8 @@ def test_no_name_steers_a_query(scene: Scene) -> None:
     for browser, paths in visits(scene):
         for path in paths:
             plain, steered = ask(browser, path, "poll=1"), ask(browser, path, f"{query}&poll=1")
-            if plain != steered:
+            # A page that has such a field of its own knows what may stand in it.
+            if steered not in {plain, 400}:
                 wrong.append((path, plain, steered))
     assert wrong == []
 
