@@ -25,12 +25,6 @@ def person_of(payload: dict[str, Any]) -> User:
         raise Refused("There is no such person.", code="person") from None
 
 
-def _refuse_own(request: Request, person: User, sentence: str) -> None:
-    """Neither of the two may be the one whom it is about. `checker` is empty while it is only asked for."""
-    if person.pk in {request.maker_id, request.checker_id}:
-        raise Refused(sentence, code="own", status=403)
-
-
 # --- roles ----------------------------------------------------------------------------------------
 
 
@@ -71,7 +65,6 @@ def roles_set_execute(request: Request) -> str:
     Group.objects.select_for_update().get(name=Role.ADMINISTRATOR)
     description = roles_set_describe(request.payload)
     person, roles = person_of(request.payload), _roles(request.payload)
-    _refuse_own(request, person, "These are your own roles. Two other people change them.")
     if Role.ADMINISTRATOR not in roles and not _other_administrators(person):
         raise Refused("Then nobody would be administrator. Give somebody else the role first.", code="last")
     roles_give(person=person, roles=roles)
@@ -99,7 +92,6 @@ def person_unfreeze_describe(payload: dict[str, Any]) -> Description:
 
 def person_unfreeze_execute(request: Request) -> str:
     person = person_of(request.payload)
-    _refuse_own(request, person, "This is the hold on yourself. Two other people lift it.")
     person_lock(person.pk)
     if not User.objects.filter(pk=person.pk).exclude(frozen_reason="").update(frozen_reason=""):
         raise Refused(f"{person.email} is not on hold.", code="not_frozen")

@@ -128,9 +128,9 @@ def request_make(
     if definition.evidence and evidence is None:
         raise Refused("Attach what shows it: a page of M-Pesa's statement, or their letter.", code="evidence")
     attachment = None if evidence is None else _attachment(request, evidence)
-    request.effect = json.loads(_canonical(request_effect(request).as_json()))
     request.person_id = kinds.person_about(kind, request.payload)
     _check_not_about(request, by)
+    request.effect = json.loads(_canonical(request_effect(request).as_json()))
     request.content_hash = _content_hash(request, attachment.sha256 if attachment else "")
     try:
         with pghistory.context(user=str(by.pk), action="request_make"), transaction.atomic():

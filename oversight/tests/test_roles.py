@@ -230,7 +230,7 @@ def test_nobody_lifts_their_own_hold(world: World, second: User) -> None:
     lift = reverse("desk_hold_lift", args=[second.pk])
     answer = signed_in(second).post(lift, {"reason": "I am innocent."})
     assert answer.status_code == 403
-    assert "This is the hold on yourself." in text(answer)
+    assert "This is about yourself. Two other people must do it." in text(answer)
     assert not Request.objects.exists()
 
 

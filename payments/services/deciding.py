@@ -7,6 +7,7 @@ import uuid
 from django.db import transaction
 
 from controls.audit import record
+from controls.kinds import accounts_of
 from controls.selectors import request_about
 from goldwallet.clock import Now
 from goldwallet.errors import Conflict, Refused
@@ -29,7 +30,8 @@ def words(text: str) -> str:
 
 
 def _check_not_own(payment: Payment, staff_id: uuid.UUID | None) -> None:
-    if payment.user_id == staff_id:
+    """Nor by a second account of theirs (faults.md Z07)."""
+    if staff_id is not None and payment.user_id in accounts_of(staff_id):
         raise Refused("This is your own payment. Somebody else must decide it.", code="own", status=403)
 
 
