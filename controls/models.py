@@ -111,7 +111,8 @@ REQUEST_MOVES: Moves = {
 
 
 #: The last line behind `controls.services`: of who asks, who decides and whom it is about, no two have the same phone
-#: or the same proven ID. It looks when a request is made and when somebody decides it.
+#: or the same proven ID. It looks when a request is made and when somebody decides it. Who asked and whom it is about
+#: may have become one since: then a third person can still refuse it, and nobody can approve it.
 _NO_SECOND_ACCOUNT = """
 IF TG_OP = 'UPDATE' AND NEW.checker_id IS NOT DISTINCT FROM OLD.checker_id THEN
     RETURN NEW;
@@ -121,12 +122,14 @@ IF EXISTS (
     WHERE one.id < other.id AND phone_lookup <> ''
         AND one.id IN (NEW.maker_id, NEW.checker_id, NEW.person_id)
         AND other.id IN (NEW.maker_id, NEW.checker_id, NEW.person_id)
+        AND (NEW.state IN ('waiting', 'executed') OR NEW.checker_id IN (one.id, other.id))
 ) OR EXISTS (
     SELECT FROM kyc_case one JOIN kyc_case other USING (id_type, id_number_lookup)
     WHERE one.user_id < other.user_id AND id_number_lookup <> ''
         AND one.valid_until IS NOT NULL AND other.valid_until IS NOT NULL
         AND one.user_id IN (NEW.maker_id, NEW.checker_id, NEW.person_id)
         AND other.user_id IN (NEW.maker_id, NEW.checker_id, NEW.person_id)
+        AND (NEW.state IN ('waiting', 'executed') OR NEW.checker_id IN (one.user_id, other.user_id))
 ) THEN
     RAISE EXCEPTION 'pgtrigger: Cannot let one person be two in a request';
 END IF;
