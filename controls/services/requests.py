@@ -213,12 +213,16 @@ def _check_checker(request: Request, definition: Kind, by: Any) -> None:
     _check_not_about(request, by)
 
 
-def _check_not_about(request: Request, by: Any) -> None:
+_ABOUT_ONESELF = "This is about yourself. Two other people must do it."
+_ABOUT_THE_MAKER = "This is about whoever asked for it: they share a phone or an ID. Refuse it."
+
+
+def _check_not_about(request: Request, by: Any, *, sentence: str = _ABOUT_ONESELF) -> None:
     """Nobody asks for or decides what is about themselves, whichever of their accounts they use (faults.md Z07)."""
     # Both: what the row says, and what the payload says now. Requests of before the column have the payload alone.
     about = {request.person_id, kinds.person_about(request.kind, request.payload)} - {None}
     if about & kinds.accounts_of(by.pk):
-        raise Refused("This is about yourself. Two other people must do it.", code="own", status=403)
+        raise Refused(sentence, code="own", status=403)
 
 
 def retype_needed(effect: Effect) -> Amount | None:
@@ -257,6 +261,8 @@ def _check_content(request: Request, definition: Kind) -> None:
     if request.content_hash != _content_hash(request, _evidence_hash(request)):
         raise Conflict("This request was changed after it was made. Do not approve it.", code="edited")
     _check_role(request.maker, definition.makers, "Who asked may not ask for this any more. Refuse it.")
+    # Since it was made, the two may have come to share a phone or an ID.
+    _check_not_about(request, request.maker, sentence=_ABOUT_THE_MAKER)
 
 
 def _check_seen(request: Request, effect: Effect, seen: str) -> None:

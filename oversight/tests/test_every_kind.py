@@ -10,13 +10,15 @@ import pgtrigger
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from accounts.models import User
+from accounts.models import PayoutNumber, User
 from accounts.roles import Role
 from accounts.tests.people import staff
 from controls import kinds
 from controls.kinds import KINDS, NOBODY
 from controls.models import AuditEntry, Request, RequestState
 from controls.services import (
+    approval_check,
+    refusal_check,
     request_approve,
     request_effect,
     request_refuse,
@@ -24,6 +26,7 @@ from controls.services import (
     retype_needed,
     threshold_set,
 )
+from goldwallet.clock import Now, after
 from goldwallet.errors import Conflict, Refused
 from goldwallet.test.books import assert_books
 from goldwallet.test.clock import shift_clock
@@ -136,6 +139,56 @@ def test_the_person_whom_it_is_about_neither_asks_nor_decides(world: World, kind
     with pytest.raises(Refused, match="about yourself"):
         request_refuse(request_id=request.pk, by=deciding, words="I had rather not.")
     assert waits(request)
+
+
+def payout_number_asked(person: User, phone: str) -> None:
+    """As somebody leaves it who asks for a new number; nobody has proven it yet."""
+    asked_for = PayoutNumber(user=person, usable_from=after(3600))
+    asked_for.phone = phone
+    asked_for.save(force_insert=True)
+
+
+@pytest.mark.fault("Z07")
+@pytest.mark.parametrize("kind", ["adjust_cash", "tier_set", "factor_reset"])
+@pytest.mark.parametrize("link", ["payout number", "phone"])
+def test_who_asked_has_become_whom_it_is_about(world: World, kind: str, link: str) -> None:
+    """After it was asked they came to share a phone: nobody approves it, and a third person refuses it."""
+    found = built(kind, world)
+    assert found.person is not None
+    maker, checker = maker_of(kind, phone=PHONE), checker_of(kind)
+    request = asked(kind, found.payload, by=maker)
+    token, typed = seal(request), typed_for(request_effect(request))
+    if link == "phone":
+        person = User.objects.get(pk=found.person.pk)
+        person.phone = PHONE
+        person.save()
+    else:
+        payout_number_asked(found.person, PHONE)
+    form = {"request_id": request.pk, "by": checker, "seen": token, "words": YES, "typed": typed}
+    for act in (approval_check, request_approve):
+        with pytest.raises(Refused, match="about whoever asked for it") as refused:
+            act(**form)
+        assert (refused.value.code, refused.value.status) == ("own", 403)
+    assert waits(request)
+    refusal_check(request_id=request.pk, by=checker, words="They are one person.")
+    done = request_refuse(request_id=request.pk, by=checker, words="They are one person.")
+    assert done.state == RequestState.REFUSED
+    assert Request.objects.get(pk=request.pk).checker == checker
+
+
+@pytest.mark.fault("Z07")
+def test_the_database_lets_such_a_request_be_refused_and_not_approved(world: World) -> None:
+    """Past the code: a third person may refuse it, one of the two may not, and nobody does it."""
+    maker, checker, twin = staff("reviewer", phone=PHONE), staff("treasury"), staff("treasury", phone=PHONE)
+    payload = {"person": str(world.alice.pk), "enhanced": True}
+    request = asked("tier_set", payload, by=maker)
+    world.alice.phone = PHONE
+    world.alice.save()
+    rows = Request.objects.filter(pk=request.pk)
+    for by, state in ((checker, "executed"), (twin, "executed"), (twin, "refused")):
+        with pytest.raises(DatabaseError, match="one person be two"), transaction.atomic():
+            rows.update(checker=by, state=state, decided_at=Now())
+    assert rows.update(checker=checker, state="refused", decided_at=Now()) == 1
 
 
 @every_kind
