@@ -15,7 +15,7 @@ from typing import Any
 from django.db import connection
 
 from ledger import chart
-from payments.floats import code_of, shortcode_of
+from payments.floats import code_of
 from payments.models import Float
 
 ZERO = Decimal(0)
@@ -42,6 +42,11 @@ class Held:
     @property
     def closing(self) -> Decimal:
         return self.opening + self.came + self.went
+
+    @property
+    def alive(self) -> bool:
+        """Something lay there or moved."""
+        return bool(self.opening or self.came or self.went)
 
 
 _HELD = r"""
@@ -160,14 +165,14 @@ ORDER BY 1
 """
 
 
-def readings(span: Span) -> list[Reading]:
-    """One for each account about which M-Pesa said something in the span."""
+def readings(span: Span, shortcodes: dict[str, str]) -> list[Reading]:
+    """One for each account about which M-Pesa said something in the span. `shortcodes`: ours in that span."""
     found = _rows(
         _READING,
         start=span.start,
         end=span.end,
         accounts=[str(one) for one in Float],
-        shortcodes=[shortcode_of(one) for one in Float],
+        shortcodes=[shortcodes[one] for one in Float],
         codes=[code_of(one).code for one in Float],
     )
     return [Reading(Float(account), *row) for account, *row in found]

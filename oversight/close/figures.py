@@ -1,7 +1,8 @@
 """The figures of a day, as JSON: amounts as text (grams with six places, KES with two), people by their ids.
 
 Everything is counted by a moment that is written once and stays, so a day that is over comes out the same whenever it
-is counted again. Amounts of accounts that the outside holds for us (M-Pesa, the vault) are shown as what lies there.
+is counted again. So there are no names, whose owners may change them, and no line for a pool or an account in which
+nothing lay and nothing moved: those that are new later have none either. Amounts of accounts that the outside holds for us (M-Pesa, the vault) are shown as what lies there.
 """
 
 import datetime as dt
@@ -19,8 +20,11 @@ from controls.models import Request, RequestState
 from goldwallet.clock import NAIROBI
 from kyc.models import Review
 from ledger import chart
+from ledger.chart import Code
 from oversight.close.book import ZERO, Held, Posted, Span, bars, held, posted, readings
 from oversight.models import Break, BreakState, News, Run, RunState
+from payments.floats import shortcode_of
+from payments.models import Float
 from pools.models import Pool, Price
 from pools.selectors import price_before
 
@@ -29,10 +33,10 @@ type Figures = dict[str, Any]
 #: So many decisions of two people are listed; all are counted.
 _LISTED = 200
 
-_MPESA = (chart.mpesa_collections().code, chart.mpesa_payouts().code)
+MPESA = (chart.mpesa_collections().code, chart.mpesa_payouts().code)
 #: The accounts in shillings in the order of the page; people's are added up.
-_CASH = (
-    *_MPESA,
+CASH = (
+    *MPESA,
     "user:cash",
     "user:receivable",
     chart.payouts_clearing().code,
@@ -43,6 +47,8 @@ _CASH = (
     chart.house_adjustments().code,
     chart.house_capital().code,
 )
+#: Settings of the house when the day was closed.
+_NOT_COUNTED = frozenset({"shortcodes"})
 _DECIDED = (RequestState.EXECUTED, RequestState.REFUSED)
 _BUYS, _SALES = ("buy_paid", "buy_rebought"), ("sale_paid",)
 
@@ -53,14 +59,15 @@ def span_of(day: dt.date) -> Span:
     return Span(start, start + dt.timedelta(days=1))
 
 
-def figures_of(day: dt.date) -> Figures:
-    """Counted now. Of a day that is not over: so far."""
+def figures_of(day: dt.date, *, shortcodes: dict[str, str] | None = None) -> Figures:
+    """Counted now. Of a day that is not over: so far. `shortcodes`: ours at M-Pesa by account, if not today's."""
     span = span_of(day)
+    shortcodes = shortcodes or {str(one): shortcode_of(one) for one in Float}
     book, kinds = {one.code: one for one in held(span)}, posted(span)
     return {
         "day": day.isoformat(),
         "gold": _gold(span, book),
-        "cash": _cash(span, book),
+        "cash": _cash(span, book, shortcodes),
         "trade": _trade(kinds),
         "posted": [_kind(one) for one in kinds],
         "breaks": _breaks(span),
@@ -68,12 +75,14 @@ def figures_of(day: dt.date) -> Figures:
         "requests": _requests(span),
         "switches": _switches(span),
         "identity": _identity(span),
+        "shortcodes": shortcodes,
     }
 
 
 def digest_of(figures: Figures) -> str:
-    """SHA-256 of the figures as canonical JSON."""
-    text = json.dumps(figures, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    """SHA-256 of the figures as canonical JSON, without what is kept for the page alone."""
+    counted = {name: part for name, part in figures.items() if name not in _NOT_COUNTED}
+    text = json.dumps(counted, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -96,27 +105,23 @@ def _gold(span: Span, book: dict[str, Held]) -> Figures:
     """By pool, and all of it: what lies in the vault is free, reserved for a buy, or a person's."""
     lying = bars(span)
     pools: list[Figures] = []
-    names = {str(pool.pk): pool for pool in Pool.objects.order_by("priority", "created_at", "pk")}
-    for key, pool in names.items():
-        vault = book.get(chart.pool_vault(key).code)
-        free = book.get(chart.pool_available(key).code)
+    for key in sorted(str(pool) for pool in Pool.objects.values_list("pk", flat=True)):
+        vault = _of(book, chart.pool_vault(key))
+        free = _of(book, chart.pool_available(key))
         count, fine = lying.get(key, (0, ZERO))
-        if vault is None:
+        if not (count or fine or vault.alive or free.alive):
             continue
-        available = free.closing if free else ZERO
         pools.append(
             {
                 "id": key,
-                "name": pool.name,
-                "purity": pool.purity_text,
                 "bars": count,
                 # Gold in the vault stands below zero in the book: what goes out of the account has come in.
                 "opening": _grams(-vault.opening),
                 "came": _grams(-vault.went),
                 "went": _grams(-vault.came),
                 "closing": _grams(-vault.closing),
-                "free": _grams(available),
-                "promised": _grams(-vault.closing - available),
+                "free": _grams(free.closing),
+                "promised": _grams(-vault.closing - free.closing),
                 "bars_fine": _grams(fine),
                 "difference": _grams(fine + vault.closing),
             }
@@ -143,14 +148,17 @@ def _gold(span: Span, book: dict[str, Held]) -> Figures:
     }
 
 
+def _of(book: dict[str, Held], code: Code) -> Held:
+    return book.get(code.code) or Held(code.code, code.asset, ZERO, ZERO, ZERO)
+
+
 # --- cash -----------------------------------------------------------------------------------------
 
 
-def _cash(span: Span, book: dict[str, Held]) -> Figures:
-    accounts = [_account(book.get(code) or Held(code, chart.KES, ZERO, ZERO, ZERO)) for code in _CASH]
-    others = [one for one in book.values() if one.asset == chart.KES and one.code not in _CASH]
+def _cash(span: Span, book: dict[str, Held], shortcodes: dict[str, str]) -> Figures:
+    alive = [one for one in book.values() if one.asset == chart.KES and one.alive]
     return {
-        "accounts": accounts + [_account(one) for one in others],
+        "accounts": [_account(one) for one in sorted(alive, key=lambda one: one.code)],
         "floats": [
             {
                 "account": str(one.account),
@@ -159,7 +167,7 @@ def _cash(span: Span, book: dict[str, Held]) -> Figures:
                 "book": _kes(one.book),
                 "difference": _kes(one.there - one.book),
             }
-            for one in readings(span)
+            for one in readings(span, shortcodes)
         ],
         #: All shillings of the book added up.
         "difference": _kes(sum((one.closing for one in book.values() if one.asset == chart.KES), ZERO)),
@@ -168,7 +176,7 @@ def _cash(span: Span, book: dict[str, Held]) -> Figures:
 
 def _account(one: Held) -> Figures:
     """What stands at M-Pesa is below zero in the book."""
-    if one.code in _MPESA:
+    if one.code in MPESA:
         one = Held(one.code, one.asset, -one.opening, -one.went, -one.came)
     return {
         "code": one.code,

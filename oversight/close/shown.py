@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from accounts.models import User
 from controls.kinds import KINDS
@@ -14,10 +15,11 @@ from controls.models import Cause, RequestState, SwitchName
 from goldwallet.clock import NAIROBI
 from goldwallet.money import show_grams, show_kes
 from kyc.models import Outcome
-from oversight.close.figures import Figures, digest_of, figures_of, people_in
+from oversight.close.figures import CASH, Figures, digest_of, figures_of, people_in
 from oversight.models import DailyClose
 from oversight.naming import account_names, kind_words
 from payments.models import Float
+from pools.models import Pool
 
 _AMOUNT = re.compile(r"-?[0-9]+\.(?:[0-9]{2}|[0-9]{6})")
 _PEOPLE = {"user:cash": "Cash that we owe people", "user:receivable": "Owed to us by people"}
@@ -40,7 +42,8 @@ class Close:
 def close_of(day: dt.date, *, today: dt.date) -> Close:
     """A day that has begun."""
     stored = DailyClose.objects.select_related("made_by").filter(pk=day).first()
-    counted = figures_of(day)
+    # Our shortcodes may be others by now.
+    counted = figures_of(day, shortcodes=stored.figures.get("shortcodes") if stored else None)
     raw: Figures = stored.figures if stored else counted
     return Close(
         day=day,
@@ -89,7 +92,8 @@ def _k(text: str) -> str:
 def _shown(raw: Figures) -> Any:
     figures = _numbers(raw)
     people = {str(key): one.email for key, one in User.objects.in_bulk(list(people_in(raw))).items()}
-    accounts = figures["cash"]["accounts"]
+    figures["gold"]["pools"] = _pools(figures["gold"]["pools"])
+    accounts = figures["cash"]["accounts"] = _accounts(figures["cash"]["accounts"])
     names = account_names(one["code"] for one in accounts if one["code"] not in _PEOPLE) | _PEOPLE
     for account in accounts:
         account["name"] = names[account["code"]]
@@ -111,6 +115,22 @@ def _shown(raw: Figures) -> Any:
     figures["switches"]["paused"] = [SwitchName(name).label for name in figures["switches"]["paused"]]
     figures["identity"] = [(Outcome(name).label, count) for name, count in figures["identity"].items()]
     return figures
+
+
+def _pools(lines: list[Figures]) -> list[Figures]:
+    """By their names and in their order of now."""
+    pools = Pool.objects.in_bulk([one["id"] for one in lines])
+    named = [(pools[UUID(one["id"])], one) for one in lines]
+    named.sort(key=lambda pair: (pair[0].priority, pair[0].created_at, pair[0].pk))
+    return [one | {"name": pool.name, "purity": pool.purity_text} for pool, one in named]
+
+
+def _accounts(lines: list[Figures]) -> list[Figures]:
+    """In the order of the page; there the house's own stand also when they are empty."""
+    nothing = dict.fromkeys(("opening", "came", "went", "closing"), Decimal("0.00"))
+    found = {one["code"]: one for one in lines}
+    first = [found.pop(code, {"code": code, **nothing}) for code in CASH]
+    return first + list(found.values())
 
 
 def _numbers(value: Any) -> Any:

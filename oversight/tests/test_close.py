@@ -163,7 +163,7 @@ def test_gold_by_pool_is_what_lay_there(world: World, day: dt.date) -> None:
 
     (pool,) = gold["pools"]
     vault = chart.pool_vault(world.pool.pk).code
-    assert (pool["name"], pool["bars"]) == ("First", 2)
+    assert (pool["id"], pool["bars"]) == (str(world.pool.pk), 2)
     assert (pool["opening"], pool["came"], pool["went"]) == ("1000.000000", "199.980000", "-99.990000")
     assert pool["closing"] == "1099.990000" == f"{-summed(vault, span.end):.6f}"
     assert pool["bars_fine"] == pool["closing"]
@@ -237,8 +237,12 @@ def test_days_follow_one_another(world: World, day: dt.date) -> None:
 
     for one, next_one in ((before, found), (found, after)):
         assert one["gold"]["closing"] == next_one["gold"]["opening"]
-        opening = {account["code"]: account["opening"] for account in next_one["cash"]["accounts"]}
-        assert {account["code"]: account["closing"] for account in one["cash"]["accounts"]} == opening
+        # A day has no line for an account in which nothing lay and nothing moved.
+        closing, opening = (
+            {line["code"]: line[end] for line in lines["cash"]["accounts"] if Decimal(line[end])}
+            for lines, end in ((one, "closing"), (next_one, "opening"))
+        )
+        assert closing == opening != {}
 
 
 def test_mpesas_word_stands_beside_the_book_of_its_moment(world: World, day: dt.date) -> None:
@@ -306,6 +310,34 @@ def test_what_people_decided_stands_there(world: World, day: dt.date) -> None:
     assert (later["switches"]["paused"], later["switches"]["changes"]) == (["sell"], [])
     assert later["breaks"]["open"] == 1
     assert [one["buy"] for one in later["prices"]] == ["17000.00"]
+
+
+def test_what_changes_later_is_no_difference_of_the_day(world: World, day: dt.date, settings) -> None:
+    """Names, the order of pools, pools and accounts that are new, our shortcodes: none of it is of the day."""
+    busy_day(world, day)
+    with at(day, "20:00:00"):
+        world.gold(Decimal(7))
+        Day(world, world.staff(Role.TREASURY)).reading("600991", Decimal(4_992_000))
+    with at(day + dt.timedelta(days=1), "00:30:00"):
+        closes_make()
+        stored = DailyClose.objects.get(day=day)
+        assert len(stored.figures["gold"]["pools"]) == 2
+        assert stored.figures["cash"]["floats"]
+
+        pools.pool_update(pool_id=world.pool.pk, name="Vault of Nairobi", note="", by=world.vault)
+        pools.pool_move(pool_id=world.pool.pk, way="down", place=1, by=world.vault)
+        world.gold(Decimal(50), name="Third", priority=3)
+        new = Transfer(chart.mpesa_collections(), chart.house_charges(), Decimal(5))
+        post(key="test:new", kind="charge", transfers=[new])
+        settings.DARAJA = {**settings.DARAJA, "b2c_shortcode": "600000", "shortcode": "600001"}
+        text = said(page(signed_in(staff("treasury")), day))
+
+    assert "Counted again now The same" in text
+    # Names and order are those of now.
+    assert text.index("Second") < text.index("Vault of Nairobi")
+    assert "First" not in text and "Third" not in text
+    shown = text[text.index("M-Pesa's word, payouts") :]
+    assert "KES 4,992,000" in shown
 
 
 # --- closing --------------------------------------------------------------------------------------
