@@ -84,9 +84,12 @@ def _noted(view: View, request: HttpRequest, kwargs: dict[str, Any], *, reads: s
         answer = view(request, **kwargs)
         about = next((str(value) for value in kwargs.values()), "")
         person = getattr(request, "about_person", None)
-        looking = request.method in _READING
-        # A form that is refused comes back with the whole page.
-        if reads and (answer.status_code == 200 if looking else answer.status_code >= 400):
+        acted = request.method not in _READING and answer.status_code < 400
+        if acted and not who.written:
+            audit.record("act", subject=about, person_id=person, reason=request.POST.get("reason", ""))
+        # Whatever its status: a form or a filter that is refused comes back with the whole page. What is raised (no
+        # role, nothing there) shows none, and does not come here; nor does a way to elsewhere show one.
+        if reads and not 300 <= answer.status_code < 400 and answer.status_code != 204:
             asked = sorted({key.replace("\x00", "")[:40] for key, value in request.GET.items() if value})
             audit.record(
                 "read",
@@ -94,8 +97,6 @@ def _noted(view: View, request: HttpRequest, kwargs: dict[str, Any], *, reads: s
                 person_id=person,
                 after={"asked_by": asked[:20]} if asked else None,
             )
-        elif not looking and answer.status_code < 400 and not who.written:
-            audit.record("act", subject=about, person_id=person, reason=request.POST.get("reason", ""))
     return answer
 
 

@@ -189,7 +189,7 @@ def _account_page(
 
 
 @require_GET
-@staff_page("treasury")
+@staff_page("treasury", reads="account")
 def account_extract(request: HttpRequest, code: str) -> HttpResponse:
     """The account's lines in these days as a PDF."""
     found = get_object_or_404(Account, code=code.replace("\x00", ""))

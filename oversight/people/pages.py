@@ -98,7 +98,8 @@ def people(request: HttpRequest) -> HttpResponse:
     query = {name: str(value).replace("\x00", "") for name, value in request.GET.items()}
     filters = PeopleFilters(query or None)
     asked = filters.cleaned_data if filters.is_bound and filters.is_valid() else {}
-    rows = _filtered(not_erased(), asked)
+    # What cannot be read asks for nobody, not for everybody.
+    rows = _filtered(not_erased(), asked) if not filters.errors else User.objects.none()
     text = clean(asked.get("q", ""))
     if text:
         _count(request)

@@ -151,6 +151,44 @@ def test_a_form_that_is_refused_and_shows_the_page_again_counts_as_a_look(house:
     assert silent == [], f"staff_page(..., reads=...) is missing: {silent}"
 
 
+_FILTERS = re.compile(r'<form[^>]*method="get".*?</form>', re.DOTALL)
+_NAMES = re.compile(r'<(?:input|select|textarea)[^>]* name="([^"]+)"')
+#: Asked by a link, not by a form of the page's own.
+LINKED = {"desk_account_extract": {"since", "until"}}
+
+
+@pytest.mark.fault("Z10")
+def test_a_filter_that_makes_no_sense_hides_nobody_s_look(house: House) -> None:
+    """Whatever status the answer has: what tells of a customer is told of."""
+    gold = {"code": chart.user_gold(house.scene.alice.pk).code}
+    own = {"desk_account": gold, "desk_account_extract": gold}
+    words, silent, tried, telling = customers(), [], set(), set()
+    for name in DESK:
+        if ROUTES[name].answers[0] is None:
+            continue
+        path = house.path(name, **own.get(name, {}))
+        with taken_back():
+            page = house.browser.get(path)
+        html = "" if page.streaming else page.content.decode(errors="replace")
+        found = {field for form in _FILTERS.findall(html) for field in _NAMES.findall(form)}
+        for field in sorted(found | LINKED.get(name, set()) | ({"after"} if found else set())):
+            with taken_back():
+                before = len(lines_of(house.me))
+                answer = house.browser.get(path, {field: "zz"})
+                if answer.streaming or 300 <= answer.status_code < 400:
+                    continue
+                told = tells_of(answer.content.decode(errors="replace"), words)
+                looks = [line.action for line in lines_of(house.me)[before:] if line.action in LOOKS]
+            tried.add((name, field))
+            if told and not looks:
+                silent.append((name, field, answer.status_code, told[:3]))
+            telling |= {(name, field, answer.status_code)} if told else set()
+    assert silent == [], "these looks left no line"
+    assert {("desk_people", "identity"), ("desk_pool", "sort"), ("desk_orders", "status")} <= tried
+    assert {("desk_pool", "sort", 400), ("desk_account_extract", "since", 400)} <= telling
+    assert ("desk_people", "identity", 400) not in telling, "what cannot be read asks for nobody"
+
+
 def test_one_s_page_says_whose_it_is(house: House) -> None:
     """For the person's own trail: everybody who read about Alice, whatever page it was on."""
     alice = house.scene.alice
