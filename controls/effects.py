@@ -31,10 +31,19 @@ class AccountChange:
 
 
 @dataclass(frozen=True, slots=True)
+class Retype:
+    """KES that are typed again whatever the thresholds say, and how a page asks for them."""
+
+    kes: str
+    question: str
+
+
+@dataclass(frozen=True, slots=True)
 class Description:
     """What a kind says about a payload: one sentence, and what changes besides the ledger.
 
-    `warnings`: sentences about what is unusual, for whoever decides to look twice. They forbid nothing.
+    `warnings`: sentences about what is unusual, for whoever decides to look twice. They forbid nothing. `retype`: what
+    the second person types again though no account moves by it, like a price.
     """
 
     summary: str
@@ -42,6 +51,7 @@ class Description:
     #: KES that leave the house for good when this is approved.
     leaving_kes: Decimal = Decimal(0)
     warnings: tuple[str, ...] = ()
+    retype: Retype | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +63,7 @@ class Effect:
     accounts: tuple[AccountChange, ...] = field(default=())
     leaving_kes: str = "0"
     warnings: tuple[str, ...] = ()
+    retype: Retype | None = None
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -70,10 +81,11 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """Shillings or grams, above zero."""
+    """Shillings or grams, above zero. `question` is how a page asks for it."""
 
     value: Decimal
     grams: bool = False
+    question: str = field(default="", compare=False)
 
     def show(self) -> str:
         return show_grams(self.value) if self.grams else show_kes(self.value)
@@ -86,6 +98,7 @@ def effect_of(stored: dict[str, Any]) -> Effect:
         changes=tuple(Change(**change) for change in stored["changes"]),
         accounts=tuple(AccountChange(**change) for change in stored["accounts"]),
         leaving_kes=stored["leaving_kes"],
-        # Those that were made before there were warnings have none.
+        # Those that were made before there were these have none.
         warnings=tuple(stored.get("warnings", ())),
+        retype=Retype(**stored["retype"]) if stored.get("retype") else None,
     )

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from accounts.models import User
-from controls.effects import Change, Description
+from controls.effects import Change, Description, Retype
 from controls.models import Request
 from controls.selectors import requests_waiting
 from goldwallet import money
@@ -223,6 +223,7 @@ def price_set_describe(payload: dict[str, Any]) -> Description:
                 "People sell one gram for", show_kes(before.sell) if before else "no price", show_kes(sell)
             ),
         ),
+        retype=Retype(str(buy), "What will people pay for one gram?"),
     )
 
 

@@ -81,6 +81,7 @@ def _effect(description: Description, accounts: tuple[AccountChange, ...]) -> Ef
         accounts=accounts,
         leaving_kes=str(description.leaving_kes),
         warnings=description.warnings,
+        retype=description.retype,
     )
 
 
@@ -228,16 +229,24 @@ def _check_not_about(request: Request, by: Any, *, sentence: str = _ABOUT_ONESEL
 def retype_needed(effect: Effect) -> Amount | None:
     """The amount that the second person types again; None: it is too small for that (faults.md Z06).
 
-    What leaves the house counts first, then the most that any one account moves in shillings, then in grams.
+    What its kind names counts first, then the larger of what leaves the house and the most that any one account moves
+    in shillings, then grams.
     """
-    leaving = Decimal(effect.leaving_kes)
-    kes = leaving or effect.most_moved(grams=False)
-    grams = effect.most_moved(grams=True)
+    if effect.retype is not None:
+        return Amount(Decimal(effect.retype.kes), question=effect.retype.question)
+    leaving, most = Decimal(effect.leaving_kes), effect.most_moved(grams=False)
+    kes = max(leaving, most)
     if kes >= threshold("approval_retype_kes"):
-        return Amount(kes)
+        return Amount(kes, question=_HOW_MUCH_LEAVES if leaving >= most else _HOW_MUCH_MOVES)
+    grams = effect.most_moved(grams=True)
     if grams >= threshold("approval_retype_grams"):
-        return Amount(grams, grams=True)
+        return Amount(grams, grams=True, question=_HOW_MANY_GRAMS)
     return None
+
+
+_HOW_MUCH_LEAVES = "How many shillings leave the house?"
+_HOW_MUCH_MOVES = "How many shillings does this move? The largest of the accounts below."
+_HOW_MANY_GRAMS = "How many grams does this move? The largest of the accounts below."
 
 
 def _check_typed(effect: Effect, typed: str) -> None:
@@ -245,15 +254,16 @@ def _check_typed(effect: Effect, typed: str) -> None:
     if needed is None:
         return
     parse = parse_grams if needed.grams else parse_price
+    does = "moves" if effect.retype is None else "sets"
     if not typed.strip():
-        raise Refused("Type the amount that this request moves.", code="typed")
+        raise Refused(f"Type the amount that this request {does}.", code="typed")
     try:
         amount = Amount(parse(typed), grams=needed.grams)
     except Refused as refused:
         raise Refused(refused.sentence, code="typed") from None
     if amount != needed:
         raise Refused(
-            f"You typed {amount.show()}, this request moves {needed.show()}. Look at it again.", code="typed"
+            f"You typed {amount.show()}, this request {does} {needed.show()}. Look at it again.", code="typed"
         )
 
 

@@ -9,11 +9,13 @@ from typing import Any
 import pgtrigger
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.urls import reverse
 
 from accounts.models import PayoutNumber, User
 from accounts.roles import Role
-from accounts.tests.people import staff
+from accounts.tests.people import signed_in, staff
 from controls import kinds
+from controls.effects import AccountChange, Effect
 from controls.kinds import KINDS, NOBODY
 from controls.models import AuditEntry, Request, RequestState
 from controls.services import (
@@ -253,11 +255,11 @@ def test_evidence_where_it_is_due(world: World, kind: str) -> None:
         assert waits(asked(kind, found.payload, by=maker_of(kind), evidence=None))
 
 
-#: Kinds whose builder moves so much that it is typed again.
+#: Kinds whose builder moves so much that it is typed again, and the price, which is typed whatever it is.
 LARGE = frozenset(
     {
         "bars_add", "bars_withdraw", "bar_restore", "adjust_gold", "adjust_cash", "cash_payout", "float_move",
-        "break_resolve",
+        "break_resolve", "price_set",
     }
 )  # fmt: skip
 
@@ -297,6 +299,33 @@ def test_a_large_amount_is_typed_again(world: World, kind: str) -> None:
         assert waits(request)
     approve(request, checker)
     assert_books()
+
+
+@pytest.mark.fault("Z06")
+@pytest.mark.parametrize(("leaving", "moved", "typed"), [("10", "60000", 60_000), ("70000", "60000", 70_000)])
+def test_a_small_amount_that_leaves_hides_no_larger_move(leaving: str, moved: str, typed: int) -> None:
+    accounts = tuple(AccountChange(code, "KES", "0", kes) for code, kes in (("a", moved), ("b", f"-{moved}")))
+    needed = retype_needed(Effect("A test.", accounts=accounts, leaving_kes=leaving))
+    assert needed is not None
+    assert (needed.value, needed.grams) == (typed, False)
+    assert ("leave the house" in needed.question) == (typed == 70_000)
+
+
+@pytest.mark.fault("Z06")
+def test_a_price_beyond_the_band_is_typed_again(world: World) -> None:
+    request, checker = made("price_set", world, maker_of("price_set")), checker_of("price_set")
+    desk = signed_in(checker)
+    page = desk.get(reverse("desk_approval", args=[request.pk]))
+    assert "What will people pay for one gram?" in page.content.decode()
+    for typed, sentence in (
+        ("", "Type the amount that this request sets"),
+        ("3000", "You typed KES 3,000, this request sets KES 30,000"),
+        ("29000", "You typed KES 29,000, this request sets KES 30,000"),
+    ):
+        with pytest.raises(Refused, match=sentence):
+            request_approve(request_id=request.pk, by=checker, seen=seal(request), words=YES, typed=typed)
+    assert waits(request)
+    assert approve(request, checker).state == RequestState.EXECUTED
 
 
 @pytest.mark.fault("Z06")
