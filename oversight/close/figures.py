@@ -2,7 +2,8 @@
 
 Everything is counted by a moment that is written once and stays, so a day that is over comes out the same whenever it
 is counted again. So there are no names, whose owners may change them, and no line for a pool or an account in which
-nothing lay and nothing moved: those that are new later have none either. Amounts of accounts that the outside holds for us (M-Pesa, the vault) are shown as what lies there.
+nothing lay and nothing moved: those that are new later have none either. Amounts of accounts that the outside holds
+for us (M-Pesa, the vault) are shown as what lies there.
 """
 
 import datetime as dt
@@ -297,10 +298,14 @@ def _prices(span: Span) -> list[Figures]:
 
 
 def _requests(span: Span) -> Figures:
-    """What two people decided, and how much was asked for."""
+    """What two people decided, and how much was asked for.
+
+    What it came to is a sentence with people's addresses, and a close stays when people are forgotten: it is read from
+    the request when the day is shown.
+    """
     asked = Q(created_at__gte=span.start, created_at__lt=span.end)
     over = Q(decided_at__gte=span.start, decided_at__lt=span.end, state__in=_DECIDED)
-    columns = ("kind", "state", "created_at", "decided_at", "maker", "checker", "result")
+    columns = ("kind", "state", "created_at", "decided_at", "maker", "checker")
     rows = list(Request.objects.filter(asked | over).only(*columns).order_by("decided_at", "pk"))
     decided = [
         one
@@ -312,12 +317,12 @@ def _requests(span: Span) -> Figures:
         **{str(state): sum(one.state == state for one in decided) for state in _DECIDED},
         "decided": [
             {
+                "id": str(one.pk),
                 "kind": one.kind,
                 "state": str(one.state),
                 "at": _moment(one.decided_at),
                 "maker": _who(one.maker_id),
                 "checker": _who(one.checker_id),
-                "result": one.result,
             }
             for one in decided[:_LISTED]
         ],

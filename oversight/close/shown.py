@@ -11,7 +11,7 @@ from uuid import UUID
 
 from accounts.models import User
 from controls.kinds import KINDS
-from controls.models import Cause, RequestState, SwitchName
+from controls.models import Cause, Request, RequestState, SwitchName
 from goldwallet.clock import NAIROBI
 from goldwallet.money import show_grams, show_kes
 from kyc.models import Outcome
@@ -103,10 +103,13 @@ def _shown(raw: Figures) -> Any:
         one["label"] = kind_words(one["kind"])
     for one in figures["prices"]:
         one["who"] = people.get(one["by"], "")
-    for one in figures["requests"]["decided"]:
+    decided = figures["requests"]["decided"]
+    results = dict(Request.objects.filter(pk__in=[one["id"] for one in decided]).values_list("pk", "result"))
+    for one in decided:
         kind = KINDS.get(one["kind"])
         one["label"] = kind.label if kind else one["kind"]
         one["asked_by"], one["decided_by"] = people.get(one["maker"], ""), people.get(one["checker"], "")
+        one["result"] = results.get(UUID(one["id"]), "")
         one["word"] = RequestState(one["state"]).label
     for one in figures["switches"]["changes"]:
         one["label"] = SwitchName(one["name"]).label

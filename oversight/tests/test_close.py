@@ -1,6 +1,7 @@
 """The daily close: its figures against sums of their own, days of Nairobi, and a page that never changes."""
 
 import datetime as dt
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,9 +15,10 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from accounts.models import User
 from accounts.roles import Role
 from accounts.tests.people import signed_in, staff
-from controls.models import AuditEntry, Switch
+from controls.models import AuditEntry, Request, Switch
 from controls.services import switch_pause
 from goldwallet.clock import NAIROBI, now
 from goldwallet.test.books import assert_books
@@ -32,6 +34,7 @@ from oversight.close import making
 from oversight.close.figures import digest_of, figures_of, span_of
 from oversight.close.making import closes_make
 from oversight.models import Break, BreakKind, DailyClose, Run, RunState
+from oversight.privacy import letting_go
 from oversight.tests.day import Day
 from payments.models import Exchange, Kind, Payment, State
 from payments.services import payment_settle
@@ -338,6 +341,29 @@ def test_what_changes_later_is_no_difference_of_the_day(world: World, day: dt.da
     assert "First" not in text and "Third" not in text
     shown = text[text.index("M-Pesa's word, payouts") :]
     assert "KES 4,992,000" in shown
+
+
+def test_who_is_forgotten_stands_in_no_close(world: World, day: dt.date) -> None:
+    maker, checker = world.staff(Role.TREASURY), world.staff(Role.ADMINISTRATOR)
+    with at(day):
+        priced(world)
+        paid(buy(world.alice, 1000))
+        agreed("threshold_set", {"name": "sell_min_kes", "value": "20"}, maker=maker, checker=checker)
+        # As requests about a person's money say it.
+        Request.objects.update(result="KES 70 given to alice@example.com.")
+    with at(day + dt.timedelta(days=1), "00:30:00"):
+        closes_make()
+        stored = DailyClose.objects.get(day=day)
+        assert "alice" not in json.dumps(stored.figures)
+        assert "KES 70 given to alice@example.com." in said(page(signed_in(maker), day))
+
+        User.objects.filter(pk=world.alice.pk).update(is_active=False, closed_at=now() - dt.timedelta(days=1))
+        assert letting_go.people(now(), 10) == 1
+        Request.objects.update(result="")
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM oversight_dailyclose d WHERE d::text ILIKE '%%alice%%'", [])
+            assert cursor.fetchone() == (0,)
+        assert digest_of(figures_of(day)) == stored.digest
 
 
 # --- closing --------------------------------------------------------------------------------------
