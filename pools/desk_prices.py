@@ -23,7 +23,8 @@ from pools.effect import PriceEffect, price_effect
 from pools.forms import PriceForm, SpotForm
 from pools.models import Price
 from pools.requests import PRICE_SUBJECT
-from pools.services.prices import CHANGED, band_breaks
+from pools.services.band import own_breaks
+from pools.services.prices import CHANGED
 from pools.spot import OUNCE_GRAMS, Spot, spot_prices
 
 _CHART_DAYS = 90
@@ -180,7 +181,7 @@ def _page(
         "helper": helper or SpotForm(),
         "helper_open": helper is not None,
         "spot": spot,
-        "spot_breaks": band_breaks(spot.buy, spot.sell, at=now()) if spot else [],
+        "spot_breaks": own_breaks(spot.buy, spot.sell, at=now()) if spot else [],
         "refused": refused,
         "cancelling": cancelling,
     }

@@ -11,7 +11,8 @@ from goldwallet.clock import now
 from goldwallet.money import cents_down
 from pools.models import Allocation, AllocationState, Price
 from pools.selectors import percent_moved
-from pools.services.prices import Around, band_breaks, moment_check, pair_check, price_seal, prices_around
+from pools.services.band import band_breaks
+from pools.services.prices import Around, moment_check, pair_check, price_seal, prices_around
 
 ZERO = Decimal(0)
 

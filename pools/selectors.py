@@ -68,6 +68,13 @@ def prices_scheduled() -> list[Price]:
     return _last_of_each(ahead)[::-1]
 
 
+def price_line(start: dt.datetime) -> list[Price]:
+    """The pair in force at a moment, and all that begin after it, scheduled ones too; oldest first. Two statements."""
+    first = price_at(start)
+    later = _last_of_each(_newest_first().filter(effective_from__gt=start))[::-1]
+    return [first, *later] if first else later
+
+
 def _last_of_each(prices: Iterable[Price]) -> list[Price]:
     """Of `prices`, newest first, those that count: the last written for each moment, unless it takes back."""
     found: dict[dt.datetime, Price] = {}

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -10,18 +10,18 @@ from django.db import connection
 
 from accounts.models import User
 from controls.audit import record
-from controls.selectors import threshold
 from goldwallet.clock import now
 from goldwallet.errors import Conflict, Refused
 from goldwallet.money import show_kes
 from pools.models import HIGHEST_PRICE, Price
 from pools.selectors import current_price, price_at, price_before, prices_scheduled
 from pools.services.acting import acting
+from pools.services.band import band_breaks, take_back_breaks
 
-FARTHEST = dt.timedelta(days=31)
+_DAY = dt.timedelta(days=1)
+FARTHEST = 31 * _DAY
 #: What one sees who was shown an effect that is not any more.
 CHANGED = "Meanwhile the prices have changed. Look at the effect as it is now, and set them again."
-_DAY = dt.timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,9 +45,10 @@ def price_set(
 ) -> Price:
     """Set the two prices in KES per gram, now or from a moment in the future on. Raises Refused.
 
-    A move of more than `price_jump_percent`, against the pair in force at that moment or a day before it, is for two
-    people (`pools.requests.price_set_execute`), who say `confirmed`: ten times the price, or the price of an ounce, is
-    typed more often than it is meant, and small steps in a row are one large move (faults.md Q05, Q11).
+    A move of more than `price_jump_percent`, against the pair before that moment or any in the day before it, is for
+    two people (`pools.requests.price_set_execute`), who say `confirmed`: ten times the price, or the price of an ounce,
+    is typed more often than it is meant, and small steps in a row are one large move (faults.md Q05, Q11). So is a pair
+    that makes one jump which is scheduled after it (`pools.services.band`).
 
     `seen` binds it to the effect that a person was shown (`pools.effect`): Conflict when it is another by now.
     """
@@ -68,8 +69,9 @@ def price_set(
 def price_cancel(*, price_id: int, by: User, reason: str) -> Price:
     """Take back a scheduled pair: whatever is in force before its moment stays. Raises Refused.
 
-    The history is append-only, so both lines stay in it. It takes one person, as setting within the band does: what
-    stays was agreed before.
+    The history is append-only, so both lines stay in it. It takes one person, as setting within the band does; where a
+    later pair would then jump beyond the band it is refused, else one person would walk the price away by scheduling
+    small steps and taking back all but the last.
     """
     if not reason.strip():
         raise Refused("Say in a few words why, for the record.", code="reason")
@@ -84,6 +86,10 @@ def price_cancel(*, price_id: int, by: User, reason: str) -> Price:
         stays = price_before(price.effective_from)
         if stays is None:
             raise Refused("No price is in force before this one, so it stays.", code="first")
+        if jumps := take_back_breaks(at=price.effective_from):
+            raise Refused(
+                f"{jumps[0]} Take the later pairs back first, the last one before all.", code="price_jump"
+            )
         return _write(
             buy=stays.buy,
             sell=stays.sell,
@@ -206,25 +212,3 @@ def moment_check(effective_from: dt.datetime | None, moment: dt.datetime) -> Non
         raise Refused("This time has passed. Leave the time empty to set the prices now.", code="past")
     if effective_from is not None and effective_from > moment + FARTHEST:
         raise Refused(f"Set prices at most {FARTHEST.days} days ahead.", code="far")
-
-
-def band_breaks(buy: Decimal, sell: Decimal, *, at: dt.datetime) -> list[str]:
-    """Why this pair at this moment takes two people, as sentences; none: one person sets it."""
-    return [
-        *_jumps(buy, sell, before=price_at(at)),
-        *_jumps(buy, sell, before=price_at(at - _DAY), within=" within a day"),
-    ]
-
-
-def _jumps(buy: Decimal, sell: Decimal, *, before: Price | None, within: str = "") -> Iterator[str]:
-    if before is None:
-        return
-    band = threshold("price_jump_percent")
-    for name, new, old in (("buy", buy, before.buy), ("sell", sell, before.sell)):
-        if abs(new - old) * 100 > band * old:
-            move = (abs(new - old) * 100 / old).quantize(Decimal("0.1"))
-            way = "up" if new > old else "down"
-            yield (
-                f"The {name} price would go {way} by {move}%{within}, from {show_kes(old)} to {show_kes(new)}. "
-                f"A move of more than {band.normalize():f}% takes a second person."
-            )

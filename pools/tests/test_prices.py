@@ -132,7 +132,9 @@ def test_a_scheduled_price_is_compared_with_the_one_before_it(keeper):
     services.price_set(**pair("10000", "9000"), by=keeper)
     at = now() + HOUR
     services.price_set(**pair("11500", "10500"), by=keeper, effective_from=at)
-    services.price_set(**pair("13000", "12000"), by=keeper, effective_from=at + HOUR)
+    with pytest.raises(Refused, match="within a day"):
+        services.price_set(**pair("13000", "12000"), by=keeper, effective_from=at + HOUR)
+    services.price_set(**pair("13000", "12000"), by=keeper, effective_from=at + 24 * HOUR)
     with pytest.raises(Refused, match="would go up"):
         services.price_set(**pair("13000", "12000"), by=keeper)
 
