@@ -3,7 +3,7 @@
 import datetime as dt
 
 import structlog
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Max
 
 from controls.audit import record
@@ -19,6 +19,9 @@ MOST_DAYS = 31
 #: A posting carries the time at which it was entered and is there once its transaction commits, at most a statement's
 #: time and an idle minute later (settings, "statement_timeout"). So much after midnight none of the day is under way.
 SETTLES = dt.timedelta(minutes=15)
+
+#: A page may not take that long; the job may. It holds for each statement of a close.
+_STATEMENT_SECONDS = 600
 
 
 def day_of(moment: dt.datetime) -> dt.date:
@@ -43,17 +46,25 @@ def _first(last: dt.date) -> dt.date | None:
     newest: dt.date | None = DailyClose.objects.aggregate(newest=Max("day"))["newest"]
     if newest is not None:
         return max(newest + dt.timedelta(days=1), last - dt.timedelta(days=MOST_DAYS - 1))
-    began = Transaction.objects.order_by("pk").values_list("created_at", flat=True).first()
+    began = first_day()
     if began is None:
         return None
-    return max(day_of(began), last - dt.timedelta(days=MOST_DAYS - 1))
+    return max(began, last - dt.timedelta(days=MOST_DAYS - 1))
+
+
+def first_day() -> dt.date | None:
+    """The day of the first posting; None before it."""
+    began = Transaction.objects.order_by("pk").values_list("created_at", flat=True).first()
+    return None if began is None else day_of(began)
 
 
 def _close(day: dt.date) -> bool:
     """Store it, unless somebody else just has."""
-    figures = figures_of(day)
     try:
         with transaction.atomic():
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET LOCAL statement_timeout = '{_STATEMENT_SECONDS}s'")
+            figures = figures_of(day)
             DailyClose.objects.create(day=day, figures=figures, digest=digest_of(figures))
             record("close_make", subject=f"close:{day}", after={"digest": digest_of(figures)})
     except IntegrityError:

@@ -14,7 +14,7 @@ from accounts.models import User
 from accounts.permissions import staff_page
 from accounts.roles import Role
 from goldwallet.clock import now
-from oversight.close.making import day_of
+from oversight.close.making import day_of, first_day
 from oversight.close.printed import printed
 from oversight.close.shown import Close, close_of, warnings
 from oversight.models import DailyClose
@@ -44,8 +44,9 @@ def closes(request: HttpRequest) -> HttpResponse:
 
 def _unclosed(current: dt.date, found: list[DailyClose]) -> dt.date | None:
     """Yesterday, while the job has not closed it."""
-    yesterday = current - dt.timedelta(days=1)
-    return None if found and found[0].day == yesterday else yesterday
+    yesterday, began = current - dt.timedelta(days=1), first_day()
+    closed = bool(found) and found[0].day == yesterday
+    return None if closed or began is None or yesterday < began else yesterday
 
 
 def _line(close: DailyClose) -> dict[str, Any]:
@@ -66,13 +67,13 @@ def _line(close: DailyClose) -> dict[str, Any]:
 @require_GET
 @staff_page(Role.TREASURY)
 def close(request: HttpRequest, day: str) -> HttpResponse:
-    """One day: as it was stored, or counted now."""
+    """One day: as it was stored, or counted now. `?recount=1` counts a stored one again."""
     moment = now()
-    found = _close(day, moment)
+    found, began = _close(request, day, moment)
     context = {
         "close": found,
         "now": moment,
-        "before": found.day - dt.timedelta(days=1),
+        "before": found.day - dt.timedelta(days=1) if found.day > began else None,
         "after": None if found.today else found.day + dt.timedelta(days=1),
     }
     return render(request, "oversight/close.html", context)
@@ -82,7 +83,7 @@ def close(request: HttpRequest, day: str) -> HttpResponse:
 @staff_page(Role.TREASURY)
 def close_pdf(request: HttpRequest, day: str) -> HttpResponse:
     moment = now()
-    found = _close(day, moment)
+    found, _ = _close(request, day, moment)
     data = printed(found, made_by=cast(User, request.user).email, made_at=moment)
     name = f"gold-wallet-close-{found.day}.pdf"
     return HttpResponse(
@@ -92,12 +93,13 @@ def close_pdf(request: HttpRequest, day: str) -> HttpResponse:
     )
 
 
-def _close(text: str, moment: dt.datetime) -> Close:
-    """A day that has begun. Raises Http404."""
+def _close(request: HttpRequest, text: str, moment: dt.datetime) -> tuple[Close, dt.date]:
+    """A day that has begun, and the first day there is. Raises Http404, also for days before anything was posted."""
     day, today = _day(text), day_of(moment)
-    if day is None or day > today:
+    began = first_day() or today
+    if day is None or not began <= day <= today:
         raise Http404
-    return close_of(day, today=today)
+    return close_of(day, today=today, recount=request.GET.get("recount") == "1"), began
 
 
 def _day(text: str) -> dt.date | None:

@@ -33,8 +33,10 @@ def _facts(close: Close) -> list[tuple[str, str]]:
     if close.stored is None:
         state = "Not over: so far" if close.today else "Over, and not closed yet"
         return [("State", state)]
-    again = "the same" if close.same else "NOT the same"
-    return [("Closed", exact_time(close.stored.made_at)), ("Counted again now", again)]
+    closed = [("Closed", exact_time(close.stored.made_at))]
+    if close.same is None:
+        return closed
+    return [*closed, ("Counted again now", "the same" if close.same else "NOT the same")]
 
 
 def _g(value: Any) -> str:

@@ -33,28 +33,36 @@ class Close:
     figures: Any
     digest: str
     stored: DailyClose | None
-    #: Counted again now, a stored one comes out the same. None: it was not counted again.
+    #: Counted again now, a stored one comes out the same. None: it was not counted again, and is as it was stored.
     same: bool | None
     today: bool
     warnings: list[str]
 
 
-def close_of(day: dt.date, *, today: dt.date) -> Close:
-    """A day that has begun."""
+def close_of(day: dt.date, *, today: dt.date, recount: bool = False) -> Close:
+    """A day that has begun. A stored one is counted again only for who asks: that reads every account."""
     stored = DailyClose.objects.select_related("made_by").filter(pk=day).first()
-    # Our shortcodes may be others by now.
-    counted = figures_of(day, shortcodes=stored.figures.get("shortcodes") if stored else None)
-    raw: Figures = stored.figures if stored else counted
+    raw: Figures = stored.figures if stored else figures_of(day)
     return Close(
         day=day,
         figures=_shown(raw),
-        digest=stored.digest if stored else digest_of(counted),
+        digest=stored.digest if stored else digest_of(raw),
         stored=stored,
-        # The stored figures themselves are held against their digest, too.
-        same=digest_of(counted) == digest_of(stored.figures) == stored.digest if stored else None,
+        same=_same(stored, recount=recount) if stored else None,
         today=day == today,
         warnings=warnings(raw),
     )
+
+
+def _same(stored: DailyClose, *, recount: bool) -> bool | None:
+    """The stored figures themselves are held against their digest, too: that costs nothing."""
+    if digest_of(stored.figures) != stored.digest:
+        return False
+    if not recount:
+        return None
+    # Our shortcodes may be others by now.
+    counted = figures_of(stored.day, shortcodes=stored.figures.get("shortcodes"))
+    return digest_of(counted) == stored.digest
 
 
 def warnings(raw: Figures) -> list[str]:

@@ -333,7 +333,7 @@ def test_what_changes_later_is_no_difference_of_the_day(world: World, day: dt.da
         new = Transfer(chart.mpesa_collections(), chart.house_charges(), Decimal(5))
         post(key="test:new", kind="charge", transfers=[new])
         settings.DARAJA = {**settings.DARAJA, "b2c_shortcode": "600000", "shortcode": "600001"}
-        text = said(page(signed_in(staff("treasury")), day))
+        text = said(page(signed_in(staff("treasury")), day, recount="1"))
 
     assert "Counted again now The same" in text
     # Names and order are those of now.
@@ -392,6 +392,21 @@ def test_a_house_that_stood_still_closes_a_month_behind_it(world: World, day: dt
     assert made[-1] == day + dt.timedelta(days=98)
 
 
+def test_the_job_has_longer_than_a_page(world: World, day: dt.date, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = []
+
+    def counting(day: dt.date) -> Any:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT current_setting('statement_timeout')")
+            limits.append(cursor.fetchone()[0])
+        return figures_of(day)
+
+    monkeypatch.setattr(making, "figures_of", counting)
+    with at(day, "00:20:00"):
+        assert len(closes_make()) == len(limits) > 0
+    assert set(limits) == {"10min"}
+
+
 def test_a_house_without_any_posting_closes_nothing(db: None) -> None:
     assert closes_make() == []
 
@@ -417,8 +432,8 @@ def browser(world: World) -> Client:
     return signed_in(staff("treasury"))
 
 
-def page(browser: Client, day: dt.date) -> Any:
-    return browser.get(reverse("desk_close_day", args=[day.isoformat()]))
+def page(browser: Client, day: dt.date, **asked: str) -> Any:
+    return browser.get(reverse("desk_close_day", args=[day.isoformat()]), asked)
 
 
 def said(answer: Any) -> str:
@@ -430,7 +445,7 @@ def test_a_stored_day_is_shown_and_counted_again(world: World, day: dt.date, bro
     with at(day + dt.timedelta(days=1), "00:30:00"):
         closes_make()
         browser = signed_in(staff("treasury"))
-        text = said(page(browser, day))
+        text = said(page(browser, day, recount="1"))
         assert "Closed" in text
         assert "Counted again now The same" in text
         assert "1,099.990 000 g" in text.replace(" 000", " 000")
@@ -447,6 +462,40 @@ def test_a_stored_day_is_shown_and_counted_again(world: World, day: dt.date, bro
             )
             cursor.execute("ALTER TABLE oversight_dailyclose ENABLE TRIGGER USER")
         assert "Not the same" in said(page(browser, day))
+        assert "Not the same" in said(page(browser, day, recount="1"))
+
+
+def test_a_stored_day_is_counted_again_only_for_who_asks(
+    world: World, day: dt.date, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with at(day, "00:30:00"):
+        yesterday = closes_make()[-1]
+        browser = signed_in(staff("treasury"))
+        counted: list[dt.date] = []
+        monkeypatch.setattr(
+            "oversight.close.shown.figures_of",
+            lambda day, **asked: (counted.append(day), figures_of(day, **asked))[1],
+        )
+        pdf = reverse("desk_close_pdf", args=[yesterday.isoformat()])
+
+        assert "Count it again" in said(page(browser, yesterday))
+        assert browser.get(pdf).status_code == 200
+        assert counted == []
+        assert "Counted again now The same" in said(page(browser, yesterday, recount="1"))
+        assert counted == [yesterday]
+
+
+def test_there_is_no_day_before_the_first_posting(world: World, day: dt.date) -> None:
+    first = now().astimezone(NAIROBI).date()
+    with at(day):
+        browser = signed_in(staff("treasury"))
+        assert [
+            page(browser, first + dt.timedelta(days=offset)).status_code for offset in (-1, 0, 1, 2, 3)
+        ] == [404, 200, 200, 200, 404]
+        assert "Day before" not in said(page(browser, first))
+        before = reverse("desk_close_pdf", args=[(first - dt.timedelta(days=1)).isoformat()])
+        assert browser.get(before).status_code == 404
+    assert "Yesterday" not in said(signed_in(staff("treasury")).get(reverse("desk_close")))
 
 
 def test_today_says_that_it_is_not_over(world: World, browser: Client) -> None:
