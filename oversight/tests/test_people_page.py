@@ -1,5 +1,6 @@
 """One person's page: everything about them in few questions to the database, and what staff may do there."""
 
+import base64
 import re
 import uuid
 from decimal import Decimal
@@ -220,6 +221,14 @@ def test_the_older_part_is_a_fragment_and_works_as_a_page_too(
     assert "To the newest" in desk.get(older).content.decode()
     for nonsense in ("x", "%00", "====", "MjAyNi0xMS0yMXw", "é", "bm9wZXxhOmI"):
         assert desk.get(f"{page_of(world.bob)}?after={nonsense}").status_code == 200
+    # Moments that Python reads and PostgreSQL does not, or that no year holds.
+    for moment in (
+        "2026-01-01T00:00:00+00:00:30.5",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:59:59-14:00",
+    ):
+        mark = base64.urlsafe_b64encode(f"{moment}|x".encode()).decode()
+        assert desk.get(page_of(world.bob), {"after": mark}).status_code == 200, moment
 
 
 def test_acts_of_staff_stand_in_it_for_who_reads_the_audit_trail(world: World, treasury: User) -> None:
