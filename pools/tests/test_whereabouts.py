@@ -175,3 +175,13 @@ def test_the_page_names_the_ten_largest_and_links_to_who_may_be_seen(world: Worl
     assert people[11].email in page and people[0].email not in page and "2 others" in page
     assert f"/people/{people[11].pk}/" not in page
     assert "<rect" in page and "style=" not in page
+
+
+def test_gold_of_a_closed_pool_is_not_said_to_be_for_sale(world: World):
+    browser, url = signed_in(staff("vault")), reverse("desk_pool", args=[world.pool.pk])
+    closed = "Free, not for sale while the pool is closed"
+    page = browser.get(url).content.decode()
+    assert "Free to sell" in page and closed not in page
+    services.pool_close(pool_id=world.pool.pk, by=world.vault, reason="The bars are counted.")
+    page = browser.get(url).content.decode()
+    assert "Free to sell" not in page and closed in page
