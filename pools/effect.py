@@ -19,7 +19,7 @@ ZERO = Decimal(0)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PriceEffect:
-    """A pair that is not set yet, beside the one that it would replace. KES a gram; `owed` in grams.
+    """A pair that is not set yet, beside the one in force until its moment. KES a gram; `owed` in grams.
 
     `breaks`: why it takes two people, as sentences. `until`: when another pair takes over (`around.following`), or
     else when it is too old and trading closes. `seal` is what `price_set` compares.

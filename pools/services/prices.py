@@ -142,26 +142,31 @@ def _one_at_a_time() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """What a pair would replace, and what would replace it: the pair in force now, the one at its moment, the next."""
+    """What stands around a moment: the pair in force now, the one in force until the moment, the one written for the
+    same moment already (it would never come), and the next.
+    """
 
     current: Price | None
     before: Price | None
+    replaced: Price | None
     following: Price | None
 
 
 def prices_around(effective_from: dt.datetime | None) -> Around:
     """What stands around this moment (None: now)."""
     current = current_price()
-    before = price_at(effective_from) if effective_from else current
-    after = [
-        one for one in prices_scheduled() if effective_from is None or one.effective_from > effective_from
-    ]
-    return Around(current, before, after[0] if after else None)
+    before = price_before(effective_from) if effective_from else current
+    ahead = prices_scheduled()
+    replaced = next((one for one in ahead if one.effective_from == effective_from), None)
+    after = (one for one in ahead if effective_from is None or one.effective_from > effective_from)
+    return Around(current, before, replaced, next(after, None))
 
 
 def price_seal(buy: Decimal, sell: Decimal, effective_from: dt.datetime | None, *, around: Around) -> str:
     """A word for one pair at one moment among exactly these others: the same only while nothing of it has changed."""
-    others = [price and price.pk for price in (around.current, around.before, around.following)]
+    others = [
+        price and price.pk for price in (around.current, around.before, around.replaced, around.following)
+    ]
     start = effective_from.astimezone(dt.UTC).isoformat() if effective_from else "now"
     return hashlib.sha256(f"{buy:.2f}|{sell:.2f}|{start}|{others}".encode()).hexdigest()[:32]
 

@@ -165,6 +165,25 @@ def test_looking_at_an_effect_says_what_it_does_and_does_nothing(desk):
     assert not AuditEntry.objects.filter(action="act").exists()
 
 
+def test_a_pair_for_a_taken_minute_is_compared_with_the_one_before_both(desk):
+    send(desk)
+    at = in_nairobi(now() + dt.timedelta(hours=5))
+    send(desk, buy="15000", sell="12800", effective_from=at)
+    page = look(desk, buy="13130", sell="12672", effective_from=at)
+    shown = text(page)
+    assert "People buy at KES 13,000 KES 13,130 +1.00 %" in shown
+    assert "replaces the pair that is scheduled for the same minute: people buy at KES 15,000" in shown
+    beyond = look(desk, buy="16000", sell="12800", effective_from=at).context["effect"]
+    assert (beyond.before.buy, beyond.around.replaced.buy) == (13000, 15000)
+    assert "up by 23.1%, from KES 13,000" in beyond.breaks[0]
+    seen = page.context["effect"].seal
+    send(desk, buy="14000", sell="12800", effective_from=at)  # what it would replace is another by now
+    answer = desk.post(
+        reverse("desk_prices"), TYPED | {"buy": "13130", "sell": "12672", "effective_from": at, "set": seen}
+    )
+    assert answer.status_code == 409 and Price.objects.count() == 3
+
+
 def test_an_effect_that_has_changed_is_shown_anew(desk, pricing):
     send(desk)
     seen = look(desk, buy="13100").context["effect"].seal
