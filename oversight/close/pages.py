@@ -65,7 +65,7 @@ def _line(close: DailyClose) -> dict[str, Any]:
 
 
 @require_GET
-@staff_page(Role.TREASURY)
+@staff_page(Role.TREASURY, reads="close")
 def close(request: HttpRequest, day: str) -> HttpResponse:
     """One day: as it was stored, or counted now. `?recount=1` counts a stored one again."""
     moment = now()
@@ -80,7 +80,7 @@ def close(request: HttpRequest, day: str) -> HttpResponse:
 
 
 @require_GET
-@staff_page(Role.TREASURY)
+@staff_page(Role.TREASURY, reads="close")
 def close_pdf(request: HttpRequest, day: str) -> HttpResponse:
     moment = now()
     found, _ = _close(request, day, moment)

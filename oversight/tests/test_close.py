@@ -545,6 +545,18 @@ def test_the_list_shows_the_newest_first_and_goes_on(
     assert re.findall(rows, second) == [str(made[1]), str(made[0])]
 
 
+def test_who_looks_at_a_day_is_noted(world: World) -> None:
+    """What two people decided says whom it was about."""
+    today = str(now().astimezone(NAIROBI).date())
+    treasurer = staff("treasury")
+    browser = signed_in(treasurer)
+
+    for number, name in enumerate(("desk_close_day", "desk_close_pdf"), start=1):
+        assert browser.get(reverse(name, args=[today])).status_code == 200
+        looks = AuditEntry.objects.filter(action="read", subject=f"close:{today}", actor=treasurer)
+        assert looks.count() == number
+
+
 def test_a_day_asks_few_questions_however_busy(world: World, day: dt.date) -> None:
     busy_day(world, day)
     with at(day + dt.timedelta(days=1), "01:00:00"):
