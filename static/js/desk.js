@@ -28,8 +28,8 @@
   }
 
   function go(letter) {
-    for (const link of document.querySelectorAll(".desk-nav a[data-key]")) {
-      if (link.dataset.key === letter) location.assign(link.href);
+    for (const link of document.querySelectorAll(".desk-nav a[data-place]")) {
+      if (link.dataset.place === letter) location.assign(link.href);
     }
   }
 
