@@ -43,6 +43,11 @@ class Kind:
     evidence: bool = False
     hours: int = 72
 
+    @property
+    def readers(self) -> frozenset[str]:
+        """Who reads what is asked, beside who asked and those who see everything."""
+        return self.makers | self.checkers
+
 
 def _kind(
     label: str,

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple, cast
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -105,14 +106,19 @@ def _preview(found: Request) -> Preview:
 @require_GET
 @staff_page(*ROLES, reads="request")
 def approval(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
-    return _page(request, _found(request_id))
+    return _page(request, _found(request, request_id))
 
 
-def _found(request_id: uuid.UUID) -> Any:
-    """The request, and whether its time is `over` by the house's clock."""
+def _found(request: HttpRequest, request_id: uuid.UUID) -> Any:
+    """The request, and whether its time is `over` by the house's clock. Raises PermissionDenied for who neither asks
+    for this kind nor decides it: a request tells about people and their money.
+    """
     rows = Request.objects.select_related("maker", "checker", "attachment")
     over = ExpressionWrapper(Q(expires_at__lte=Now()), output_field=BooleanField())
-    return get_object_or_404(rows.annotate(over=over), pk=request_id)
+    found = get_object_or_404(rows.annotate(over=over), pk=request_id)
+    if not Reader(_me(request)).sees(found):
+        raise PermissionDenied("This request is for other roles.")
+    return found
 
 
 #: What a refusal is about -> the field that it stands beside. Others stand on top of the page.
@@ -166,7 +172,7 @@ def _title(found: Request, preview: Preview | None) -> str:
 @staff_page(*ROLES)
 def approval_file(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
     """The evidence as a download, never as a page of ours: somebody else has made it. Who opens it is noted."""
-    found = get_object_or_404(Request, pk=request_id)
+    found = _found(request, request_id)
     try:
         attachment, content = services.evidence_open(request=found, by=_me(request))
     except Attachment.DoesNotExist:
@@ -194,11 +200,11 @@ def _decide(
     name: str = "",
 ) -> HttpResponse:
     """Carry out a decision and show the request; a refusal is a sentence on its page, and nothing has changed."""
-    get_object_or_404(Request, pk=request_id)
+    _found(request, request_id)
     try:
         done = act()
     except Refused as refused:
-        return _page(request, _found(request_id), refused=refused, act=name)
+        return _page(request, _found(request, request_id), refused=refused, act=name)
     messages.success(request, said(done))
     return redirect("desk_approval", request_id)
 

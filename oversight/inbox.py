@@ -1,8 +1,10 @@
 """The list of approvals: what waits for a second person, what became of the others."""
 
 import datetime as dt
+import uuid
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, NamedTuple, cast
 
 from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet
@@ -13,7 +15,7 @@ from django.views.decorators.http import require_GET
 from accounts.filters import ListFilters, one_of
 from accounts.models import User
 from accounts.permissions import staff_page
-from accounts.roles import Role
+from accounts.roles import SEES_ALL, Role
 from accounts.selectors import roles_of
 from controls.effects import effect_of
 from controls.kinds import KINDS, accounts_of
@@ -23,7 +25,7 @@ from goldwallet.clock import NAIROBI, after
 from goldwallet.fragments import page_or_part
 from goldwallet.paging import page_of
 
-#: Whoever asks for something or decides it (`controls.kinds`). The auditor reads.
+#: Whoever asks for something or decides it (`controls.kinds`), each what is for their role. The auditor reads all.
 ROLES = (Role.PRICING, Role.VAULT, Role.TREASURY, Role.REVIEWER, Role.ADMINISTRATOR)
 _PAGE = 50
 #: A request that expires within this time is marked.
@@ -60,7 +62,21 @@ class Reader:
     def __init__(self, user: User) -> None:
         self.id = user.pk
         self.roles = roles_of(user)
-        self.accounts = accounts_of(user.pk) if Role.AUDITOR not in self.roles else frozenset({user.pk})
+        self.kinds = frozenset(
+            name for name, kind in KINDS.items() if self.roles & (SEES_ALL | {*kind.readers})
+        )
+
+    @cached_property
+    def accounts(self) -> frozenset[uuid.UUID]:
+        return accounts_of(self.id) if Role.AUDITOR not in self.roles else frozenset({self.id})
+
+    def sees(self, request: Request) -> bool:
+        """Whether this request, its evidence and its line in the list open for this person."""
+        return request.kind in self.kinds or request.maker_id == self.id
+
+    def seen(self, rows: QuerySet[Request]) -> QuerySet[Request]:
+        """Those of the rows that do."""
+        return rows.filter(Q(kind__in=self.kinds) | Q(maker=self.id))
 
     def why_not(self, request: Request) -> str:
         """In words; empty: this person may decide it. Binding is `controls.services`."""
@@ -127,9 +143,9 @@ def _midnight(day: dt.date) -> dt.datetime:
 @staff_page(*ROLES, reads="requests")
 def approvals(request: HttpRequest) -> HttpResponse:
     """The inbox: what this person may decide, what they asked for, what waits for others, and what is decided."""
-    filters = DecidedFilters(request.GET)
+    filters, reader = DecidedFilters(request.GET), Reader(cast(User, request.user))
     older = request.GET.get("after", "").replace("\x00", "")
-    page = page_of(filters.decided(), by="decided_at", after=older, limit=_PAGE)
+    page = page_of(reader.seen(filters.decided()), by="decided_at", after=older, limit=_PAGE)
     query = filters.query(after=page.older)
     context = {
         "inbox": not filters.query(after=older),
@@ -138,20 +154,19 @@ def approvals(request: HttpRequest) -> HttpResponse:
         "older_url": f"{reverse('desk_approvals')}?{query}" if page.older else "",
     }
     if context["inbox"]:
-        context |= _inbox(cast(User, request.user))
+        context |= _inbox(reader)
     status = 200 if filters.is_valid() else 400
     return page_or_part(request, "oversight/approvals.html", context, part="rows", status=status)
 
 
-def _inbox(me: User) -> dict[str, list[Row]]:
-    reader = Reader(me)
-    waiting = requests_waiting().annotate(
+def _inbox(reader: Reader) -> dict[str, list[Row]]:
+    waiting = reader.seen(requests_waiting()).annotate(
         soon=ExpressionWrapper(Q(expires_at__lte=after(_SOON_SECONDS)), output_field=BooleanField()),
         evidence=Exists(Attachment.objects.filter(request=OuterRef("pk"))),
     )
     rows = [_row(found, reader.why_not(found)) for found in waiting]
     return {
         "for_me": [row for row in rows if not row.why_not],
-        "mine": [row for row in rows if row.request.maker_id == me.pk],
-        "for_others": [row for row in rows if row.why_not and row.request.maker_id != me.pk],
+        "mine": [row for row in rows if row.request.maker_id == reader.id],
+        "for_others": [row for row in rows if row.why_not and row.request.maker_id != reader.id],
     }

@@ -179,12 +179,15 @@ ROUTES: dict[str, Route] = {
     "desk_cash_payout": desk(TWO, get=None, post=400),
     "desk_audit": desk("treasury"),
     "desk_approvals": desk(ALL),
-    "desk_approval": desk(ALL),
-    "desk_approval_file": desk(ALL, notes="controls_requestevent pghistory_context"),  # who opened it
-    # This request is about a threshold: neither vault nor reviewer decides it.
+    # This request is about a threshold: it is not for vault and reviewer.
+    "desk_approval": desk("pricing treasury administrator"),
+    "desk_approval_file": desk(
+        "pricing treasury administrator",
+        notes="controls_requestevent pghistory_context",  # who opened it
+    ),
     "desk_approval_approve": desk("pricing treasury administrator", get=None, post=409),
-    "desk_approval_refuse": desk(ALL, get=None, post=400),
-    "desk_approval_withdraw": desk(ALL, get=None, post=403),  # only who asked
+    "desk_approval_refuse": desk("pricing treasury administrator", get=None, post=400),
+    "desk_approval_withdraw": desk("pricing treasury administrator", get=None, post=403),  # only who asked
     "desk_reconciliation": desk("treasury"),
     "desk_statement_upload": desk("treasury", get=None, post=400),
     "desk_reconcile": desk("treasury", get=None, post=302),

@@ -4,6 +4,7 @@ import re
 
 import pgtrigger
 import pytest
+from django.contrib.auth.models import Group
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
@@ -112,8 +113,11 @@ def test_yours_are_told_apart(maker: User, checker: User) -> None:
     mine = text(signed_in(maker).get(reverse("desk_approvals")))
     assert "Yours" in mine
     assert "Nothing waits for you." in mine
+    reader = text(signed_in(staff("auditor")).get(reverse("desk_approvals")))
+    assert "For others to decide" in reader
+    assert "Nothing waits for you." in reader
     keeper = text(signed_in(staff("vault")).get(reverse("desk_approvals")))
-    assert "For others to decide" in keeper
+    assert "For others to decide" not in keeper
     assert "Nothing waits for you." in keeper
 
 
@@ -219,11 +223,11 @@ def test_it_expires(maker: User, checker: User) -> None:
     assert thresholds()[NAME] == 100_000
 
 
-#           reads the inbox and a request, decides it
+#           reads the request, decides it; everybody has an inbox
 MATRIX = {
     Role.PRICING: (200, 200),
-    Role.VAULT: (200, 403),
-    Role.REVIEWER: (200, 403),
+    Role.VAULT: (403, 403),
+    Role.REVIEWER: (403, 403),
     Role.TREASURY: (200, 200),
     Role.AUDITOR: (200, 403),
     Role.ADMINISTRATOR: (200, 200),
@@ -232,10 +236,13 @@ MATRIX = {
 
 @pytest.mark.parametrize("role", list(Role))
 def test_roles(maker: User, role: Role) -> None:
-    request = asked(maker)
+    request = asked(maker, evidence=Evidence("letter.pdf", b"%PDF-1.7"))
     reads, decides = MATRIX[role]
     desk = signed_in(staff(role))
-    assert desk.get(reverse("desk_approvals")).status_code == reads
+    inbox = desk.get(reverse("desk_approvals"))
+    assert inbox.status_code == 200
+    assert (url(request) in inbox.content.decode()) == (reads == 200)
+    assert desk.get(url(request, "_file")).status_code == reads
     page = desk.get(url(request))
     assert page.status_code == reads
     offered = 'name="seen"' in page.content.decode()
@@ -246,6 +253,32 @@ def test_roles(maker: User, role: Role) -> None:
     assert answer.status_code == decides
     assert thresholds()[NAME] == (50_000 if decides == 200 else 100_000)
     assert desk.post(url(request, "_refuse"), {"words": "I had rather not."}).status_code in {403, 409}
+
+
+def test_who_asked_reads_it_whatever_roles_they_have_now(maker: User) -> None:
+    request = asked(maker, evidence=Evidence("letter.pdf", b"%PDF-1.7"))
+    maker.groups.set(Group.objects.filter(name=Role.VAULT))
+    desk = signed_in(maker)
+    assert url(request) in desk.get(reverse("desk_approvals")).content.decode()
+    for act in ("", "_file"):
+        assert desk.get(url(request, act)).status_code == 200
+
+
+@pytest.mark.parametrize("role", [Role.VAULT, Role.REVIEWER])
+def test_what_is_decided_stays_with_the_roles_it_was_for(maker: User, checker: User, role: Role) -> None:
+    request = asked(maker)
+    refuse(signed_in(checker), request, "The insurer did not ask.")
+    desk = signed_in(staff(role))
+    for query in ("", "?kind=threshold_set", "?state=refused", f"?maker={maker.pk}"):
+        page = desk.get(reverse("desk_approvals") + query)
+        assert page.status_code == 200
+        assert not page.context["decided"]
+    for act in ("", "_file"):
+        assert desk.get(url(request, act)).status_code == 403
+    for act in ("_approve", "_refuse", "_withdraw"):
+        answer = desk.post(url(request, act), {"words": "I had rather not."})
+        assert answer.status_code == 403
+        assert WHY not in answer.content.decode()
 
 
 def test_an_auditor_with_another_role_decides_nothing(maker: User) -> None:
