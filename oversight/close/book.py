@@ -16,7 +16,7 @@ from django.db import connection
 
 from ledger import chart
 from payments.floats import code_of
-from payments.models import Float
+from payments.models import Direction, Float
 
 ZERO = Decimal(0)
 
@@ -179,6 +179,45 @@ def readings(span: Span, shortcodes: dict[str, str]) -> list[Reading]:
         codes=[code_of(one).code for one in Float],
     )
     return [Reading(Float(account), *row) for account, *row in found]
+
+
+# As `payments.floats` judges a young reading, but up to the end of the span: what M-Pesa may have counted before we did
+# is all of the account that belongs to no payment, and payments that were there by then; with what was then still open
+# and its charge (none is above KES 200). An open payment that ended after the span is sought among a week's.
+_MOVING = """
+WITH later AS (
+    SELECT e.amount, t.kind, CASE WHEN t.key ~ '^payment:[0-9a-f-]{36}(:|$)'
+                                  THEN split_part(t.key, ':', 2)::uuid END AS payment
+    FROM ledger_transaction t JOIN ledger_entry e ON e.transaction_id = t.id
+    JOIN ledger_account a ON a.id = e.account_id
+    WHERE a.code = %(code)s AND t.created_at > %(read)s - interval '1 minute' AND t.created_at < %(end)s
+)
+SELECT coalesce((SELECT sum(abs(later.amount)) FROM later LEFT JOIN payments_payment p ON p.id = later.payment
+                 WHERE p.id IS NULL OR later.kind LIKE '%%reversed'
+                    OR p.created_at <= %(read)s + interval '1 minute'), 0)
+       + coalesce((SELECT sum(amount + 200) FROM payments_payment
+                   WHERE direction = %(direction)s AND state IN ('sending', 'pending', 'unknown')
+                     AND created_at <= %(read)s + interval '1 minute'), 0)
+       + coalesce((SELECT sum(amount + 200) FROM payments_payment
+                   WHERE direction = %(direction)s AND sent_at IS NOT NULL AND ended_at >= %(end)s
+                     AND created_at > %(read)s - interval '7 days'
+                     AND created_at <= %(read)s + interval '1 minute'), 0)
+"""
+
+
+def moving(span: Span, reading: Reading, shortcodes: dict[str, str]) -> Decimal:
+    """So much may stand on either side of the reading, of all accounts under its shortcode."""
+    found = ZERO
+    for one in Float:
+        if shortcodes[one] == shortcodes[reading.account]:
+            asked = {
+                "code": code_of(one).code,
+                "read": reading.read_at,
+                "end": span.end,
+                "direction": Direction.IN if one == Float.COLLECTIONS else Direction.OUT,
+            }
+            found += sum((amount for (amount,) in _rows(_MOVING, **asked)), ZERO)
+    return found
 
 
 def _rows(statement: str, **parameters: Any) -> Iterable[tuple[Any, ...]]:

@@ -22,7 +22,7 @@ from goldwallet.clock import NAIROBI
 from kyc.models import Review
 from ledger import chart
 from ledger.chart import Code
-from oversight.close.book import ZERO, Held, Posted, Span, bars, held, posted, readings
+from oversight.close.book import ZERO, Held, Posted, Reading, Span, bars, held, moving, posted, readings
 from oversight.models import Break, BreakState, News, Run, RunState
 from payments.floats import shortcode_of
 from payments.models import Float
@@ -48,8 +48,8 @@ CASH = (
     chart.house_adjustments().code,
     chart.house_capital().code,
 )
-#: Settings of the house when the day was closed.
-_NOT_COUNTED = frozenset({"shortcodes"})
+#: Settings of the house when the day was closed, and what was on its way, which later tries may have changed.
+_NOT_COUNTED = frozenset({"shortcodes", "moving"})
 _DECIDED = (RequestState.EXECUTED, RequestState.REFUSED)
 _BUYS, _SALES = ("buy_paid", "buy_rebought"), ("sale_paid",)
 
@@ -64,11 +64,12 @@ def figures_of(day: dt.date, *, shortcodes: dict[str, str] | None = None) -> Fig
     """Counted now. Of a day that is not over: so far. `shortcodes`: ours at M-Pesa by account, if not today's."""
     span = span_of(day)
     shortcodes = shortcodes or {str(one): shortcode_of(one) for one in Float}
+    said = readings(span, shortcodes)
     book, kinds = {one.code: one for one in held(span)}, posted(span)
     return {
         "day": day.isoformat(),
         "gold": _gold(span, book),
-        "cash": _cash(span, book, shortcodes),
+        "cash": _cash(book, said),
         "trade": _trade(kinds),
         "posted": [_kind(one) for one in kinds],
         "breaks": _breaks(span),
@@ -77,6 +78,9 @@ def figures_of(day: dt.date, *, shortcodes: dict[str, str] | None = None) -> Fig
         "switches": _switches(span),
         "identity": _identity(span),
         "shortcodes": shortcodes,
+        "moving": {
+            str(one.account): _kes(moving(span, one, shortcodes)) for one in said if one.there != one.book
+        },
     }
 
 
@@ -156,7 +160,7 @@ def _of(book: dict[str, Held], code: Code) -> Held:
 # --- cash -----------------------------------------------------------------------------------------
 
 
-def _cash(span: Span, book: dict[str, Held], shortcodes: dict[str, str]) -> Figures:
+def _cash(book: dict[str, Held], said: list[Reading]) -> Figures:
     alive = [one for one in book.values() if one.asset == chart.KES and one.alive]
     return {
         "accounts": [_account(one) for one in sorted(alive, key=lambda one: one.code)],
@@ -168,7 +172,7 @@ def _cash(span: Span, book: dict[str, Held], shortcodes: dict[str, str]) -> Figu
                 "book": _kes(one.book),
                 "difference": _kes(one.there - one.book),
             }
-            for one in readings(span, shortcodes)
+            for one in said
         ],
         #: All shillings of the book added up.
         "difference": _kes(sum((one.closing for one in book.values() if one.asset == chart.KES), ZERO)),

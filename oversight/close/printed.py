@@ -8,8 +8,10 @@ from typing import Any
 from goldwallet.pdf import Column, Sheet
 from goldwallet.wording import exact_time
 from oversight.close.shown import Close
+from payments.floats import Verdict
 
 _NUMBER = 26.0
+_VERDICTS = {Verdict.AGREES: "Agrees", Verdict.MOVING: "On its way", Verdict.DIFFERS: "Differs"}
 
 
 def printed(close: Close, *, made_by: str, made_at: dt.datetime) -> bytes:
@@ -77,7 +79,8 @@ def _cash(sheet: Sheet, cash: Any) -> None:
     for one in cash["floats"]:
         sheet.note(
             f"M-Pesa said at {exact_time(one['read_at'])}: {one['name']} {_k(one['there'])}. "
-            f"The book had {_k(one['book'])}; difference {_k(one['difference'])}."
+            f"The book had {_k(one['book'])}; difference {_k(one['difference'])}. "
+            f"{_VERDICTS[one['verdict']]}."
         )
     sheet.note(f"All shillings of the book add up to {_k(cash['difference'])}.")
 

@@ -18,6 +18,7 @@ from kyc.models import Outcome
 from oversight.close.figures import CASH, Figures, digest_of, figures_of, people_in
 from oversight.models import DailyClose
 from oversight.naming import account_names, kind_words
+from payments.floats import FloatState, Verdict
 from payments.models import Float
 from pools.models import Pool
 
@@ -78,7 +79,7 @@ def warnings(raw: Figures) -> list[str]:
     ]
     found = [sentence for value, sentence in said if Decimal(value)]
     for one in cash["floats"]:
-        if Decimal(one["difference"]):
+        if _verdict(raw, one) == Verdict.DIFFERS:
             name = Float(one["account"]).label.lower()
             found.append(
                 f"M-Pesa's last word about {name} differs from the book of that moment by {_k(one['difference'])}."
@@ -87,6 +88,15 @@ def warnings(raw: Figures) -> list[str]:
     if opened:
         found.append(f"{opened} difference{'s' if opened != 1 else ''} of the reconciliation open.")
     return found + [f"{SwitchName(name).label} paused." for name in raw["switches"]["paused"]]
+
+
+def _verdict(raw: Figures, one: Figures) -> Verdict:
+    """As the overview and the page of transfers say it."""
+    there, book = Decimal(one["there"]), Decimal(one["book"])
+    unsure = Decimal(raw.get("moving", {}).get(one["account"], "0"))
+    return FloatState(
+        Float(one["account"]), "", book, there, read_at=None, parts=[], then=book, unsure=unsure
+    ).verdict
 
 
 def _g(text: str) -> str:
@@ -105,8 +115,9 @@ def _shown(raw: Figures) -> Any:
     names = account_names(one["code"] for one in accounts if one["code"] not in _PEOPLE) | _PEOPLE
     for account in accounts:
         account["name"] = names[account["code"]]
-    for one in figures["cash"]["floats"]:
+    for one, said in zip(figures["cash"]["floats"], raw["cash"]["floats"], strict=True):
         one["name"] = Float(one["account"]).label
+        one["verdict"] = _verdict(raw, said)
     for one in figures["posted"]:
         one["label"] = kind_words(one["kind"])
     for one in figures["prices"]:
