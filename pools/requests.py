@@ -20,9 +20,11 @@ from goldwallet.errors import Conflict, Refused
 from goldwallet.money import show_grams, show_kes
 from goldwallet.wording import exact_time
 from pools import services
-from pools.models import Bar, BarStatus, Pool
-from pools.selectors import price_at
+from pools.effect import grams_owed
+from pools.models import Bar, BarStatus, Pool, Price
+from pools.services.band import band_breaks
 from pools.services.bars import MOST_BARS_AT_ONCE, bar_checked, fine_grams
+from pools.services.prices import pair_check, prices_around
 
 #: One open request about the two prices at a time.
 PRICE_SUBJECT = "price:band"
@@ -213,18 +215,39 @@ def _pair(payload: dict[str, Any]) -> tuple[Decimal, Decimal]:
 def price_set_describe(payload: dict[str, Any]) -> Description:
     """payload: `buy`, `sell` (text), `effective_from` (ISO with its zone; empty: when it is approved)."""
     (buy, sell), moment = _pair(payload), _moment(payload)
-    before = price_at(moment or now())
-    start = exact_time(moment) if moment else "the moment of approval"
+    pair_check(buy, sell)
+    pair, before = Price(buy=buy, sell=sell), prices_around(moment).before
+    owed, start = grams_owed(), exact_time(moment) if moment else "the moment of approval"
     return Description(
         f"From {start} on people buy one gram for {show_kes(buy)} and sell it for {show_kes(sell)}.",
-        (
-            Change("People buy one gram for", show_kes(before.buy) if before else "no price", show_kes(buy)),
-            Change(
-                "People sell one gram for", show_kes(before.sell) if before else "no price", show_kes(sell)
-            ),
-        ),
+        tuple(Change(*line) for line in zip(_LABELS, _told(before, owed), _told(pair, owed), strict=True)),
+        warnings=tuple(band_breaks(buy, sell, at=moment or now())),
         retype=Retype(str(buy), "What will people pay for one gram?"),
     )
+
+
+_LABELS = (
+    "People buy one gram for",
+    "People sell one gram for",
+    "Difference",
+    "Worth of what customers own, when sold",
+)
+
+
+def _told(price: Price | None, owed: Decimal) -> tuple[str, ...]:
+    """A pair in the words that stand beside `_LABELS`."""
+    if price is None:
+        return ("no price",) * len(_LABELS)
+    spread = f"{show_kes(price.spread)}, {price.spread_percent} %"
+    return show_kes(price.buy), show_kes(price.sell), spread, _about(owed * price.sell)
+
+
+def _about(kes: Decimal) -> str:
+    """With three digits: an approval is bound to what is shown, and people trade while it waits."""
+    if not kes:
+        return show_kes(kes)
+    step = Decimal(1).scaleb(max(kes.adjusted() - 2, 0))
+    return f"about {show_kes((kes / step).quantize(Decimal(1)) * step)}"
 
 
 def price_set_execute(request: Request) -> str:

@@ -15,6 +15,7 @@ from goldwallet.errors import Conflict, Refused
 from goldwallet.test.books import assert_books
 from goldwallet.test.clock import shift_clock
 from goldwallet.test.two import YES, approve, asked
+from goldwallet.test.world import buy, paid, sell
 from ledger import chart
 from ledger.selectors import balance
 from ledger.services import Transfer, post
@@ -233,7 +234,7 @@ def before(keeper) -> Price:
 def test_a_price_beyond_the_band_takes_two(before, pricing, checker):
     request = price(pricing)
     changes = [(change.before, change.after) for change in request_effect(request).changes]
-    assert changes == [("KES 13,000", "KES 130,000"), ("KES 12,800", "KES 128,000")]
+    assert changes[:2] == [("KES 13,000", "KES 130,000"), ("KES 12,800", "KES 128,000")]
     with pytest.raises(Refused, match="yourself"):
         approve(request, pricing)
     with pytest.raises(Refused, match="role"):
@@ -246,6 +247,39 @@ def test_a_price_beyond_the_band_takes_two(before, pricing, checker):
     with pytest.raises(Conflict):
         approve(request, second)
     assert Price.objects.count() == 2
+
+
+def test_who_approves_a_price_reads_what_it_does(world):
+    paid(buy(world.alice, 33_000))  # 2 g
+    request = price(world.pricing, buy="33000", sell="31000.50")
+    effect = request_effect(request)
+    assert [(change.label, change.before, change.after) for change in effect.changes] == [
+        ("People buy one gram for", "KES 16,500", "KES 33,000"),
+        ("People sell one gram for", "KES 16,000", "KES 31,000.50"),
+        ("Difference", "KES 500, 3.03 %", "KES 1,999.50, 6.06 %"),
+        ("Worth of what customers own, when sold", "about KES 32,000", "about KES 62,000"),
+    ]
+    assert [line for line in effect.warnings if "buy price would go up by 100.0%" in line]
+    # A small trade while it waits changes nothing of what was looked at.
+    seen = request_seal(request, effect)
+    paid(sell(world.alice, Decimal("0.001")))
+    assert request_seal(request, request_effect(request)) == seen
+    assert_books()
+
+
+def test_who_approves_a_price_reads_which_scheduled_one_jumps(before, pricing, keeper):
+    at = now() + dt.timedelta(hours=5)
+    services.price_set(buy=Decimal(15000), sell=Decimal(14000), by=keeper, effective_from=at)
+    effect = request_effect(price(pricing, buy="12000", sell="11500"))
+    (line,) = effect.warnings
+    assert "the buy price would then go up by 25.0%, from KES 12,000 to KES 15,000" in line
+
+
+def test_a_price_for_a_taken_minute_is_compared_with_the_one_before_both(before, pricing, keeper):
+    at = now() + dt.timedelta(hours=5)
+    services.price_set(buy=Decimal(15000), sell=Decimal(14000), by=keeper, effective_from=at)
+    request = price(pricing, effective_from=at.isoformat())
+    assert request_effect(request).changes[0].before == "KES 13,000"
 
 
 def test_what_was_shown_is_what_it_was_compared_with(before, pricing, keeper):
