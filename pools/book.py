@@ -3,17 +3,14 @@
 import datetime as dt
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
-
-from django.db.models import QuerySet
 
 from goldwallet.clock import NAIROBI
 from ledger.chart import Code
-from ledger.models import Entry
-from ledger.selectors import Line, statement
+from ledger.listing import period_of
+from ledger.models import Account
+from ledger.selectors import ZERO, Line, statement
 
 PAGE = 50
-_ZERO = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +35,20 @@ class BookPage:
 
 
 def book_range(code: Code, *, start: dt.date | None, end: dt.date | None) -> Span:
-    """The entries from the morning of `start` to the night of `end`; both days count, None is without an end."""
-    first, opening = _before(code, _morning(start)) if start else (0, _ZERO)
-    if end is None or end == dt.date.max:
-        newest = _entries(code).first()
-        return Span(first, None, opening, newest[1] if newest else _ZERO)
-    last, closing = _before(code, _morning(end + dt.timedelta(days=1)))
-    return Span(first, last, opening, closing)
+    """The entries from the morning of `start` to the night of `end`; both days count, None is without an end.
+
+    The bounds are those of the account's page of the ledger: a stretch of lines without a gap.
+    """
+    found = Account.objects.filter(code=code.code).first()
+    if found is None:
+        return Span(0, None, ZERO, ZERO)
+    last_day = None if end is None or end == dt.date.max else end + dt.timedelta(days=1)
+    period = period_of(
+        found,
+        since=_morning(start) if start else None,
+        until=_morning(last_day) if last_day else None,
+    )
+    return Span(period.first, period.last if last_day else None, period.opening, period.closing)
 
 
 def book_page(code: Code, span: Span, *, after: str) -> BookPage:
@@ -57,16 +61,6 @@ def book_page(code: Code, span: Span, *, after: str) -> BookPage:
     found = statement(code, after=upper, limit=PAGE + 1, newest_first=True)
     lines = [line for line in found if line.seq > span.first]
     return BookPage(lines[:PAGE], str(lines[PAGE - 1].seq) if len(lines) > PAGE else "")
-
-
-def _entries(code: Code) -> "QuerySet[Any, tuple[int, Decimal]]":
-    return Entry.objects.filter(account__code=code.code).order_by("-seq").values_list("seq", "balance")
-
-
-def _before(code: Code, moment: dt.datetime) -> tuple[int, Decimal]:
-    """The number of the last line before a moment, and the balance that it left."""
-    found = _entries(code).filter(transaction__created_at__lt=moment).first()
-    return (found[0], found[1]) if found else (0, _ZERO)
 
 
 def _morning(day: dt.date) -> dt.datetime:

@@ -292,6 +292,48 @@ class TestBook:
             assert book_page(code, span, after="").lines == []
             assert span.opening == span.closing == (balance(code) if start else 0)
 
+    @pytest.mark.fault("X10")
+    def test_days_are_found_without_a_walk_through_the_account(self, pool, monkeypatch):
+        """An account of ten thousand lines, a minute apart; the lines around a moment are looked at one by one."""
+        monkeypatch.setattr("ledger.listing._NEAR", 20)
+        code, first = chart.pool_available(pool.pk), dt.datetime(2026, 1, 1, tzinfo=NAIROBI)
+        with connection.cursor() as cursor:
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            for table in ("account", "transaction", "entry"):
+                cursor.execute(f"ALTER TABLE ledger_{table} DISABLE TRIGGER USER")
+            cursor.execute(
+                "INSERT INTO ledger_account (code, asset, balance, seq, may_go_negative, shared)"
+                " VALUES (%s, 'GOLD', 10000, 10000, false, false)",
+                [code.code],
+            )
+            cursor.execute(
+                "INSERT INTO ledger_transaction (key, input_hash, kind, actor, memo, created_at)"
+                " SELECT 'many:' || n, sha256('x'), 'test', '', '', %s + (n - 1) * interval '1 minute'"
+                " FROM generate_series(1, 10000) n",
+                [first],
+            )
+            cursor.execute(
+                "INSERT INTO ledger_entry (account_id, seq, transaction_id, leg, amount, balance)"
+                " SELECT a.id, n, t.id, 1, 1, n FROM generate_series(1, 10000) n"
+                " JOIN ledger_transaction t ON t.key = 'many:' || n, ledger_account a WHERE a.code = %s",
+                [code.code],
+            )
+            for table in ("account", "transaction", "entry"):
+                cursor.execute(f"ALTER TABLE ledger_{table} ENABLE TRIGGER USER")
+            cursor.execute("ANALYZE ledger_account, ledger_transaction, ledger_entry")
+            read = (
+                "SELECT sum(pg_stat_get_xact_tuples_returned(c.oid) + pg_stat_get_xact_tuples_fetched(c.oid))"
+                " FROM pg_class c WHERE relname = 'ledger_entry'"
+            )
+            cursor.execute(read)
+            (before,) = cursor.fetchone()
+            span = book_range(code, start=dt.date(2026, 1, 2), end=dt.date(2026, 1, 2))
+            cursor.execute(read)
+            (now_read,) = cursor.fetchone()
+        # A day's minutes: the first line is that of midnight.
+        assert (span.first, span.last, span.opening, span.closing) == (1440, 2880, 1440, 2880)
+        assert now_read - before < 500
+
     @pytest.mark.parametrize(
         ("asked", "status"),
         [
