@@ -23,6 +23,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import User
 from accounts.permissions import may_see
+from accounts.roles import Role
 from controls.audit import record
 from controls.exports import EXPORTS, rows_of
 from controls.models import EXPORT_MOVES, Export, ExportPart, ExportState
@@ -64,11 +65,21 @@ class Asked:
     kind: str
     format: str
     filters: dict[str, str]
+    #: Whether who asks may open people's pages; who may not gets no addresses where the list can do without.
+    sees_people: bool
+
+    def rows(self) -> Iterator[tuple[Any, ...]]:
+        return rows_of(self.kind, self.filters, sees_people=self.sees_people)
 
     @property
     def names(self) -> list[str]:
         """Of the filters that were used. Their values may be a person's data and are noted nowhere."""
         return sorted(self.filters)
+
+
+def sees_people(user: User) -> bool:
+    """To whom a person's page opens."""
+    return may_see(user, Role.REVIEWER, Role.TREASURY)
 
 
 def may_take(user: User, kind: str) -> bool:
@@ -111,7 +122,7 @@ class _Counted:
 
     def __iter__(self) -> Iterator[tuple[Any, ...]]:
         end = time.monotonic() + self._seconds
-        for row in rows_of(self._asked.kind, self._asked.filters):
+        for row in self._asked.rows():
             if self.count >= self._most or time.monotonic() > end:
                 raise TooLong
             self.count += 1
@@ -141,7 +152,7 @@ def export_ask(*, asked: Asked, by: User) -> Export:
     is being written.
     """
     # Only the first row: what the list refuses, it refuses now.
-    next(iter(rows_of(asked.kind, asked.filters)), None)
+    next(iter(asked.rows()), None)
     export = Export(kind=asked.kind, format=asked.format, by=by, expires_at=after(KEPT_SECONDS))
     export.filters = json.dumps(asked.filters)
     try:
@@ -191,7 +202,7 @@ def _fail(export: Export, sentence: str) -> None:
 def _write(export: Export) -> None:
     if not may_take(export.by, export.kind):
         raise Refused("Your roles do not open this list any more.")
-    asked = Asked(export.kind, export.format, json.loads(export.filters))
+    asked = Asked(export.kind, export.format, json.loads(export.filters), sees_people(export.by))
     most = MOST_ROWS[export.format]
     try:
         file, rows = _written(asked, _Counted(asked, most=most, seconds=_GIVE_UP_SECONDS))

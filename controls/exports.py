@@ -4,6 +4,9 @@
 them, newest first, by keyset and in steps (`goldwallet.paging.every`): a million rows take no more memory than a
 thousand. `filters` are the fields of the list's own form as they were typed (text to text). What the form would refuse
 raises Refused.
+
+A list of `hides_people` is told whether its reader may open people's pages: `rows(filters, sees_people=...)`. A file goes
+further than a page: for who may not, it holds short ids in the place of addresses.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,6 +25,7 @@ class Listing:
     columns: tuple[str, ...]
     rows: str
     roles: frozenset[str]
+    hides_people: bool = False
 
 
 _MONEY = frozenset({"treasury", "pricing", "vault"})
@@ -43,6 +47,7 @@ EXPORTS: dict[str, Listing] = {
         ),
         rows="trading.exports.orders",
         roles=_MONEY,
+        hides_people=True,
     ),
     "payments": Listing(
         label="Payments",
@@ -94,6 +99,7 @@ EXPORTS: dict[str, Listing] = {
             "What",
             "Page",
             "About",
+            "Which is about",
             "Person",
             "Before",
             "After",
@@ -106,11 +112,13 @@ EXPORTS: dict[str, Listing] = {
 
 
 @cache
-def _load(path: str) -> Callable[[dict[str, str]], Iterator[tuple[Any, ...]]]:
-    function: Callable[[dict[str, str]], Iterator[tuple[Any, ...]]] = import_string(path)
+def _load(path: str) -> Callable[..., Iterator[tuple[Any, ...]]]:
+    function: Callable[..., Iterator[tuple[Any, ...]]] = import_string(path)
     return function
 
 
-def rows_of(kind: str, filters: dict[str, str]) -> Iterator[tuple[Any, ...]]:
+def rows_of(kind: str, filters: dict[str, str], *, sees_people: bool = False) -> Iterator[tuple[Any, ...]]:
     """The rows of a list. Raises KeyError for one that is not here, Refused for filters that make no sense."""
-    return _load(EXPORTS[kind].rows)(filters)
+    listing = EXPORTS[kind]
+    more = {"sees_people": sees_people} if listing.hides_people else {}
+    return _load(listing.rows)(filters, **more)

@@ -28,6 +28,7 @@ from accounts.exporting import (
     export_ask,
     export_parts,
     may_take,
+    sees_people,
     written_at_once,
 )
 from accounts.models import User
@@ -56,7 +57,7 @@ def export(request: HttpRequest, kind: str) -> HttpResponseBase:
     me = _me(request)
     if not may_take(me, kind):
         raise PermissionDenied("Your role does not allow this.")
-    asked = _asked(kind, request.POST if request.method == "POST" else request.GET)
+    asked = _asked(kind, request.POST if request.method == "POST" else request.GET, me)
     limits.count("exports_person", str(me.pk))
     if request.method == "POST":
         export_ask(asked=asked, by=me)
@@ -77,7 +78,7 @@ def export(request: HttpRequest, kind: str) -> HttpResponseBase:
     )
 
 
-def _asked(kind: str, given: QueryDict) -> Asked:
+def _asked(kind: str, given: QueryDict, by: User) -> Asked:
     wanted = given.get("format", "")
     if wanted not in FORMATS:
         raise Refused("Choose CSV or Excel.", code="format")
@@ -94,7 +95,7 @@ def _asked(kind: str, given: QueryDict) -> Asked:
         raise Refused(
             "This list cannot be filtered like that. Go back to the list and try again.", code="filters"
         )
-    return Asked(kind, wanted, filters)
+    return Asked(kind, wanted, filters, sees_people(by))
 
 
 @require_GET

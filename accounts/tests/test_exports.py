@@ -166,7 +166,7 @@ def test_several_values_of_a_filter_come_with_commas(
     browser: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[dict[str, str]] = []
-    monkeypatch.setattr(exporting, "rows_of", lambda kind, filters: seen.append(filters) or iter([]))
+    monkeypatch.setattr(exporting, "rows_of", lambda kind, filters, **more: seen.append(filters) or iter([]))
 
     browser.get(reverse("desk_export", args=["tiny"]) + "?format=csv&status=a&status=b&after=7&q=a%00b")
 
@@ -338,7 +338,7 @@ def test_a_list_without_end_is_given_up(browser: Client, monkeypatch: pytest.Mon
 
 def test_what_breaks_is_told(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     export = ask(browser)
-    monkeypatch.setattr(exporting, "rows_of", lambda kind, filters: tiny({"broken": "1"}))
+    monkeypatch.setattr(exporting, "rows_of", lambda kind, filters, **more: tiny({"broken": "1"}))
 
     with pytest.raises(ZeroDivisionError):
         exporting.export_do(export.pk)

@@ -12,11 +12,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from accounts.exporting import export_do
 from accounts.models import User
 from accounts.roles import Role
 from accounts.tests.people import signed_in, staff
 from controls.audit import record
 from controls.exports import EXPORTS
+from controls.models import Export
 from goldwallet.test.world import World, buy, paid, sell
 from ledger import chart
 from ledger.services import Transfer, post
@@ -97,3 +99,24 @@ def test_more_rows_take_no_more_questions(world: World, browser: Client, kind: s
 
     assert len(long) >= len(short) + 8
     assert len(many) <= len(few) + 1
+
+
+@pytest.mark.parametrize(
+    ("role", "address"),
+    [("treasury", True), ("auditor", True), ("administrator", True), ("vault", False), ("pricing", False)],
+)
+@pytest.mark.parametrize("late", [False, True])
+def test_who_may_not_see_people_gets_orders_without_their_addresses(
+    world: World, browser: Client, role: str, address: bool, late: bool
+) -> None:
+    reader = signed_in(staff(role))
+    if late:
+        reader.post(reverse("desk_export", args=["orders"]), {"format": "csv"})
+        export = Export.objects.get()
+        export_do(export.pk)
+        data = b"".join(reader.get(reverse("desk_export_file", args=[export.pk])).streaming_content)
+    else:
+        data = take(reader, "orders")
+    _, *found = rows(data)
+    shown = "'+alice@example.com" if address else str(world.alice.pk)[:8]
+    assert {row[2] for row in found} == {shown}
