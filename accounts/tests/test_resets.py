@@ -324,8 +324,11 @@ def test_without_lock_and_look_the_database_still_lets_one_of_them_be(monkeypatc
     rows_unlocked(monkeypatch)
     moves_unguarded(monkeypatch, resets, meeting=Meeting(2))
     with shift_clock(hours=25):
-        (error,) = errors(called_off_and_done(alice))
-    assert not isinstance(error, Refused), "a trigger's word, for no person to read"
+        found = errors(called_off_and_done(alice))
+    # Where the job loses, it logs it and goes on with the next.
+    assert len(found) <= 1 and not any(isinstance(error, Refused) for error in found), (
+        "a trigger's word, for no person to read"
+    )
     reset.refresh_from_db()
     assert has_factor(alice) == (reset.state == ResetState.CANCELLED)
 

@@ -163,8 +163,8 @@ def test_a_withdrawn_bar_is_brought_back_and_not_added_anew(make_pool, keeper):
 
 
 def test_the_figures_of_a_pool_agree(make_pool, keeper, customer):
-    make_pool("Empty", priority=9)
     pool = make_pool("Nairobi", grams="100")
+    make_pool("Empty")
     order, sold = uuid4(), uuid4()
     for order_id, grams in ((order, "10"), (sold, "5")):
         services.allocations_create(

@@ -33,8 +33,10 @@
     }
   }
 
+  const help = document.getElementById("desk-keys");
+  help?.querySelector("[data-close]").addEventListener("click", () => help.close());
+
   function tell() {
-    const help = document.getElementById("desk-keys");
     if (help && !help.open) help.showModal();
   }
 

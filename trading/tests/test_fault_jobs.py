@@ -8,6 +8,7 @@ from asgiref.sync import async_to_sync
 from django.core import mail
 from procrastinate.contrib.django import app
 
+from controls.models import Export
 from goldwallet.test.books import assert_books
 from goldwallet.test.clock import shift_clock
 from goldwallet.test.race import queue_empty
@@ -40,6 +41,7 @@ ROWS: dict[str, tuple[str, Callable[[], list]]] = {
     "payments.arrival": ("arrival_id", lambda: list(Arrival.objects.values_list("pk", flat=True))),
     "payments.balance": ("exchange_id", lambda: list(balances_asked())),
     "oversight.reconcile_run": ("run_id", lambda: list(runs_started())),
+    "accounts.export_write": ("export_id", lambda: list(Export.objects.values_list("pk", flat=True))),
     "notifications.deliver": ("message_id", lambda: list(Message.objects.values_list("pk", flat=True))),
 }
 
