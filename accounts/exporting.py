@@ -27,6 +27,7 @@ from accounts.roles import Role
 from controls.audit import record
 from controls.exports import EXPORTS, rows_of
 from controls.models import EXPORT_MOVES, Export, ExportPart, ExportState
+from goldwallet.budget import canceled, too_much
 from goldwallet.clock import Now, after
 from goldwallet.errors import Conflict, Refused, TooOften
 from goldwallet.sheets import csv_bytes, xlsx_file
@@ -45,13 +46,14 @@ PATIENCE_SECONDS = 8.0
 #: More than that nobody reads, and it would fill the house.
 MOST_ROWS = {"csv": 1_000_000, "xlsx": 500_000}
 KEPT_SECONDS = 24 * 3600.0
-#: Files being written for people who wait, in the whole house: pages must find a connection, too.
+#: Files being written for people who wait, in the whole house: pages must find a connection, too. And so many by jobs:
+#: a long list takes minutes, and the worker's other places are for what pays people.
 _AT_ONCE = 2
 #: A writing that has not come to an end after an hour, whoever took it up, is given up.
 _GIVE_UP_SECONDS = 3600.0
 _PART_BYTES = 384 * 1024
 #: Of advisory locks with two numbers the first says what they are about.
-_ABOUT_DIRECT, _ABOUT_EXPORT = 0xE1, 0xE2
+_ABOUT_DIRECT, _ABOUT_EXPORT, _ABOUT_LONG = 0xE1, 0xE2, 0xE3
 
 
 class TooLong(Exception):
@@ -69,7 +71,13 @@ class Asked:
     sees_people: bool
 
     def rows(self) -> Iterator[tuple[Any, ...]]:
-        return rows_of(self.kind, self.filters, sees_people=self.sees_people)
+        """Raises Refused for filters that make no sense, and for what the database gives up looking for."""
+        try:
+            yield from rows_of(self.kind, self.filters, sees_people=self.sees_people)
+        except DatabaseError as error:
+            if not canceled(error):
+                raise
+            raise too_much() from error
 
     @property
     def names(self) -> list[str]:
@@ -92,25 +100,29 @@ def may_take(user: User, kind: str) -> bool:
 
 def written_at_once(asked: Asked) -> tuple[IO[bytes], int]:
     """The file and how many rows it has. Raises TooLong, TooOften when others are being written, Refused."""
-    with _place_of_two():
+    with _place_of_two(_ABOUT_DIRECT) as placed:
+        if not placed:
+            raise TooOften(
+                "Other lists are being written at this moment. Wait a minute, then try again.", seconds=30
+            )
         return _written(asked, _Counted(asked, most=DIRECT_ROWS, seconds=PATIENCE_SECONDS))
 
 
 @contextmanager
-def _place_of_two() -> Iterator[None]:
+def _place_of_two(about: int) -> Iterator[bool]:
+    """One of two places in the whole house while the block lasts, or the word that there is none."""
+    number = None
     with connection.cursor() as cursor:
-        for number in range(_AT_ONCE):
-            cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [_ABOUT_DIRECT, number])
+        for free in range(_AT_ONCE):
+            cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [about, free])
             if cursor.fetchone()[0]:
+                number = free
                 break
-        else:
-            raise TooOften(
-                "Other lists are being written at this moment. Wait a minute, then try again.", seconds=30
-            )
     try:
-        yield
+        yield number is not None
     finally:
-        _unlock(_ABOUT_DIRECT, number)
+        if number is not None:
+            _unlock(about, number)
 
 
 class _Counted:
@@ -176,23 +188,46 @@ def _enqueue(export: Export) -> None:
 
 
 def export_do(export_id: uuid.UUID) -> None:
-    """Write it. Whoever comes second, or too late, does nothing; after a killed worker `exports_sweep` begins anew."""
-    with _held(export_id) as held:
-        if not held:
+    """Write it. Whoever comes second, or too late, does nothing; after a killed worker `exports_sweep` begins anew.
+
+    While two are being written it keeps waiting: who ends calls the next one up.
+    """
+    with _held(export_id) as held, _place_of_two(_ABOUT_LONG) as placed:
+        if not (held and placed):
             return
-        export = Export.objects.select_related("by").get(pk=export_id)
-        if not move(export, ExportState.RUNNING, moves=EXPORT_MOVES):
-            return
-        try:
-            _write(export)
-        except Refused as refused:
-            _fail(export, refused.sentence)
-        except DatabaseError:
+        _do(export_id)
+    _call_up()
+
+
+def _do(export_id: uuid.UUID) -> None:
+    export = Export.objects.select_related("by").get(pk=export_id)
+    if not move(export, ExportState.RUNNING, moves=EXPORT_MOVES):
+        return
+    try:
+        _write(export)
+    except Refused as refused:
+        _fail(export, refused.sentence)
+    except DatabaseError as error:
+        if not canceled(error):
             # It went away. The sweep finds the row.
             raise
-        except Exception:
-            _fail(export, "It could not be written. Somebody who knows the house has to look.")
-            raise
+        _fail(export, too_much().sentence)
+    except Exception:
+        _fail(export, "It could not be written. Somebody who knows the house has to look.")
+        raise
+
+
+def _call_up() -> None:
+    """The one that waits for the longest, if no job is there for it. When this is missed, the sweep does it."""
+    for export in Export.objects.filter(state=ExportState.WAITING).order_by("created_at"):
+        if not _has_job(export):
+            _enqueue(export)
+            return
+
+
+def _has_job(export: Export) -> bool:
+    jobs = ProcrastinateJob.objects.filter(task_name=JOB, args__export_id=str(export.pk), status="todo")
+    return jobs.exists()
 
 
 def _fail(export: Export, sentence: str) -> None:
@@ -245,13 +280,14 @@ def exports_sweep() -> None:
         state__in=[ExportState.DONE, ExportState.FAILED], expires_at__lte=Now()
     ):
         with transaction.atomic():
-            if move(export, ExportState.GONE, moves=EXPORT_MOVES):
+            # What was typed as a filter may be a person's data.
+            if move(export, ExportState.GONE, moves=EXPORT_MOVES, filters_sealed=""):
                 export.parts.all().delete()
 
 
 def _take_up(export: Export) -> None:
     """Nobody works on it, though it was asked for a minute ago."""
-    if ProcrastinateJob.objects.filter(task_name=JOB, args__export_id=str(export.pk), status="todo").exists():
+    if _has_job(export):
         return
     with transaction.atomic():
         if Export.objects.filter(pk=export.pk, created_at__lte=after(-_GIVE_UP_SECONDS)).exists():

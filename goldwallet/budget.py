@@ -3,12 +3,21 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.db import OperationalError, connection, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 from django.db.backends.utils import CursorWrapper
 
 from goldwallet.errors import Refused
 
 _CANCELED = "57014"
+
+
+def canceled(error: DatabaseError) -> bool:
+    """Whether the database gave up because it took too long."""
+    return getattr(error.__cause__, "sqlstate", None) == _CANCELED
+
+
+def too_much() -> Refused:
+    return Refused("This looks through too much at once. Say which days, or more about it.", code="too_much")
 
 
 @contextmanager
@@ -24,11 +33,9 @@ def in_time(seconds: float = 5.0) -> Iterator[None]:
             if inside:
                 _limit(cursor, before)
     except OperationalError as error:
-        if getattr(error.__cause__, "sqlstate", None) != _CANCELED:
+        if not canceled(error):
             raise
-        raise Refused(
-            "This looks through too much at once. Say which days, or more about it.", code="too_much"
-        ) from error
+        raise too_much() from error
 
 
 def _timeout(cursor: CursorWrapper) -> str:

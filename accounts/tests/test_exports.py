@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
-from django.db import connection
+from django.db import OperationalError, connection, transaction
 from django.test import Client
 from django.urls import reverse
 from procrastinate.contrib.django import app
@@ -37,6 +37,10 @@ def tiny(filters: dict[str, str]) -> Iterator[tuple[Any, ...]]:
         raise Refused("Write the number with digits.")
     if "broken" in filters:
         raise ZeroDivisionError
+    if "long" in filters:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = '20ms'")
+            cursor.execute("SELECT pg_sleep(5)")
     for number in range(int(filters.get("count") or 3)):
         if "slow" in filters:
             time.sleep(0.01)
@@ -348,6 +352,72 @@ def test_what_breaks_is_told(browser: Client, monkeypatch: pytest.MonkeyPatch) -
     assert fetch(browser, export).status_code == 409
 
 
+TOO_MUCH = "This looks through too much at once. Say which days, or more about it."
+
+
+@pytest.mark.fault("X10")
+@pytest.mark.parametrize("post", [False, True])
+def test_what_the_database_gives_up_on_is_told_as_on_the_page(browser: Client, post: bool) -> None:
+    answer = take(browser, post=post, long=1)
+
+    assert answer.status_code == 400
+    assert TOO_MUCH in answer.content.decode()
+    assert not Export.objects.exists()
+
+
+@pytest.mark.fault("X10")
+def test_a_job_that_the_database_gives_up_on_has_failed(
+    browser: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would take as long the next time: it is not begun anew for an hour."""
+    export = ask(browser)
+    monkeypatch.setattr(exporting, "rows_of", lambda kind, filters, **more: tiny({"long": "1"}))
+
+    exporting.export_do(export.pk)
+
+    export.refresh_from_db()
+    assert (export.state, export.error) == (ExportState.FAILED, TOO_MUCH)
+
+
+def test_a_database_that_went_away_fails_nothing(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    export = ask(browser)
+
+    def gone(export: Export) -> None:
+        raise OperationalError
+
+    monkeypatch.setattr(exporting, "_write", gone)
+    with pytest.raises(OperationalError):
+        exporting.export_do(export.pk)
+
+    export.refresh_from_db()
+    assert export.state == ExportState.RUNNING
+
+
+@pytest.mark.fault("X10")
+def test_two_long_lists_are_written_at_once_and_others_wait(browser: Client, elsewhere: Any) -> None:
+    first, second = ask(browser), ask(signed_in(staff("treasury")))
+    ProcrastinateJob.objects.all().delete()
+    for number in (0, 1):
+        elsewhere.execute("SELECT pg_advisory_lock(%s, %s)", [exporting._ABOUT_LONG, number])
+
+    exporting.export_do(first.pk)
+    first.refresh_from_db()
+    assert first.state == ExportState.WAITING
+    assert not ProcrastinateJob.objects.exists(), (
+        "who ends calls it up; a job for it would only come round again"
+    )
+
+    elsewhere.execute("SELECT pg_advisory_unlock(%s, 1)", [exporting._ABOUT_LONG])
+    exporting.export_do(second.pk)
+    second.refresh_from_db()
+    assert second.state == ExportState.DONE
+    (job,) = ProcrastinateJob.objects.all()
+    assert job.args == {"export_id": str(first.pk)}
+    exporting.export_do(first.pk)
+    first.refresh_from_db()
+    assert first.state == ExportState.DONE
+
+
 def _aged(export: Export, **by: float) -> None:
     """Asked for so long ago. The table's own guard does not let a time be changed, so it is taken away for this."""
     with connection.cursor() as cursor:
@@ -397,14 +467,14 @@ def test_what_does_not_end_within_an_hour_is_given_up(browser: Client) -> None:
 
 
 def test_a_day_later_it_is_deleted(browser: Client) -> None:
-    export, kept = written(browser), written(browser)
+    export, kept = written(browser, phone="0712345678"), written(browser, phone="0712345678")
     Export.objects.filter(pk=export.pk).update(expires_at=now() - dt.timedelta(seconds=1))
     assert fetch(browser, export).status_code == 410
 
     exporting.exports_sweep()
 
     export.refresh_from_db()
-    assert export.state == ExportState.GONE
+    assert (export.state, export.filters_sealed) == (ExportState.GONE, "")
     assert not ExportPart.objects.filter(export=export).exists()
     assert fetch(browser, export).status_code == 410
     assert len(body(fetch(browser, kept))) == kept.size
