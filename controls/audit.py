@@ -17,7 +17,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from controls.models import AuditEntry
 
@@ -111,8 +111,10 @@ def record(
     after: dict[str, Any] | None = None,
     reason: str = "",
     by: uuid.UUID | None = None,
+    about: str = "",
 ) -> None:
-    """Write a line, in the caller's transaction. `by` is for what is done outside of a page. Values are JSON.
+    """Write a line, in the caller's transaction. `by` is for what is done outside of a page. Values are JSON. `about`:
+    what the subject is about in turn, as a request is.
 
     Raises KeyError for an action that is not in ACTIONS.
     """
@@ -124,6 +126,7 @@ def record(
         page=who.page if who else "",
         action=action,
         subject=subject.replace("\x00", "")[:120],
+        about=about.replace("\x00", "")[:120],
         person_id=person_id,
         before=before,
         after=after,
@@ -133,6 +136,12 @@ def record(
         who.written += 1
 
 
-def entries_about(subject: str) -> QuerySet[AuditEntry]:
-    """What was done to a thing and who read it, newest first."""
-    return AuditEntry.objects.filter(subject=subject).select_related("actor", "person").order_by("-id")
+def entries_about(*subjects: str) -> QuerySet[AuditEntry]:
+    """What was done to these things, by two people as well, and who read it, newest first. The trail of a person has
+    everything that was done or read about them.
+    """
+    where = Q(subject__in=subjects) | Q(about__in=subjects)
+    people = [key for word, _, key in (subject.partition(":") for subject in subjects) if word == "person"]
+    if people:
+        where |= Q(person__in=people)
+    return AuditEntry.objects.filter(where).select_related("actor", "person").order_by("-id")

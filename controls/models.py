@@ -328,6 +328,9 @@ class AuditEntry(models.Model):
     page = models.CharField(max_length=60, blank=True, default="")
     #: What it was done to or what was read: `order:<id>`, or the name of a list (`orders`).
     subject = models.CharField(max_length=120, blank=True, default="")
+    #: What that is about in turn: a request's own subject (`payment:<id>`), so that the thing's trail has what two
+    #: people did to it. Lines of before the column have none.
+    about = models.CharField(max_length=120, blank=True, default="", db_default="")
     #: Whose data or money it is about.
     person = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, default=None, related_name="+", db_index=False
@@ -341,6 +344,7 @@ class AuditEntry(models.Model):
         constraints = [models.CheckConstraint(name="audit_has_action", condition=~Q(action=""))]
         indexes = [
             models.Index(fields=["subject", "-id"], name="audit_subject"),
+            models.Index(fields=["about", "-id"], name="audit_about"),
             models.Index(fields=["person", "-id"], name="audit_person"),
             models.Index(fields=["actor", "-id"], name="audit_actor"),
             models.Index(fields=["action", "-id"], name="audit_action"),

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, cast
 from urllib.parse import urlencode
 
 from django import forms
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import get_resolver, reverse
 from django.views.decorators.http import require_GET
@@ -174,7 +174,7 @@ class AuditFilters(forms.Form):
         if asked["who"]:
             rows = rows.filter(actor=None if asked["who"] == SYSTEM else asked["who"])
         if asked["subject"]:
-            rows = rows.filter(subject__in=asked["subject"])
+            rows = rows.filter(Q(subject__in=asked["subject"]) | Q(about__in=asked["subject"]))
         if asked["since"]:
             rows = rows.filter(at__gte=asked["since"])
         if asked["until"]:
@@ -215,13 +215,15 @@ def _sensible(moment: Any) -> Any:
 
 
 class Row(NamedTuple):
-    """A line as the page shows it. `changes`: each value's name, before and after."""
+    """A line as the page shows it. `changes`: each value's name, before and after. `thing`: what a request is about."""
 
     entry: AuditEntry
     did: str
     page: str
     about: str
     url: str
+    thing: str
+    thing_url: str
     person_url: str
     changes: list[tuple[str, str, str]]
 
@@ -254,6 +256,8 @@ def _row(entry: AuditEntry, reader: User) -> Row:
         page=page_words(entry.page) if entry.page else "",
         about=subject_words(entry.subject),
         url=subject_url(entry.subject, reader),
+        thing=subject_words(entry.about),
+        thing_url=subject_url(entry.about, reader),
         person_url=subject_url(person, reader) if person else "",
         changes=changes(entry),
     )

@@ -27,6 +27,7 @@ def _rows(form: Any) -> Iterator[tuple[Any, ...]]:
             ACTIONS.get(entry.action, entry.action),
             entry.page,
             entry.subject,
+            entry.about,
             entry.person.email if entry.person else "",
             _json(entry.before),
             _json(entry.after),

@@ -335,22 +335,47 @@ def request_approve(*, request_id: uuid.UUID, by: Any, seen: str, words: str, ty
         _check_typed(effect, typed)
         Request.objects.filter(pk=request.pk).update(result=sentence[:300])
         request.result = sentence[:300]
-        _record("request_approve", request, by=by, before=RequestState.WAITING, reason=said)
+        _record("request_approve", request, by=by, before=RequestState.WAITING, reason=said, effect=effect)
     return request
 
 
-def _record(action: str, request: Request, *, reason: str = "", by: Any = None, before: str = "") -> None:
-    """The audit trail's line, in the transaction of what was done."""
+def _record(
+    action: str,
+    request: Request,
+    *,
+    reason: str = "",
+    by: Any = None,
+    before: str = "",
+    effect: Effect | None = None,
+) -> None:
+    """The audit trail's line, in the transaction of what was done, with what it did."""
     what = {"kind": request.kind, "about": request.subject}
+    did = _did(request, effect) if effect is not None else {}
+    changed = {label: old for label, (old, _) in did.items() if old}
     audit.record(
         action,
         subject=f"request:{request.pk}",
+        about=request.subject,
         person_id=request.person_id,
-        before={"state": before} | what if before else None,
-        after={"state": str(request.state)} | what,
+        before={"state": before} | what | changed if before else None,
+        after={"state": str(request.state)} | what | {label: new for label, (_, new) in did.items()},
         reason=reason,
         by=request.maker_id if by is None else by.pk,
     )
+
+
+def _did(request: Request, effect: Effect) -> dict[str, tuple[str, str]]:
+    """What an approval did, before and after, without a word about a person: the trail keeps it for ever."""
+    amounts = {
+        "leaving_kes": Decimal(effect.leaving_kes),
+        "moved_kes": effect.most_moved(grams=False),
+        "moved_grams": effect.most_moved(grams=True),
+    }
+    found = {name: ("", f"{amount.normalize():f}") for name, amount in amounts.items() if amount}
+    # Why something was paused is somebody's own words.
+    if KINDS[request.kind].about == kinds.NOBODY and request.kind != "switch_resume":
+        found |= {change.label: (change.before, change.after) for change in effect.changes}
+    return found
 
 
 def _evidence_hash(request: Request) -> str:

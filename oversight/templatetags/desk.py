@@ -8,8 +8,9 @@ from django.template import Context
 
 from accounts.permissions import may_see
 from controls.audit import ACTIONS, entries_about
-from controls.models import Flag, Note
+from controls.models import Flag, Note, SwitchName
 from controls.services.notes import MOST_LETTERS, notes_and_flags
+from controls.thresholds import DEFINITIONS
 from ledger.selectors import Leg, Line
 from oversight.naming import account_names
 from oversight.people.about import may_read, may_write, split
@@ -43,14 +44,21 @@ def requests_to_decide(context: Context) -> int:
 
 #: Lines of the audit trail in place; the audit page has the others.
 _TRAIL = 10
+#: What pages show together.
+_ALL = {"threshold:": list(DEFINITIONS), "switch:": SwitchName.values}
 
 
 @register.simple_tag(takes_context=True)
 def trail_of(context: Context, subject: str) -> list[tuple[Any, str]] | None:
-    """The newest lines about a thing with what each says was done; None for a reader to whom the trail is closed."""
+    """The newest lines about a thing with what each says was done; None for a reader to whom the trail is closed.
+
+    `subject` may be several with blanks between them; `threshold:` stands for every threshold, `switch:` for every
+    switch.
+    """
     if not may_see(context["user"], *TRAIL_READERS):
         return None
-    return [(entry, ACTIONS.get(entry.action, entry.action)) for entry in entries_about(subject)[:_TRAIL]]
+    subjects = [f"{one}{name}" for one in subject.split() for name in _ALL.get(one, [""])]
+    return [(entry, ACTIONS.get(entry.action, entry.action)) for entry in entries_about(*subjects)[:_TRAIL]]
 
 
 #: Notes in place, the flags that are up among them however old they are.
