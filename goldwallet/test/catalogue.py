@@ -151,7 +151,7 @@ ROWS = (
     Row(
         "Z06",
         "S",
-        "Who approves sees what it does, computed by what does it. (A large amount typed again: later.)",
+        "Who approves sees what it does, computed by what does it, and types a large amount or a price again.",
     ),
     Row("Z07", "S", "Staff do nothing at the desk about themselves."),
     Row("Z09", "H", "A form changes what it shows, whatever else is sent with it."),
