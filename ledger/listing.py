@@ -160,10 +160,12 @@ halves (low, high) AS (
     WHERE h.low < h.high
 ),
 place AS (SELECT low AS seq FROM halves WHERE low >= high)
+-- Each bound a value, each time looked up by its key: as joins they were planned as a walk through all entries.
 SELECT coalesce(max(e.seq), 0)
-FROM place, mine, ledger_entry e, ledger_transaction t
-WHERE e.account_id = mine.id AND e.seq BETWEEN place.seq - %(near)s AND place.seq + %(near)s
-AND t.id = e.transaction_id AND t.created_at < %(moment)s
+FROM ledger_entry e
+WHERE e.account_id = (SELECT id FROM mine)
+AND e.seq BETWEEN (SELECT seq FROM place) - %(near)s AND (SELECT seq FROM place) + %(near)s
+AND (SELECT t.created_at FROM ledger_transaction t WHERE t.id = e.transaction_id) < %(moment)s
 """
 
 
