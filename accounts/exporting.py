@@ -24,6 +24,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from accounts.models import User
 from accounts.permissions import may_see
 from accounts.roles import Role
+from accounts.selectors import people_by_phone, people_named
 from controls.audit import record
 from controls.exports import EXPORTS, rows_of
 from controls.models import EXPORT_MOVES, Export, ExportPart, ExportState
@@ -32,6 +33,7 @@ from goldwallet.clock import Now, after
 from goldwallet.errors import Conflict, Refused, TooOften
 from goldwallet.sheets import csv_bytes, xlsx_file
 from goldwallet.states import move
+from ledger.chart import owner_of
 
 log = structlog.get_logger(__name__)
 
@@ -80,9 +82,45 @@ class Asked:
             raise too_much() from error
 
     @property
+    def subject(self) -> str:
+        """What the audit trail calls it: an account is called by its code, as its page is."""
+        code = self.filters.get("code", "")
+        return f"account:{code}" if self.kind == "account" and code else f"list:{self.kind}"
+
+    @property
+    def person_id(self) -> uuid.UUID | None:
+        """Whose data it holds, when it is asked for by what means one person."""
+        if self.kind == "account":
+            return _owner(self.filters.get("code", ""))
+        if name := self.filters.get("person", ""):
+            found = people_named(name, most=2)
+        elif phone := self.filters.get("phone", ""):
+            try:
+                found = [person.pk for person in people_by_phone(phone)]
+            except Refused:
+                return None
+        else:
+            return None
+        return found[0] if len(found) == 1 else None
+
+    @property
     def names(self) -> list[str]:
         """Of the filters that were used. Their values may be a person's data and are noted nowhere."""
         return sorted(self.filters)
+
+
+def _owner(code: str) -> uuid.UUID | None:
+    try:
+        owner = owner_of(code)
+        key = uuid.UUID(owner.id) if owner.kind == "user" else None
+    except ValueError:
+        return None
+    return key if key and User.objects.filter(pk=key).exists() else None
+
+
+def asked_by(export: Export) -> Asked:
+    """What the export was asked for as."""
+    return Asked(export.kind, export.format, json.loads(export.filters), sees_people(export.by))
 
 
 def sees_people(user: User) -> bool:
@@ -173,7 +211,8 @@ def export_ask(*, asked: Asked, by: User) -> Export:
             _enqueue(export)
             record(
                 "export",
-                subject=f"list:{asked.kind}",
+                subject=asked.subject,
+                person_id=asked.person_id,
                 after={"format": asked.format, "asked_by": asked.names},
             )
     except IntegrityError:
@@ -237,7 +276,7 @@ def _fail(export: Export, sentence: str) -> None:
 def _write(export: Export) -> None:
     if not may_take(export.by, export.kind):
         raise Refused("Your roles do not open this list any more.")
-    asked = Asked(export.kind, export.format, json.loads(export.filters), sees_people(export.by))
+    asked = asked_by(export)
     most = MOST_ROWS[export.format]
     try:
         file, rows = _written(asked, _Counted(asked, most=most, seconds=_GIVE_UP_SECONDS))

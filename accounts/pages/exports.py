@@ -25,6 +25,7 @@ from accounts.exporting import (
     FORMATS,
     Asked,
     TooLong,
+    asked_by,
     export_ask,
     export_parts,
     may_take,
@@ -70,7 +71,8 @@ def export(request: HttpRequest, kind: str) -> HttpResponseBase:
         return render(request, "accounts/export_long.html", context)
     record(
         "export",
-        subject=f"list:{kind}",
+        subject=asked.subject,
+        person_id=asked.person_id,
         after={"format": asked.format, "asked_by": asked.names, "rows": rows},
     )
     return FileResponse(
@@ -126,9 +128,11 @@ def export_file(request: HttpRequest, export_id: uuid.UUID) -> HttpResponseBase:
         )
     if found.state != ExportState.DONE:
         raise Refused("This file is not ready.", status=409)
+    asked = asked_by(found)
     record(
         "export_fetch",
-        subject=f"list:{found.kind}",
+        subject=asked.subject,
+        person_id=asked.person_id,
         after={"format": found.format, "rows": found.rows, "asked": str(found.pk)},
     )
     name = content_disposition_header(as_attachment=True, filename=_name(found.kind, found.format))

@@ -18,7 +18,7 @@ from accounts.roles import Role
 from accounts.tests.people import signed_in, staff
 from controls.audit import record
 from controls.exports import EXPORTS
-from controls.models import Export
+from controls.models import AuditEntry, Export
 from goldwallet.test.world import World, buy, paid, sell
 from ledger import chart
 from ledger.services import Transfer, post
@@ -120,3 +120,34 @@ def test_who_may_not_see_people_gets_orders_without_their_addresses(
     _, *found = rows(data)
     shown = "'+alice@example.com" if address else str(world.alice.pk)[:8]
     assert {row[2] for row in found} == {shown}
+
+
+@pytest.mark.fault("Z10")
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "by", "whose"),
+    [
+        ("account", "code", True),
+        ("orders", "person", True),
+        ("payments", "phone", True),
+        ("orders", "nobody", False),
+        ("orders", "", False),
+    ],
+)
+def test_the_trail_says_whose_data_left(
+    world: World, browser: Client, kind: str, by: str, whose: bool, late: bool
+) -> None:
+    code = chart.user_cash(world.alice.pk).code
+    known = {"code": code, "person": "alice@", "phone": world.alice.phone, "nobody": "example"}
+    asked = {"person" if by == "nobody" else by: known[by]} if by else {}
+    if late:
+        browser.post(reverse("desk_export", args=[kind]), {"format": "csv", **asked})
+        export_do(Export.objects.get().pk)
+        browser.get(reverse("desk_export_file", args=[Export.objects.get().pk]))
+    else:
+        take(browser, kind, **asked)
+    lines = AuditEntry.objects.filter(action__in=["export", "export_fetch"])
+    assert len(lines) == (2 if late else 1)
+    for line in lines:
+        assert line.subject == (f"account:{code}" if kind == "account" else f"list:{kind}")
+        assert line.person_id == (world.alice.pk if whose else None)
