@@ -5,8 +5,8 @@ them, newest first, by keyset and in steps (`goldwallet.paging.every`): a millio
 thousand. `filters` are the fields of the list's own form as they were typed (text to text). What the form would refuse
 raises Refused.
 
-A list of `hides_people` is told whether its reader may open people's pages: `rows(filters, sees_people=...)`. A file goes
-further than a page: for who may not, it holds short ids in the place of addresses.
+A list of `hides_people` is told whether its reader may open people's pages: `rows(filters, sees_people=...)`. A file
+goes further than a page: for who may not, it holds short ids in the place of addresses.
 """
 
 from collections.abc import Callable, Iterator
