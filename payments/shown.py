@@ -25,6 +25,31 @@ _SHORT = re.compile(r"[0-9]{1,7}")
 #: As M-Pesa itself masks a number: `2547 ***** 678`.
 _STARRED = re.compile(r"[0-9]{3,6} ?\*+ ?[0-9]{2,4}")
 
+#: What somebody is called within a sentence: words in capitals, and what begins with capitals behind whom it names.
+_CAPITALS = re.compile(r"(?<![\w&])[A-Z](?:\.|[A-Z'’]+)(?:[ \-]+[A-Z](?:\.|[A-Z'’]*))+(?!\w)")
+_NAMED = re.compile(
+    r"((?:\b(?:[Tt]o|[Ff]rom|[Bb]y|[Ff]or|[Cc]ustomer|[Nn]ame)|\*{4}[0-9]{4}(?: -)?):? )"
+    r"[A-Z](?:\.|[\w'’]+)(?:[ \-]+[A-Z](?:\.|[\w'’]*))*"
+)
+#: Words of the provider's or of whoever paid, in which a person may be named.
+_SENTENCES = frozenset(
+    {
+        "resultdesc",
+        "resultdescription",
+        "responsedescription",
+        "responsedesc",
+        "customermessage",
+        "errormessage",
+        "remarks",
+        "occasion",
+        "details",
+        "message",
+    }
+)
+#: What whoever paid typed as the account. One of our references stays.
+_TYPED = frozenset({"billrefnumber", "billreferencenumber", "accountreference", "accountnumber"})
+_REFERENCE = re.compile(r"(?=[A-Za-z]*[0-9])[A-Za-z0-9]{1,12}")
+
 _NUMBERS = frozenset({"phonenumber", "phone", "msisdn", "partya", "partyb", "customer", "receiver", "sender"})
 _NAMES = frozenset(
     {
@@ -63,8 +88,12 @@ _SECRETS = frozenset(
 
 
 def text_masked(text: str) -> str:
-    """A sentence of the provider's with the numbers of people masked."""
-    return _PHONE.sub(_phone_masked, text)
+    """A sentence of the provider's with the numbers and names of people masked.
+
+    What a name is, is guessed by its capitals: rather too much is hidden than too little.
+    """
+    text = _CAPITALS.sub(HIDDEN, _PHONE.sub(_phone_masked, text))
+    return _NAMED.sub(rf"\1{HIDDEN}", text)
 
 
 def _phone_masked(found: re.Match[str]) -> str:
@@ -85,8 +114,7 @@ def _masked(node: object, key: str = "") -> object:
     if isinstance(node, Pairs):
         item = _item_of(node)
         return Pairs(
-            (text_masked(name), _masked(value, item if item and plain(name) == "value" else plain(name)))
-            for name, value in node
+            (_numbers_masked(name), _masked(value, _key_of(plain(name), item))) for name, value in node
         )
     if isinstance(node, list):
         return [_masked(value, key) for value in node]
@@ -95,8 +123,21 @@ def _masked(node: object, key: str = "") -> object:
     return _value_masked(node, str(node), key)
 
 
+def _numbers_masked(text: str) -> str:
+    return _PHONE.sub(_phone_masked, text)
+
+
+def _key_of(name: str, item: str) -> str:
+    """What a value is called. The Name of an item says what its Value is; any other Name is somebody's."""
+    if item and name == "value":
+        return item
+    return "" if item and name in {"name", "key"} else name
+
+
 def _item_of(pairs: Pairs) -> str:
     """`{"Name": "PhoneNumber", "Value": 254...}` is the value of a phone number."""
+    if not any(plain(name) == "value" for name, _ in pairs):
+        return ""
     for name, value in pairs:
         if plain(name) in {"name", "key"} and isinstance(value, str) and not isinstance(value, Number):
             return plain(value)
@@ -106,7 +147,9 @@ def _item_of(pairs: Pairs) -> str:
 def _value_masked(node: object, text: str, key: str) -> object:
     if key in _SECRETS or key.endswith(("token", "password", "credential")):
         return HIDDEN
-    if key in _NAMES:
+    if key.startswith("initiator") and not key.endswith("balance"):
+        return HIDDEN
+    if key in _NAMES or key.endswith("name"):
         # "254712345678 - JANE DOE": the number tells which one it is, the name nothing that the page does not say.
         found = _PHONE.search(text)
         return f"{_phone_masked(found)} {HIDDEN}" if found else HIDDEN
@@ -114,7 +157,11 @@ def _value_masked(node: object, text: str, key: str) -> object:
         return _number_masked(node, text)
     if isinstance(node, str) and not isinstance(node, Number) and text.lstrip()[:1] in {"{", "["}:
         return body_masked(text) or HIDDEN
-    return text_masked(text) if _PHONE.search(text) else node
+    if key in _TYPED and not isinstance(node, Number) and not _REFERENCE.fullmatch(text) and text:
+        return _phone_masked(found) if (found := _PHONE.fullmatch(text)) else HIDDEN
+    if key in _SENTENCES and isinstance(node, str):
+        return text_masked(text)
+    return _numbers_masked(text) if _PHONE.search(text) else node
 
 
 def _number_masked(node: object, text: str) -> object:
