@@ -211,6 +211,7 @@ class _Opens:
     """Puts rows into words, each with the page of its cause where it opens for the reader."""
 
     def __init__(self, reader: User) -> None:
+        self._reader = reader
         self._treasury = may_see(reader, Role.TREASURY)
         self._trades = may_see(reader, Role.TREASURY, Role.PRICING, Role.VAULT)
         self._reviews = may_see(reader, Role.REVIEWER)
@@ -288,13 +289,18 @@ class _Opens:
 
     def _request(self, row_id: str, said: str) -> tuple[str, str, str]:
         label = KINDS[said].label if said in KINDS else said
-        return "Request", f"Asked for: {label.lower()}", self._page(True, "desk_approval", row_id)
+        return "Request", f"Asked for: {label.lower()}", self._request_page(said, row_id)
+
+    def _request_page(self, kind: str, row_id: str) -> str:
+        """As `oversight.inbox.Reader` lets people in, but for a maker who has changed roles."""
+        opens = kind in KINDS and may_see(self._reader, *KINDS[kind].readers)
+        return self._page(opens, "desk_approval", row_id)
 
     def _request_end(self, row_id: str, said: str) -> tuple[str, str, str]:
         kind, state = said.split("|")
         label = KINDS[kind].label if kind in KINDS else kind
         text = f"{label}: {wording.state(state, 'request')[0].lower()}"
-        return "Request", text, self._page(True, "desk_approval", row_id)
+        return "Request", text, self._request_page(kind, row_id)
 
     def _audit(self, _: str, said: str) -> tuple[str, str, str]:
         action, _, who = said.partition("|")

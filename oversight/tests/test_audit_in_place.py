@@ -105,3 +105,16 @@ def test_the_page_of_the_trail_and_its_file_say_what_a_request_is_about(vera: Us
         assert row.thing == "Payment 7", typed
     (line,) = rows_of("audit", {"subject": "payment:7"})
     assert dict(zip(EXPORTS["audit"].columns, line, strict=True))["Which is about"] == "payment:7"
+
+
+def test_the_time_line_links_to_requests_that_open_for_the_reader(world: World, vera: User) -> None:
+    cash = asked("adjust_cash", BUILDERS["adjust_cash"](world).payload, by=vera)
+    tier = asked("tier_set", BUILDERS["tier_set"](world).payload, by=vera)
+    for request in (cash, tier):
+        request_withdraw(request_id=request.pk, by=vera)
+    reader = signed_in(staff("reviewer"))
+    page = reader.get(reverse("desk_person", args=[world.alice.pk])).content.decode()
+    for request, opens in ((cash, False), (tier, True)):
+        url = reverse("desk_approval", args=[request.pk])
+        assert (f'href="{url}"' in page) == opens
+        assert (reader.get(url).status_code == 200) == opens
