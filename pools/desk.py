@@ -216,7 +216,7 @@ def pool_book(request: HttpRequest, pool_id: UUID) -> HttpResponse:
         "span": span,
         "lines": page.lines if right else [],
         "older_url": _older(request, page.older) if right else "",
-        "extract_query": urlencode({"from": days["start"] or "", "to": days["end"] or ""}),
+        "extract_query": urlencode({"since": days["start"] or "", "until": days["end"] or ""}),
         "sees_treasury": may_see(_staff(request), "treasury"),
     }
     return page_or_part(request, "pools/pool_book.html", context, part="rows", status=200 if right else 400)

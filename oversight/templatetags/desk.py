@@ -8,7 +8,8 @@ from django.template import Context
 
 from accounts.permissions import may_see
 from controls.audit import ACTIONS, entries_about
-from controls.models import Flag, Note, SwitchName
+from controls.kinds import KINDS
+from controls.models import Flag, Note, Request, SwitchName
 from controls.services.notes import MOST_LETTERS, notes_and_flags
 from controls.thresholds import DEFINITIONS
 from ledger.selectors import Leg, Line
@@ -98,3 +99,9 @@ def notes_of(context: Context, subject: str) -> dict[str, Any] | None:
 def flags_of(context: Context, subject: str) -> list[Note]:
     """The flags that are up now, for the top of the page."""
     return [note for note in _notes(context, subject) or [] if note.flag and note.lowered_at is None]
+
+
+@register.simple_tag(takes_context=True)
+def opens_request(context: Context, request: Request) -> bool:
+    """Whether the page of a request opens for whoever reads this one."""
+    return may_see(context["user"], *KINDS[request.kind].readers)
