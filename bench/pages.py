@@ -167,6 +167,10 @@ def _browser() -> Client:
     return browser
 
 
+#: Ends an address whose page is asked for with head, navigation and form.
+_WHOLE = "?opened=anew"
+
+
 def pages(data: Data) -> dict[str, str]:
     """Title -> address."""
     from bench.data import holder
@@ -181,6 +185,7 @@ def pages(data: Data) -> dict[str, str]:
     days = {"since": f"{middle:%Y-%m-%d}", "until": f"{middle:%Y-%m-%d}"}
     return {
         "transactions, first page": transactions,
+        "transactions, opened anew": f"{transactions}{_WHOLE}",
         "transactions, far back": f"{transactions}?{urlencode({'after': f'{_micros(middle)}-1'})}",
         "transactions of a day": f"{transactions}?{urlencode(days)}",
         "transactions of a busy account": f"{transactions}?account=mpesa:collections",
@@ -212,8 +217,12 @@ def statements_of(book: Book, address: str) -> Seen:
     return Seen(sql for sql in found if sql.startswith(("SELECT", "WITH")) and "set_config" not in sql)
 
 
+#: As the desk asks when somebody turns a page or filters: the list alone, in the page that stands there already.
+_PART = {"HX-Request": "true", "HX-Target": "rows"}
+
+
 def page(book: Book, address: str) -> None:
-    answer = book.browser.get(address)
+    answer = book.browser.get(address, headers={} if address.endswith(_WHOLE) else _PART)
     if answer.status_code != 200:
         raise AssertionError(f"{address} answered {answer.status_code}")
 

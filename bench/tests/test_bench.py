@@ -26,6 +26,7 @@ def test_quick():
         (8, "statements of buy_confirm"),
         (8, "statements of settling a buy"),
         (15, "desk page / its SQL: transactions, first page"),
+        (15, "desk page / its SQL: transactions, opened anew"),
         (15, "desk page / its SQL: transactions, far back"),
         (15, "desk page / its SQL: transactions of a day"),
         (15, "desk page / its SQL: transactions of a busy account"),

@@ -40,6 +40,15 @@
     if (help && !help.open) help.showModal();
   }
 
+  // The list has turned its page: who came by keys goes on at its beginning.
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (!event.detail.requestConfig?.elt?.closest?.(".pager")) return;
+    const list = document.getElementById(event.detail.target.id);
+    if (!list) return;
+    list.tabIndex = -1;
+    list.focus({ preventScroll: true });
+  });
+
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     if (writing(event.target)) {
