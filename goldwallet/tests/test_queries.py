@@ -114,7 +114,8 @@ def ask(browser: Client, page: str, query: str) -> int:
     with taken_back():
         before = writes()
         answer = browser.get(f"{page}?{query}")
-        written = written_since(before) - SEEN
+        # That somebody has looked is noted, whatever the answer says.
+        written = written_since(before) - SEEN - {"controls_auditentry"}
     assert "X-Planted" not in answer
     assert not (answer.status_code >= 400 and written), (page, query, written)
     return answer.status_code
