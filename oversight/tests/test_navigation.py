@@ -40,6 +40,13 @@ def test_the_navigation_is_what_the_guards_open(world: World, role: Role) -> Non
 
 
 @pytest.mark.parametrize("role", list(Role))
+def test_the_search_in_the_head_is_for_who_may_find(role: Role) -> None:
+    desk = signed_in(staff(role))
+    offered = 'role="search"' in desk.get(reverse("desk")).content.decode()
+    assert offered == (desk.get(reverse("desk_find")).status_code == 200)
+
+
+@pytest.mark.parametrize("role", list(Role))
 def test_who_works_at_a_place_finds_it(role: Role) -> None:
     """Without a page: each place's guard against the list of the navigation."""
     shown = {entry.url for entry in desk_nav(path="", roles=frozenset({role}))}
