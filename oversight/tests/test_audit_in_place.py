@@ -79,6 +79,7 @@ PLACES = {
     "desk_break": ("break_id", "break:{}"),
     "desk_run": ("run_id", "run:{}"),
     "desk_kyc_case": ("case_id", "case:{}"),
+    "desk_close_day": ("day", "close:{}"),
     "desk_person_roles": ("person_id", "roles:{}"),
     "desk_steering": ("", "threshold:sell_min_kes"),
     "desk_prices": ("", "price:band"),
@@ -95,6 +96,14 @@ def test_pages_show_it_in_place(scene: Scene, name: str) -> None:
     assert page.status_code == 200
     assert "Audit trail</h2>" in page.content.decode()
     assert "Seen with my own eyes." in page.content.decode()
+
+
+def test_the_trail_of_a_day_stays_off_its_printed_page(scene: Scene) -> None:
+    address = reverse("desk_close_day", kwargs=scene.arguments("desk_close_day", ["day"]))
+    page = signed_in(staff("treasury")).get(address).content.decode()
+    printed, _, hidden = page.partition('<div class="no-print">')
+    assert "SHA-256 of these figures" in printed and "Audit trail</h2>" not in printed
+    assert "Audit trail</h2>" in hidden
 
 
 def test_the_page_of_the_trail_and_its_file_say_what_a_request_is_about(vera: User) -> None:
