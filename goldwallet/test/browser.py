@@ -18,6 +18,7 @@ FLAGS = [
 ]
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 900}
+TABLET = {"width": 820, "height": 1180}
 #: Milliseconds. Only a failure waits that long; a machine with other work on it may be slow.
 PATIENCE = 30_000
 

@@ -1,0 +1,54 @@
+"""What a page of the desk looks like where people work: at a desk and on a tablet, in light and in dark."""
+
+import os
+from pathlib import Path
+
+from playwright.sync_api import Locator
+
+from goldwallet.test.browser import DESK, TABLET, Visitor
+
+#: A folder's name; then every look leaves pictures there, for people to look at.
+FOLDER = "SCREENSHOTS"
+
+#: How many pixels of the page lie right of the window.
+_WIDER = "document.scrollingElement.scrollWidth - document.documentElement.clientWidth"
+
+# Only the window is scrolled, and only down: what lies sideways in a table would be found by nobody.
+_IN_THE_WAY = """act => {
+    act.scrollIntoView({block: "center", inline: "nearest"});
+    for (let up = act.parentElement; up; up = up.parentElement) up.scrollLeft = 0;
+    const box = act.getBoundingClientRect();
+    if (act.matches(":disabled")) return "it is disabled";
+    if (!box.width || !box.height) return "it is not shown";
+    if (box.left < 0 || box.right > document.documentElement.clientWidth) return "it lies beside the window";
+    const top = document.elementFromPoint(box.left + box.width / 2, box.top + box.height / 2);
+    if (top && (act.contains(top) || [...(act.labels || [])].some(label => label.contains(top)))) return "";
+    return "it is covered by " + (top ? top.outerHTML.slice(0, 200) : "nothing that is shown");
+}"""
+
+
+def look(person: Visitor, name: str, act: Locator | None = None) -> None:
+    """Nothing is wider than the window, and `act`, what the person does next here, can be pressed where it stands.
+
+    At both widths; the window then has the width that it had. `name` names the pictures.
+    """
+    page, before = person.page, person.page.viewport_size
+    for size in (DESK, TABLET):
+        page.set_viewport_size(size)  # type: ignore[arg-type]
+        where = f"{name} at {size['width']}"
+        assert page.evaluate(_WIDER) <= 0, f"{where} is wider than the window"
+        if act is not None:
+            hinders = act.evaluate(_IN_THE_WAY)
+            assert not hinders, f"{where}: {act}: {hinders}"
+        if folder := os.environ.get(FOLDER):
+            _pictures(person, Path(folder) / f"{name}-{size['width']}")
+    if before is not None:
+        page.set_viewport_size(before)
+
+
+def _pictures(person: Visitor, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for scheme in ("light", "dark"):
+        person.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        person.page.screenshot(path=f"{path}-{scheme}.png", full_page=True)
+    person.page.emulate_media(color_scheme="light")
