@@ -1,9 +1,51 @@
-"""Guards of whole tables that several apps declare."""
+"""Guards: triggers that a session cannot switch off, and those of whole tables that several apps declare.
+
+django-pgtrigger's own template asks the session setting `pgtrigger.ignore` first, so anybody who may run SQL
+may also walk past it. A `Guard` is declared and migrated in the same way and leaves that question out (it is
+also quicker). The owner of a table can still disable any trigger; `ledger_verify` looks whether all guards are
+there and switched on.
+"""
 
 import pgtrigger
+import pgtrigger.compiler
+from django.db import models
+
+
+class GuardSql(pgtrigger.compiler.UpsertTriggerSql):
+    """The SQL of a guard. Migrations name this class: a change of the template must suit old ones."""
+
+    def get_template(self) -> str:
+        return """
+            CREATE OR REPLACE FUNCTION {pgid}()
+            RETURNS TRIGGER AS $$
+                {declare}
+                BEGIN
+                    {func}
+                END;
+            $$ LANGUAGE plpgsql;
+
+            DROP TRIGGER IF EXISTS {pgid} ON {table};
+            CREATE {constraint} TRIGGER {pgid}
+                {when} {operation} ON {table}
+                {timing}
+                {referencing}
+                FOR EACH {level} {condition}
+                EXECUTE PROCEDURE {execute};
+
+            COMMENT ON TRIGGER {pgid} ON {table} IS '{hash}';
+        """
+
+
+class Guard(pgtrigger.Trigger):
+    """A pgtrigger that `pgtrigger.ignore` has no power over."""
+
+    def compile(self, model: models.Model) -> pgtrigger.compiler.Trigger:
+        sql = super().compile(model).sql
+        return pgtrigger.compiler.Trigger(name=self.name, sql=GuardSql(**sql.kwargs))
+
 
 #: Tests alone set the setting, through their connection's options: it is how transaction=True tests clean up.
-_NO_TRUNCATE = pgtrigger.Trigger(
+_NO_TRUNCATE = Guard(
     name="no_truncate",
     level=pgtrigger.Statement,
     when=pgtrigger.Before,
@@ -15,9 +57,24 @@ _NO_TRUNCATE = pgtrigger.Trigger(
             RETURN NULL;
         """,
 )
-APPEND_ONLY = [
-    pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete),
+_STAY = "RAISE EXCEPTION 'the rows of % stay', TG_TABLE_NAME;"
+
+
+def append_only(*, but: str = "") -> list[Guard]:
+    """No row is changed or removed. `but`: a condition on OLD and NEW (all NULL for DELETE) that lets a change pass."""
+    passes = f"IF {but} THEN RETURN NEW; END IF; " if but else ""
+    changed = Guard(
+        name="append_only",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Update | pgtrigger.Delete,
+        func=passes + _STAY,
+    )
+    return [changed, _NO_TRUNCATE]
+
+
+APPEND_ONLY = append_only()
+#: Rows of these tables change, but they are never removed.
+NEVER_REMOVED = [
+    Guard(name="never_removed", when=pgtrigger.Before, operation=pgtrigger.Delete, func=_STAY),
     _NO_TRUNCATE,
 ]
-#: Rows of these tables change, but they are never removed.
-NEVER_REMOVED = [pgtrigger.Protect(name="never_removed", operation=pgtrigger.Delete), _NO_TRUNCATE]

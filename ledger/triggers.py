@@ -1,47 +1,11 @@
-"""Guards: triggers that a session cannot switch off.
-
-django-pgtrigger's own template asks the session setting `pgtrigger.ignore` first, so anybody who may run SQL
-may also walk past it. A `Guard` is declared and migrated in the same way and leaves that question out (it is
-also quicker). The owner of a table can still disable any trigger; `ledger_verify` looks whether they are all
-there and switched on.
-"""
+"""The guards of the book's tables (`goldwallet.triggers`): no session can switch them off."""
 
 import pgtrigger
-import pgtrigger.compiler
-from django.db import models
 
+# Migrations of this app name `ledger.triggers.GuardSql`.
+from goldwallet.triggers import Guard, GuardSql
 
-class GuardSql(pgtrigger.compiler.UpsertTriggerSql):
-    """The SQL of a guard. Migrations name this class: a change of the template must suit old ones."""
-
-    def get_template(self) -> str:
-        return """
-            CREATE OR REPLACE FUNCTION {pgid}()
-            RETURNS TRIGGER AS $$
-                {declare}
-                BEGIN
-                    {func}
-                END;
-            $$ LANGUAGE plpgsql;
-
-            DROP TRIGGER IF EXISTS {pgid} ON {table};
-            CREATE {constraint} TRIGGER {pgid}
-                {when} {operation} ON {table}
-                {timing}
-                {referencing}
-                FOR EACH {level} {condition}
-                EXECUTE PROCEDURE {execute};
-
-            COMMENT ON TRIGGER {pgid} ON {table} IS '{hash}';
-        """
-
-
-class Guard(pgtrigger.Trigger):
-    """A pgtrigger that `pgtrigger.ignore` has no power over."""
-
-    def compile(self, model: models.Model) -> pgtrigger.compiler.Trigger:
-        sql = super().compile(model).sql
-        return pgtrigger.compiler.Trigger(name=self.name, sql=GuardSql(**sql.kwargs))
+__all__ = ["Guard", "GuardSql", "entries_move_balances", "insert_only", "no_truncate"]
 
 
 def insert_only(*, table: str) -> list[Guard]:

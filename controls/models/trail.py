@@ -9,13 +9,14 @@ from django.db.models import Q
 
 from goldwallet.clock import Now
 from goldwallet.sealing import sealed_property
-from goldwallet.triggers import APPEND_ONLY
+from goldwallet.triggers import append_only
 
 
 class AuditEntry(models.Model):
     """One thing that somebody of the staff did, or read about a person. Written by `controls.audit`, never changed.
 
-    It holds ids, states, amounts and reasons, and no data of a person's but the id.
+    It holds ids, states, amounts and reasons, and no data of a person's but the id. When somebody is erased, `reason`
+    lets go of them, and of nothing else: the database looks (`controls_audit_forgets`, a migration).
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -54,7 +55,7 @@ class AuditEntry(models.Model):
             models.Index(fields=["action", "-id"], name="audit_action"),
             models.Index(fields=["at"], name="audit_time"),
         ]
-        triggers = APPEND_ONLY
+        triggers = append_only(but="public.controls_audit_forgets(OLD, NEW)")
 
     def __str__(self) -> str:
         return f"{self.action} {self.subject}"

@@ -70,7 +70,7 @@ def test_it_is_found(book, statement, due):
 @pytest.mark.fault("L02")
 def test_guards_that_are_switched_off_are_found(book):
     assert [says for name, says, sentences in audit.verify_each() if sentences] == [
-        "every trigger of the book is there and switched on"
+        "every guard is there and switched on"
     ]
     assert len(verify()) == 9
 

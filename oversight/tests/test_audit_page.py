@@ -205,9 +205,7 @@ def test_fifty_lines_take_no_more_queries_than_one(vera):
 def test_a_line_is_never_changed(statement):
     record("hold", subject="person:1", reason="A stolen phone.")
     with (
-        pytest.raises(
-            (InternalError, ProgrammingError), match=r"pgtrigger: Cannot|the rows of controls_auditentry stay"
-        ),
+        pytest.raises((InternalError, ProgrammingError), match="the rows of controls_auditentry stay"),
         transaction.atomic(),
         connection.cursor() as cursor,
     ):

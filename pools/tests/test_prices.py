@@ -182,7 +182,7 @@ def test_the_database_refuses_a_wrong_pair(keeper, values):
 def test_a_price_stays_as_it_was_written(keeper, sql):
     services.price_set(**pair("2", "1"), by=keeper)
     with (
-        pytest.raises(DatabaseError, match="Cannot"),
+        pytest.raises(DatabaseError, match="the rows of pools_price stay"),
         transaction.atomic(),
         connection.cursor() as cursor,
     ):

@@ -116,7 +116,7 @@ class TestBars:
 
     def test_bars_are_not_deleted_or_truncated(self, make_pool):
         make_pool(grams="1000")
-        with pytest.raises(DatabaseError, match="Cannot delete"):
+        with pytest.raises(DatabaseError, match="the rows of pools_bar stay"):
             raw("DELETE FROM pools_bar")
         raw("SET CONSTRAINTS ALL IMMEDIATE")  # else TRUNCATE fails for another reason
         raw("SET goldwallet.allow_truncate = off")
