@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from django.core.servers.basehttp import WSGIServer
+from django.test import TransactionTestCase
 from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import User
@@ -14,6 +15,7 @@ from accounts.tests.people import signed_in
 from controls.selectors import thresholds_forget
 from goldwallet.test.browser import Visitor, chromium
 from goldwallet.test.clock import clock_shift
+from goldwallet.test.emptying import tables_empty
 from goldwallet.test.house import House, callbacks_end
 from goldwallet.test.provider import Simulator
 from goldwallet.test.race import queue_empty
@@ -21,6 +23,8 @@ from goldwallet.test.world import World, world_create
 
 # Races knock with 32 connections at once; Django's test server keeps ten waiting and resets the rest.
 WSGIServer.request_queue_size = 128
+# Hundreds of tests end with this, and Django's own way takes more than many of them do.
+TransactionTestCase._fixture_teardown = lambda self: tables_empty()
 
 
 @pytest.fixture(autouse=True)

@@ -1,8 +1,8 @@
 """`make test`: everything that must hold before a change is done, with one table at the end.
 
-The checks that read the code run beside the tests that run it, and these in lanes beside one another. With
-arguments (`make test ARGS="ledger -k post"`) only pytest runs, with these. `python tools/test.py --checks` runs the
-checks alone.
+The checks that read the code run beside the tests that run it, and these in lanes beside one another, each on its copy
+of one migrated database. With arguments (`make test ARGS="ledger -k post"`) only pytest runs, with these.
+`python tools/test.py --checks` runs the checks alone.
 """
 
 import fcntl
@@ -13,8 +13,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -126,6 +126,18 @@ def run_tests(one: Step, *, live: bool = True) -> None:
         print(f"\n{one.title}\n{''.join(kept)}", end="", flush=True)
 
 
+def run_lanes(tests: Sequence[Step]) -> None:
+    """Beside one another: much of each is waiting for other processes."""
+    threads = [
+        threading.Thread(target=run_tests, args=(one,), kwargs={"live": one is tests[-1]}, daemon=True)
+        for one in tests
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
 def pytest(arguments: Sequence[str], settings: Mapping[str, str], *, title: str = "pytest") -> Step:
     colour = "yes" if sys.stdout.isatty() else "auto"
     return Step(title, [BIN / "python", "-m", "pytest", f"--color={colour}", *arguments], settings)
@@ -135,6 +147,19 @@ def lane(name: str, arguments: Sequence[str], settings: Mapping[str, str]) -> St
     """A part of the tests (conftest.py), on a database of its own."""
     apart = {**settings, "DATABASE_URL": another_database(os.environ["DATABASE_URL"], name)}
     return pytest([*arguments, "--lane", name], apart, title=f"pytest: {name}")
+
+
+@contextmanager
+def pattern() -> Iterator[Mapping[str, str]]:
+    """A migrated database that the lanes copy. Where none can be made each makes its own, and says what is wrong."""
+    made, dropped = (
+        Step(what, [BIN / "python", "-m", "goldwallet.test.pattern", what]) for what in ("make", "drop")
+    )
+    made.run()
+    try:
+        yield {"TEST_PATTERN": made.output.split()[-1]} if made.passed else {}
+    finally:
+        dropped.run()
 
 
 def another_database(url: str, suffix: str) -> str:
@@ -154,16 +179,9 @@ def everything() -> int:
     except Problem as problem:
         missing = problem
         arguments += ["-m", "not browser"]
-    # Beside one another: much of each is waiting for other processes.
-    tests = [lane(name, arguments, settings) for name in LANES]
-    threads = [
-        threading.Thread(target=run_tests, args=(one,), kwargs={"live": one is tests[-1]}, daemon=True)
-        for one in tests
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with pattern() as copied:
+        tests = [lane(name, arguments, {**settings, **copied}) for name in LANES]
+        run_lanes(tests)
     beside.join()
     for one in steps:
         if not one.passed:
