@@ -11,8 +11,7 @@ from django.http import HttpRequest
 
 from accounts.browsers import device_of, place_of
 from accounts.models import User
-from accounts.selectors import last_role_event
-from goldwallet.clock import now
+from accounts.selectors import standing
 
 SIGNED_IN_AT = "signed_in_at"
 LAST_SEEN_AT = "last_seen_at"
@@ -48,10 +47,9 @@ def idle_minutes() -> int:
 
 def begin(request: HttpRequest) -> None:
     """Start both clocks, at sign-in, and note which roles the person has."""
-    moment = now().isoformat()
-    request.session[SIGNED_IN_AT] = moment
-    request.session[LAST_SEEN_AT] = moment
-    request.session[ROLES_SEEN] = _roles_now(request)
+    moment, event = standing(cast(User, request.user))
+    request.session[SIGNED_IN_AT] = request.session[LAST_SEEN_AT] = moment.isoformat()
+    request.session[ROLES_SEEN] = event
     request.session[DEVICE] = device_of(request)
     request.session[PLACE] = place_of(request)
 
@@ -71,20 +69,15 @@ def check(request: HttpRequest) -> None:
     if signed_in_at is None or last_seen_at is None:
         begin(request)
         return
-    moment = now()
+    # A session holds no roles, they are read each time. Whose roles change proves all the same who they are.
+    moment, event = standing(cast(User, request.user))
     ended = over(request.session, moment)
-    if ended is not Ended.DAY and request.session.get(ROLES_SEEN, 0) != _roles_now(request):
+    if ended is not Ended.DAY and request.session.get(ROLES_SEEN, 0) != event:
         ended = Ended.ROLES
     if ended:
         _end(request, ended)
     elif moment - dt.datetime.fromisoformat(last_seen_at) >= _NOTE_EVERY and not is_poll(request):
         request.session[LAST_SEEN_AT] = moment.isoformat()
-
-
-def _roles_now(request: HttpRequest) -> int:
-    """A session holds no roles, they are read each time. Whose roles change proves all the same who they are."""
-    user = cast(User, request.user)
-    return last_role_event(user) if user.is_staff else 0
 
 
 def is_poll(request: HttpRequest) -> bool:

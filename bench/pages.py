@@ -210,11 +210,13 @@ def _micros(moment: dt.datetime) -> int:
 
 
 def statements_of(book: Book, address: str) -> Seen:
-    """Everything that the page asks the database; what it writes down about the look is left out."""
+    """Everything that the page sends to the database, and so the line of the trail about this look, which is on disk
+    before the page goes out.
+    """
     page(book, address)  # what a process asks once
     with seen() as found:
         page(book, address)
-    return Seen(sql for sql in found if sql.startswith(("SELECT", "WITH")) and "set_config" not in sql)
+    return found
 
 
 #: As the desk asks when somebody turns a page or filters: the list alone, in the page that stands there already.

@@ -99,13 +99,23 @@ def desk_nav(*, path: str, roles: frozenset[str]) -> list[Entry]:
     ]
 
 
-def _desk_nav_of(request: HttpRequest) -> list[Entry]:
+class DeskNav(list[Entry]):
+    """The places of the desk, and what names this very list: who has the same places, and looks at the same of them."""
+
+    @property
+    def key(self) -> str:
+        return "".join(entry.key.upper() if entry.current else entry.key for entry in self)
+
+
+def _desk_nav_of(request: HttpRequest) -> DeskNav:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated or not user.is_staff:
-        return []
+        return DeskNav()
     # The guard of the page has asked for them already (`accounts.selectors.roles_of`).
     roles = getattr(user, "_roles", None) or frozenset(user.groups.values_list("name", flat=True))
-    return desk_nav(path=request.path, roles=roles | ({"administrator"} if user.is_superuser else set()))
+    return DeskNav(
+        desk_nav(path=request.path, roles=roles | ({"administrator"} if user.is_superuser else set()))
+    )
 
 
 def house(request: HttpRequest) -> dict[str, Any]:

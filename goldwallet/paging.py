@@ -4,6 +4,7 @@ import datetime as dt
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import IntegerField, Model, Q, QuerySet
 
@@ -11,15 +12,16 @@ _EPOCH = dt.datetime.fromtimestamp(0, dt.UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Page[M: Model]:
+class Page[R]:
     """One page, newest first, and the key of the next; empty when there is none."""
 
-    rows: list[M]
+    rows: list[R]
     older: str
 
 
-def page_of[M: Model](rows: QuerySet[M], *, by: str, after: str, limit: int) -> Page[M]:
-    """A page of `rows`, newest first by the time in the column `by`, which is never null, and by their key.
+def page_of[M: Model, R](rows: QuerySet[M, R], *, by: str, after: str, limit: int) -> Page[R]:
+    """A page of `rows`, newest first by the time in the column `by`, which is never null, and by their key. Rows are
+    models, or named tuples that have both.
 
     `after` is the `older` of the page before (`<microseconds>-<key>`) as it came from outside; nonsense is page one.
     """
@@ -31,7 +33,7 @@ def page_of[M: Model](rows: QuerySet[M], *, by: str, after: str, limit: int) -> 
     found = list(rows.order_by(f"-{by}", "-pk")[: limit + 1])
     if len(found) <= limit:
         return Page(found, "")
-    last = found[limit - 1]
+    last: Any = found[limit - 1]
     micros = (getattr(last, by) - _EPOCH) // dt.timedelta(microseconds=1)
     return Page(found[:limit], f"{micros}-{last.pk}")
 
@@ -44,7 +46,7 @@ def page_by_number[M: Model](rows: QuerySet[M], *, after: str, limit: int) -> Pa
     return Page(found[:limit], str(found[limit - 1].pk) if len(found) > limit else "")
 
 
-def every[M: Model](page: Callable[[str], Page[M]]) -> Iterator[M]:
+def every[R](page: Callable[[str], Page[R]]) -> Iterator[R]:
     """All rows, a page at a time: for exports, which must not hold them all. `page("")` is the first."""
     after = ""
     while True:

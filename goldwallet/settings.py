@@ -137,6 +137,8 @@ TEMPLATES = [
     },
 ]
 
+FORM_RENDERER = "goldwallet.forms.Renderer"
+
 # --- database, cache, queue -----------------------------------------------------------------------
 _url = env.text("DATABASE_URL", "" if DEMO else None) or env.embedded_database(BASE_DIR)
 _database = env.database(_url)
@@ -163,7 +165,9 @@ CACHES = {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
         "LOCATION": "goldwallet_cache",
         "OPTIONS": {"MAX_ENTRIES": 200_000},
-    }
+    },
+    # Pieces of pages that hang on nothing but what their key says, such as the desk's navigation: each process its own.
+    "pieces": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "pieces"},
 }
 
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"

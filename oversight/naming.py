@@ -40,18 +40,18 @@ def account_names(
     `people` and `pools` are those that the caller has read already: nobody asks for them twice.
     """
     owners = {code: chart.owner_of(code) for code in set(codes)}
-    named = _named(User, people, [owner.id for owner in owners.values() if owner.kind == "user"])
-    vaults = _named(Pool, pools, [owner.id for owner in owners.values() if owner.kind == "pool"])
+    known = {str(person.pk): person.email for person in people}
+    emails = _names(User, "email", known, [owner.id for owner in owners.values() if owner.kind == "user"])
+    known = {str(pool.pk): pool.name for pool in pools}
+    vaults = _names(Pool, "name", known, [owner.id for owner in owners.values() if owner.kind == "pool"])
     names = {}
     for code, owner in owners.items():
         if owner.kind == "house":
             names[code] = _HOUSE.get(code, code)
         elif owner.kind == "user":
-            person = named.get(owner.id)
-            names[code] = f"{person.email if person else owner.id}: {_USER.get(owner.part, owner.part)}"
+            names[code] = f"{emails.get(owner.id, owner.id)}: {_USER.get(owner.part, owner.part)}"
         else:
-            pool = vaults.get(owner.id)
-            names[code] = f"{pool.name if pool else owner.id}: {_POOL.get(owner.part, owner.part)}"
+            names[code] = f"{vaults.get(owner.id, owner.id)}: {_POOL.get(owner.part, owner.part)}"
     return names
 
 
@@ -68,18 +68,19 @@ def actor_name(actor: str) -> str:
 def actor_names(actors: Iterable[str]) -> dict[str, str]:
     """The same for many, in one question."""
     known = set(actors)
-    people = _in_bulk(User, known)
-    return {actor: people[actor].email if actor in people else actor for actor in known}
+    emails = _names(User, "email", {}, known)
+    return {actor: emails.get(actor, actor) for actor in known}
 
 
-def _named[M: (User, Pool)](model: type[M], known: Iterable[M], ids: Iterable[str]) -> dict[str, M]:
-    found = {str(row.pk): row for row in known}
-    return found | _in_bulk(model, set(ids) - set(found))
-
-
-def _in_bulk[M: (User, Pool)](model: type[M], ids: Iterable[str]) -> dict[str, M]:
-    known = [uuid.UUID(text) for text in ids if _is_uuid(text)]
-    return {str(key): row for key, row in model._default_manager.in_bulk(known).items()}
+def _names(
+    model: type[User | Pool], column: str, known: dict[str, str], ids: Iterable[str]
+) -> dict[str, str]:
+    """id -> name of all that are known already and of those that the ids ask for; nothing for what is no id."""
+    asked = [uuid.UUID(text) for text in set(ids) - set(known) if _is_uuid(text)]
+    if not asked:
+        return known
+    found = model._default_manager.filter(pk__in=asked).values_list("pk", column)
+    return known | {str(key): name for key, name in found}
 
 
 def _is_uuid(text: str) -> bool:

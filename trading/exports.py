@@ -23,7 +23,7 @@ def orders(filters: dict[str, str], *, sees_people: bool = False) -> Iterator[tu
     """
     asked = OrderFilters(filters)
     asked.or_refuse()
-    rows = asked.rows().select_related("user")
+    rows = asked.rows().select_related("user", "payment")
 
     def page(after: str) -> Page[Order]:
         return orders_page(rows, after=after, limit=_STEP)

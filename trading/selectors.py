@@ -213,9 +213,9 @@ def average_cost(orders: Iterable[tuple[str, Decimal, Decimal]]) -> Decimal:
 # --- lists ----------------------------------------------------------------------------------------
 
 
-def orders_page(rows: QuerySet[Order], *, after: str = "", limit: int = 25) -> Page[Order]:
+def orders_page[R](rows: QuerySet[Order, R], *, after: str = "", limit: int = 25) -> Page[R]:
     """A page of orders, newest first; `after` is the `older` of the page before."""
-    return page_of(rows.select_related("payment"), by="created_at", after=after, limit=limit)
+    return page_of(rows, by="created_at", after=after, limit=limit)
 
 
 def order_is_overdue(order: Order) -> bool:
@@ -242,7 +242,8 @@ def payment_is_asked_about(payment: Payment | None) -> bool:
 
 
 def orders_of(user_id: uuid.UUID) -> QuerySet[Order]:
-    return Order.objects.filter(user_id=user_id)
+    """A person's orders, each with its payment, which tells why one was not paid."""
+    return Order.objects.filter(user_id=user_id).select_related("payment")
 
 
 # --- late money -----------------------------------------------------------------------------------

@@ -1,20 +1,16 @@
-"""The rows of the ledger's long lists, each list's in one go.
-
-A page has fifty rows with hundreds of names and amounts. Node by node the template engine takes several times as long
-for them as the database does for the whole page (row 15 of docs/performance.md), so they are put together here.
-"""
+"""The rows of the ledger's long lists, each list's in one go (`goldwallet.rows`)."""
 
 from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
 from django import template
 from django.template import Context
-from django.urls import reverse
 from django.utils.html import escape
 from django.utils.safestring import SafeString
 
 from accounts.permissions import may_see
 from accounts.roles import Role
+from goldwallet.rows import Escaped, addresses, escaped
 from goldwallet.templatetags.amounts import amount, amount_signed, when, words
 from ledger.models import Transaction
 from ledger.selectors import Line, transactions_of
@@ -28,27 +24,14 @@ _SHOWN = 4
 _TO = '<span aria-hidden="true">→</span><span class="visually-hidden">to</span>'
 
 
-class _Once(dict[str, str]):
-    """Names repeat on a page: each is escaped once."""
-
-    def __missing__(self, text: str) -> str:
-        self[text] = told = str(escape(text))
-        return told
-
-
-def _before(name: str, example: str) -> str:
-    """What stands before the last part of a route's addresses."""
-    return reverse(name, args=[example]).removesuffix(f"{example}/")
-
-
 @register.simple_tag(takes_context=True)
 def transaction_rows(context: Context, rows: Sequence[Row]) -> SafeString:
     """The rows of the list of transactions: number, what, when, by whom, and the transfers in short."""
-    said, address = _Once(), _before("desk_transaction", "0")
+    said, address = Escaped(), addresses("desk_transaction", "0")
     return SafeString("".join(_transaction(context, row, said, address) for row in rows))
 
 
-def _transaction(context: Context, row: Row, said: _Once, address: str) -> str:
+def _transaction(context: Context, row: Row, said: Escaped, address: str) -> str:
     posted = row.transaction
     memo = f'<br><span class="muted free-text">{escape(posted.memo)}</span>' if posted.memo else ""
     back = f'<br><span class="muted">takes back {posted.reverses_id}</span>' if posted.reverses_id else ""
@@ -60,10 +43,10 @@ def _transaction(context: Context, row: Row, said: _Once, address: str) -> str:
     )
 
 
-def _legs(legs: Sequence[NamedLeg], said: _Once) -> str:
+def _legs(legs: Sequence[NamedLeg], said: Escaped) -> str:
     items = [
         f'<li><span class="legs-way">{said[leg.source]} {_TO} {said[leg.destination]}</span>'
-        f'<span class="num">{_safe(amount(leg.amount, leg.asset))}</span></li>'
+        f'<span class="num">{escaped(amount(leg.amount, leg.asset))}</span></li>'
         for leg in legs[:_SHOWN]
     ]
     if len(legs) > _SHOWN:
@@ -74,8 +57,8 @@ def _legs(legs: Sequence[NamedLeg], said: _Once) -> str:
 @register.simple_tag(takes_context=True)
 def line_rows(context: Context, lines: Sequence[Line], asset: str) -> SafeString:
     """The rows of an account: number, when, what, the other account, amount, and the balance after it."""
-    said, names = _Once(), account_names(line.counterpart for line in lines)
-    transactions, accounts = _before("desk_transaction", "0"), _before("desk_account", "x")
+    said, names = Escaped(), account_names(line.counterpart for line in lines)
+    transactions, accounts = addresses("desk_transaction", "0"), addresses("desk_account", "x")
 
     def cells(line: Line) -> Iterable[str]:
         memo = f'<br><span class="muted">{escape(line.memo)}</span>' if line.memo else ""
@@ -83,8 +66,8 @@ def line_rows(context: Context, lines: Sequence[Line], asset: str) -> SafeString
         yield f'<tr><td class="num">{line.seq}</td><td>{when(context, line.at, "exact")}</td>'
         yield f'<th scope="row"><a href="{transactions}{line.transaction_id}/">{said[words(line.kind)]}</a>{memo}</th>'
         yield f'<td><a href="{other}">{said[names[line.counterpart]]}</a></td>'
-        yield f'<td class="num">{_safe(amount_signed(line.amount, asset))}</td>'
-        yield f'<td class="num">{_safe(amount(line.balance, asset))}</td></tr>'
+        yield f'<td class="num">{escaped(amount_signed(line.amount, asset))}</td>'
+        yield f'<td class="num">{escaped(amount(line.balance, asset))}</td></tr>'
 
     return SafeString("".join(part for line in lines for part in cells(line)))
 
@@ -99,8 +82,3 @@ def posted_by(context: Context, *subjects: str) -> list[Transaction]:
         return []
     requests = [subject.partition(":")[2] for subject in subjects if subject.startswith("request:")]
     return transactions_of([*subjects, *(f"adjustment:{key}" for key in requests)])
-
-
-def _safe(printed: str) -> str:
-    """Grams come with their own marks, shillings as plain text."""
-    return printed if isinstance(printed, SafeString) else str(escape(printed))
