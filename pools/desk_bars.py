@@ -30,6 +30,8 @@ def _staff(request: HttpRequest) -> User:
 
 # --- into the vault, out of it, and back ----------------------------------------------------------
 
+_CHOOSE = "Choose the bars that leave the vault, then press the button below them."
+
 
 @require_http_methods(["GET", "POST"])
 @staff_page("vault")
@@ -98,15 +100,17 @@ def bars_withdraw(request: HttpRequest, pool_id: UUID) -> HttpResponse:
     found = get_object_or_404(Pool, pk=pool_id)
     asked = request.POST if request.method == "POST" else request.GET
     bars = bars_chosen(found.pk, asked.getlist("bar"))
-    if not bars:
-        messages.error(request, "Choose the bars that leave the vault, then press the button below them.")
-        return redirect("desk_pool", found.pk)
 
     def page(refused: Refused | None = None) -> HttpResponse:
         return _bars_page(request, found, bars, leaving=True, refused=refused)
 
     if request.method == "GET":
+        if not bars:
+            messages.error(request, _CHOOSE)
+            return redirect("desk_pool", found.pk)
         return page()
+    if not bars:
+        return page(Refused(_CHOOSE, code="no_bar"))
     return ask(
         request,
         kind="bars_withdraw",

@@ -135,7 +135,7 @@ ROUTES: dict[str, Route] = {
     "desk_assay_add": desk("vault", get=None, post=400),
     "desk_assay": desk("vault", notes="pghistory_context"),  # who opened it
     "desk_bars_add": desk("vault", post=400),
-    "desk_bars_withdraw": desk("vault", get=302, post=302),
+    "desk_bars_withdraw": desk("vault", get=302, post=400),
     "desk_bar_restore": desk("vault", post=400),
     "desk_prices": desk("pricing", post=400),
     "desk_price_cancel": desk("pricing", get=None, post=400),

@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from accounts.tests.people import customer, signed_in, staff
 from controls.audit import entries_about
-from controls.models import Request
+from controls.models import AuditEntry, Request
 from goldwallet.test.two import approve
 from ledger import chart
 from ledger.models import Entry
@@ -271,6 +271,11 @@ class TestBars:
         url = reverse("desk_bars_withdraw", args=[pool.pk])
         for chosen in ([], ["x"], [str(uuid4())], [str(bar.pk)]):
             data = {"bar": chosen, "reason": WHY}
-            assert desk.post(url, data).url == reverse("desk_pool", args=[pool.pk])
+            refused = desk.post(url, data)
+            assert refused.status_code == 400 and "Choose the bars that leave the vault" in text(refused)
+            assert desk.get(url, data).url == reverse("desk_pool", args=[pool.pk])
+        # Nothing was asked, so the audit trail has no act.
+        assert not Request.objects.exists()
+        assert not AuditEntry.objects.filter(page="desk_bars_withdraw", action="act").exists()
         assert desk.post(reverse("desk_bar_restore", args=[pool.pk, bar.pk]), data).status_code == 404
         assert balance(chart.pool_available(other.pk)) == 10
