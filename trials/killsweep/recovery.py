@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 
 from accounts.models import User
-from controls.services import Evidence, request_approve, request_effect, request_make, request_seal
+from controls.services import Evidence, request_make
 from goldwallet.errors import Refused
+from goldwallet.test.two import approve
 from payments.models import FINAL, Payment, State
 from payments.sending import payments_due
 from trading import services
@@ -92,12 +93,7 @@ def resolve(house: House, payment: Payment) -> None:
             by=maker,
             evidence=Evidence("statement.csv", b"Receipt No.,Completion Time\n"),
         )
-        request_approve(
-            request_id=request.pk,
-            by=checker,
-            seen=request_seal(request, request_effect(request)),
-            words="Seen in the statement of the day.",
-        )
+        approve(request, checker)
         _until_quiet(house, "")
 
 
