@@ -5,12 +5,12 @@ digits, fixed words and times, in which there is nothing to escape, and the rest
 """
 
 import datetime as dt
-import html
 from decimal import Decimal
 
 from django import template
 from django.template import Context
 from django.utils import timezone
+from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString
 
 from goldwallet import money, phones, wording
@@ -135,10 +135,10 @@ def state(value: str, kind: str) -> SafeString:
 
 @register.simple_tag
 def dot(tone: str, word: str) -> SafeString:
-    """A word with a dot of a tone: done, now, next, todo, ended, wrong."""
+    """A word, or an amount as the filters print it, with a dot of a tone: done, now, next, todo, ended, wrong."""
     return SafeString(
         f'<span class="state state-{tone}"><span class="dot dot-{tone}" aria-hidden="true"></span>'
-        f"{html.escape(str(word))}</span>"
+        f"{conditional_escape(word)}</span>"
     )
 
 

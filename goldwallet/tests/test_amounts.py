@@ -98,6 +98,12 @@ def test_state_escapes_what_it_does_not_know():
     assert "&lt;b&gt;" in show("{% state value 'order' %}", value="<b>")
 
 
+def test_an_amount_may_stand_beside_a_dot_as_the_filters_print_it():
+    assert show("{{ value|grams }}", value=Decimal(1)) in show(
+        "{% dot 'done' value|grams %}", value=Decimal(1)
+    )
+
+
 @pytest.mark.parametrize(
     ("ago", "said"),
     [
