@@ -83,7 +83,7 @@ class BarFilters(forms.Form):
     """Which bars of a pool the list shows, and in which order."""
 
     q = forms.CharField(
-        label="Serial number or refiner",
+        label="Serial or refiner",
         required=False,
         max_length=80,
         widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off"}),
