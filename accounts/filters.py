@@ -5,13 +5,17 @@ read has a sentence beside its field, and then the list shows nothing: a filter 
 """
 
 import datetime as dt
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
 from django.db.models import Model, QuerySet
+from django.forms.utils import flatatt
 from django.http import QueryDict
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from accounts.selectors import people_named
 from goldwallet import money, phones
@@ -61,15 +65,88 @@ def _text(label: str, most: int, **attrs: str) -> forms.CharField:
     )
 
 
-def _day(label: str) -> forms.DateField:
-    """A day in Nairobi."""
-    return forms.DateField(
-        label=label,
-        required=False,
-        input_formats=["%Y-%m-%d"],
-        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
-        error_messages={"invalid": "Write a day as year-month-day, for example 2026-11-21."},
+class MomentInput(forms.Widget):
+    """A day, and a time where somebody wants one: two inputs, `since` and `since_time`. In an address it is one text
+    (`2026-11-21`, `2026-11-21T14:30`). The browser's own input for both at once sends nothing at all while the time is
+    missing, and then the list shows too much.
+    """
+
+    def value_from_datadict(self, data: Mapping[str, Any], files: Any, name: str) -> str:
+        day, time = (str(data.get(one) or "").strip() for one in (name, f"{name}_time"))
+        return f"{_split(day)[0]}T{time}" if time else day
+
+    def value_omitted_from_data(self, data: Mapping[str, Any], files: Any, name: str) -> bool:
+        return name not in data and f"{name}_time" not in data
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        day, time = _split(str(value or ""))
+        found = self.build_attrs(self.attrs, attrs)
+        label = found.pop("data-label", "")
+        return format_html(
+            '<span class="moment"><input type="date" name="{0}" value="{1}"{2}>'
+            '<input type="time" name="{0}_time" value="{3}" aria-label="{4}"{5}></span>',
+            name,
+            day,
+            flatatt(found),
+            time,
+            label,
+            flatatt({**found, "id": f"{found['id']}_time"} if "id" in found else {}),
+        )
+
+
+#: Between a day and its time; the day may be missing.
+_BETWEEN = re.compile(r"(?:(?<=\d)|^)[T ](?=\d)")
+
+
+def _split(text: str) -> tuple[str, str]:
+    """A day and its time; each may be empty."""
+    day, *time = _BETWEEN.split(text, maxsplit=1)
+    return day, "".join(time)
+
+
+class Moment(forms.Field):
+    """A time in Nairobi to the minute, or a day: read as the moment at which it begins, with `ends` as the first one
+    that does not belong to it any more. So both ends of a span count.
+    """
+
+    _FORMATS = (
+        ("%Y-%m-%d", dt.timedelta(days=1)),
+        ("%Y-%m-%dT%H:%M", dt.timedelta(minutes=1)),
+        ("%Y-%m-%dT%H:%M:%S", dt.timedelta(seconds=1)),
     )
+
+    def __init__(self, label: str, *, ends: bool = False) -> None:
+        self.ends = ends
+        widget = MomentInput(attrs={"data-label": f"{label.removesuffix(' day')} time"})
+        super().__init__(label=label, required=False, widget=widget)
+
+    def to_python(self, value: Any) -> dt.datetime | None:
+        day, time = _split(str(value or "").strip())
+        if not day and not time:
+            return None
+        if not day:
+            raise forms.ValidationError("Write the day of this time, too.", code="day")
+        for layout, length in self._FORMATS:
+            try:
+                found = dt.datetime.strptime(f"{day}T{time}" if time else day, layout).replace(tzinfo=NAIROBI)
+            except ValueError:
+                continue
+            # What no row can have would run over the edge of the calendar.
+            if found.year not in _YEARS:
+                raise forms.ValidationError(
+                    f"Write a year between {_YEARS[0]} and {_YEARS[-1]}.", code="year"
+                )
+            return found + length if self.ends else found
+        raise forms.ValidationError(
+            "Write a day like 2026-11-21, and a time like 14:30 if you want one.", code="invalid"
+        )
+
+
+def in_order(form: forms.Form, data: Mapping[str, Any]) -> None:
+    """`until` must not end before `since` begins."""
+    since, until = data.get("since"), data.get("until")
+    if since and until and since >= until:
+        form.add_error("until", "This is before the time it begins with.")
 
 
 def _read[T](parse: Callable[[str], T], text: str) -> T | None:
@@ -82,14 +159,14 @@ def _read[T](parse: Callable[[str], T], text: str) -> T | None:
 
 
 class ListFilters(forms.Form):
-    """Whose, how much, when, under which number. Amounts are whole KES, days are Nairobi's, and both ends count."""
+    """Whose, how much, when, under which number. Amounts are whole KES, times are Nairobi's, and both ends count."""
 
     person = _text("Name or e-mail", 254)
     phone = _text("Phone", 24, inputmode="tel")
     kes_from = _text("From KES", 24, inputmode="decimal")
     kes_to = _text("To KES", 24, inputmode="decimal")
-    since = _day("From day")
-    until = _day("To day")
+    since = Moment("From day")
+    until = Moment("To day", ends=True)
     reference = _text("Reference", 20, autocapitalize="characters")
     receipt = _text("M-Pesa receipt", 20, autocapitalize="characters")
 
@@ -107,12 +184,6 @@ class ListFilters(forms.Form):
 
     def clean_kes_to(self) -> Any:
         return _read(money.parse_shillings, self.cleaned_data["kes_to"])
-
-    def clean_since(self) -> dt.date | None:
-        return _sensible(self.cleaned_data["since"])
-
-    def clean_until(self) -> dt.date | None:
-        return _sensible(self.cleaned_data["until"])
 
     def clean_reference(self) -> str:
         return str(self.cleaned_data["reference"]).upper()
@@ -135,15 +206,13 @@ class ListFilters(forms.Form):
         low, high = data.get("kes_from"), data.get("kes_to")
         if low is not None and high is not None and low > high:
             self.add_error("kes_to", "This is less than the amount it begins with.")
-        since, until = data.get("since"), data.get("until")
-        if since and until and since > until:
-            self.add_error("until", "This day is before the first one.")
+        in_order(self, data)
         return data
 
     # --- what the lists make of them ---
 
     def narrow[M: Model](self, rows: QuerySet[M], *, amount: str) -> QuerySet[M]:
-        """`rows` of these people, amounts (column `amount`) and days (of `created_at`). For a form that is valid."""
+        """`rows` of these people, amounts (column `amount`) and times (of `created_at`). For a form that is valid."""
         asked = self.cleaned_data
         if self._people is not None:
             rows = rows.filter(user_id__in=self._people)
@@ -152,9 +221,9 @@ class ListFilters(forms.Form):
         if asked["kes_to"] is not None:
             rows = rows.filter(**{f"{amount}__lte": asked["kes_to"]})
         if asked["since"]:
-            rows = rows.filter(created_at__gte=_midnight(asked["since"]))
+            rows = rows.filter(created_at__gte=asked["since"])
         if asked["until"]:
-            rows = rows.filter(created_at__lt=_midnight(asked["until"] + dt.timedelta(days=1)))
+            rows = rows.filter(created_at__lt=asked["until"])
         return rows
 
     @property
@@ -192,14 +261,3 @@ def _without_nul(data: Mapping[str, Any]) -> QueryDict:
         found = data.getlist(name) if isinstance(data, QueryDict) else [data[name]]
         copy.setlist(name, [str(text).replace("\x00", "")[:_LONGEST] for text in found[:40]])
     return copy
-
-
-def _sensible(day: dt.date | None) -> dt.date | None:
-    """Days that no row can have would run over the edge of the calendar when they become moments."""
-    if day is not None and day.year not in _YEARS:
-        raise forms.ValidationError(f"Write a day between {_YEARS[0]} and {_YEARS[-1]}.", code="day")
-    return day
-
-
-def _midnight(day: dt.date) -> dt.datetime:
-    return dt.datetime.combine(day, dt.time(), tzinfo=NAIROBI)

@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import get_resolver, reverse
 from django.views.decorators.http import require_GET
 
+from accounts.filters import Moment, in_order
 from accounts.models import User
 from accounts.permissions import about_person, may_see, staff_page
 from accounts.roles import Role
@@ -40,7 +41,6 @@ LOOKS = frozenset(
         "callback_open",
     }
 )
-_YEARS = range(2020, 2100)
 #: For lines that nobody of the staff wrote.
 SYSTEM = "system"
 
@@ -64,17 +64,6 @@ def _choice(label: str, choices: Any) -> forms.ChoiceField:
         required=False,
         choices=choices,
         error_messages={"invalid_choice": "There is no such choice here."},
-    )
-
-
-def _moment(label: str) -> forms.DateTimeField:
-    """A time in Nairobi, to the minute."""
-    return forms.DateTimeField(
-        label=label,
-        required=False,
-        input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d"],
-        widget=forms.DateTimeInput(format="%Y-%m-%dT%H:%M", attrs={"type": "datetime-local"}),
-        error_messages={"invalid": "Write a time like 2026-11-21 14:30."},
     )
 
 
@@ -105,13 +94,12 @@ class AuditFilters(forms.Form):
     person = _text("Person (e-mail)", 254)
     where = _choice("Page", _pages)
     address = _text("From address", 45)
-    since = _moment("From")
-    until = _moment("To")
+    since = Moment("From")
+    until = Moment("To", ends=True)
 
     def __init__(self, data: Mapping[str, Any]) -> None:
-        super().__init__(
-            {name: str(data.get(name) or "").replace("\x00", "")[:400] for name in self.base_fields}
-        )
+        names = [*self.base_fields, "since_time", "until_time"]
+        super().__init__({name: str(data.get(name) or "").replace("\x00", "")[:400] for name in names})
 
     # --- each field ---
 
@@ -142,16 +130,9 @@ class AuditFilters(forms.Form):
             raise forms.ValidationError("This is no id.", code="id") from None
         return [f"{word}:{text}" for word in SUBJECT_WORDS]
 
-    def clean_since(self) -> Any:
-        return _sensible(self.cleaned_data["since"])
-
-    def clean_until(self) -> Any:
-        return _sensible(self.cleaned_data["until"])
-
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
-        if data.get("since") and data.get("until") and data["since"] > data["until"]:
-            self.add_error("until", "This is before the time it begins with.")
+        in_order(self, data)
         return data
 
     # --- what it finds ---
@@ -186,7 +167,8 @@ class AuditFilters(forms.Form):
 
     def query(self, **more: str) -> str:
         """What was typed as part of an address, with `more` behind it."""
-        typed = {name: str(self.data[name]) for name in self.fields if self.data[name]}
+        found = {name: self[name].value() for name in self.fields}
+        typed = {name: str(text) for name, text in found.items() if text}
         return urlencode({**typed, **{name: text for name, text in more.items() if text}}, errors="replace")
 
     @property
@@ -202,13 +184,6 @@ def _somebody(email: str) -> User | None:
     if found is None:
         raise forms.ValidationError("Nobody has this e-mail address.", code="person")
     return found
-
-
-def _sensible(moment: Any) -> Any:
-    """What no line can have would run over the edge of the calendar."""
-    if moment is not None and moment.year not in _YEARS:
-        raise forms.ValidationError(f"Write a year between {_YEARS[0]} and {_YEARS[-1]}.", code="year")
-    return moment
 
 
 # --- the page -------------------------------------------------------------------------------------

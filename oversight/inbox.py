@@ -1,6 +1,5 @@
 """The list of approvals: what waits for a second person, what became of the others."""
 
-import datetime as dt
 import uuid
 from collections.abc import Mapping
 from decimal import Decimal
@@ -21,7 +20,7 @@ from controls.effects import effect_of
 from controls.kinds import KINDS, accounts_of
 from controls.models import Attachment, Request, RequestState
 from controls.selectors import requests_waiting
-from goldwallet.clock import NAIROBI, after
+from goldwallet.clock import after
 from goldwallet.fragments import page_or_part
 from goldwallet.paging import page_of
 
@@ -126,14 +125,10 @@ class DecidedFilters(ListFilters):
             if asked[name]:
                 rows = rows.filter(**{name: asked[name]})
         if asked["since"]:
-            rows = rows.filter(decided_at__gte=_midnight(asked["since"]))
+            rows = rows.filter(decided_at__gte=asked["since"])
         if asked["until"]:
-            rows = rows.filter(decided_at__lt=_midnight(asked["until"] + dt.timedelta(days=1)))
+            rows = rows.filter(decided_at__lt=asked["until"])
         return rows
-
-
-def _midnight(day: dt.date) -> dt.datetime:
-    return dt.datetime.combine(day, dt.time(), tzinfo=NAIROBI)
 
 
 # --- the page -------------------------------------------------------------------------------------

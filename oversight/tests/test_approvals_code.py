@@ -265,7 +265,7 @@ def test_decided_ones_are_found(maker: User, checker: User) -> None:
     assert found(since="2020-01-01", until="2099-12-31") == [no.pk, done.pk]
     wrong = desk.get(INBOX, {"since": "soon", "kind": "king\x00", "maker": "x"})
     assert wrong.status_code == 400
-    assert "Write a day as year-month-day" in text(wrong)
+    assert "Write a day like 2026-11-21" in text(wrong)
     assert not wrong.context["decided"]
     part = desk.get(INBOX, {"state": "refused"}, headers={"HX-Request": "true", "HX-Target": "rows"})
     assert part.content.decode().lstrip().startswith('<div id="rows"')

@@ -127,6 +127,30 @@ def test_a_day_in_nairobi_counts_from_its_first_moment_to_its_last(desk: Client,
     assert pages(desk, until="2026-05-09") == [str(orders[0].pk)]
 
 
+def test_a_minute_in_nairobi_counts_from_its_first_moment_to_its_last(
+    desk: Client, people: list[User]
+) -> None:
+    orders = orders_create(people, 3)
+    first = dt.datetime(2026, 5, 10, 14, 30, tzinfo=NAIROBI)
+    moments = [first - dt.timedelta(microseconds=1), first, first + dt.timedelta(minutes=1)]
+    for order, moment in zip(orders, moments, strict=True):
+        Order.objects.filter(pk=order.pk).update(created_at=moment)
+    before, at, later = ([str(order.pk)] for order in orders)
+    assert pages(desk, since="2026-05-10T14:30", until="2026-05-10T14:30") == at
+    assert pages(desk, since="2026-05-10 14:31", until="2026-05-10") == later
+    assert pages(desk, since="2026-05-10", until="2026-05-10T14:29:59") == before
+    # As the form sends it; its links say it in one.
+    asked = {"since": "2026-05-10", "since_time": "14:30", "until": "2026-05-10", "until_time": "14:30"}
+    assert pages(desk, **asked) == at
+    body = unescape(desk.get(reverse("desk_orders"), asked).content.decode())
+    assert "&since=2026-05-10T14%3A30&until=2026-05-10T14%3A30" in body
+    for shown in (
+        'name="since" value="2026-05-10"',
+        'name="since_time" value="14:30" aria-label="From time"',
+    ):
+        assert shown in body, shown
+
+
 def test_paging_loses_and_repeats_no_row_while_others_come_in(desk: Client, people: list[User]) -> None:
     """Many share a moment, so the key behind the time decides; what is new stands before the first page."""
     orders = orders_create(people, 130)
@@ -168,11 +192,14 @@ WRONG = [
     ({"kes_to": "-5"}, "Write the amount in shillings with digits only"),
     ({"kes_from": "1.50"}, "M-Pesa moves whole shillings"),
     ({"kes_from": "200", "kes_to": "100"}, "This is less than the amount it begins with."),
-    ({"since": "yesterday"}, "Write a day as year-month-day"),
-    ({"since": "2026-13-45"}, "Write a day as year-month-day"),
-    ({"until": "9999-12-31"}, "Write a day between"),
-    ({"since": "0001-01-01"}, "Write a day between"),
-    ({"since": "2026-03-02", "until": "2026-03-01"}, "This day is before the first one."),
+    ({"since": "yesterday"}, "Write a day like 2026-11-21"),
+    ({"since": "2026-13-45"}, "Write a day like 2026-11-21"),
+    ({"until": "9999-12-31"}, "Write a year between"),
+    ({"since": "0001-01-01"}, "Write a year between"),
+    ({"since": "2026-03-02", "until": "2026-03-01"}, "This is before the time it begins with."),
+    ({"since": "2026-03-01T14:31", "until": "2026-03-01T14:30"}, "This is before the time it begins with."),
+    ({"since_time": "14:30"}, "Write the day of this time, too."),
+    ({"since": "2026-03-01", "since_time": "25:00"}, "Write a day like 2026-11-21, and a time like 14:30"),
     ({"reference": "x" * 50}, "This is too long"),
     ({"person": "x" * 5000}, "This is too long"),
 ]
