@@ -26,7 +26,7 @@ from accounts.permissions import may_see
 from accounts.roles import Role
 from accounts.selectors import people_by_phone, people_named
 from controls.audit import record
-from controls.exports import EXPORTS, rows_of
+from controls.exports import EXPORTS, exceeds, rows_of
 from controls.models import EXPORT_MOVES, Export, ExportPart, ExportState
 from goldwallet.budget import canceled, too_much
 from goldwallet.clock import Now, after
@@ -80,6 +80,16 @@ class Asked:
             if not canceled(error):
                 raise
             raise too_much() from error
+
+    def exceeds(self, most: int) -> bool:
+        """Whether the list is surely longer than that. Raises Refused for filters that make no sense."""
+        try:
+            with transaction.atomic():
+                return exceeds(self.kind, self.filters, most)
+        except DatabaseError as error:
+            if not canceled(error):
+                raise
+            return False  # It took too long to count: writing tells.
 
     @property
     def subject(self) -> str:
@@ -138,6 +148,8 @@ def may_take(user: User, kind: str) -> bool:
 
 def written_at_once(asked: Asked) -> tuple[IO[bytes], int]:
     """The file and how many rows it has. Raises TooLong, TooOften when others are being written, Refused."""
+    if asked.exceeds(DIRECT_ROWS):
+        raise TooLong
     with _place_of_two(_ABOUT_DIRECT) as placed:
         if not placed:
             raise TooOften(
@@ -198,11 +210,13 @@ def _written(asked: Asked, rows: _Counted) -> tuple[IO[bytes], int]:
 
 
 def export_ask(*, asked: Asked, by: User) -> Export:
-    """Have the list written. Raises Refused for filters that make no sense, Conflict while another one of this person's
-    is being written.
+    """Have the list written. Raises Refused for filters that make no sense or find too much, Conflict while another
+    one of this person's is being written.
     """
     # Only the first row: what the list refuses, it refuses now.
     next(iter(asked.rows()), None)
+    if asked.exceeds(MOST_ROWS[asked.format]):
+        raise _too_many(asked.format)
     export = Export(kind=asked.kind, format=asked.format, by=by, expires_at=after(KEPT_SECONDS))
     export.filters = json.dumps(asked.filters)
     try:
@@ -220,6 +234,10 @@ def export_ask(*, asked: Asked, by: User) -> Export:
             "Another list is being written for you. Ask again when it is ready.", code="one_at_a_time"
         ) from None
     return export
+
+
+def _too_many(format: str) -> Refused:
+    return Refused(f"This list has more than {MOST_ROWS[format]:,} rows. Ask for fewer, say for one month.")
 
 
 def _enqueue(export: Export) -> None:
@@ -281,7 +299,7 @@ def _write(export: Export) -> None:
     try:
         file, rows = _written(asked, _Counted(asked, most=most, seconds=_GIVE_UP_SECONDS))
     except TooLong:
-        raise Refused(f"This list has more than {most:,} rows. Ask for fewer, say for one month.") from None
+        raise _too_many(export.format) from None
     # In one transaction: there is a whole file or none.
     with file, transaction.atomic():
         size = number = 0

@@ -5,6 +5,8 @@ them, newest first, by keyset and in steps (`goldwallet.paging.every`): a millio
 thousand. `filters` are the fields of the list's own form as they were typed (text to text). What the form would refuse
 raises Refused.
 
+`exceeds(filters, most)` counts no further than it must, so that nobody waits for a file that comes to nothing.
+
 A list of `hides_people` is told whether its reader may open people's pages: `rows(filters, sees_people=...)`. A file
 goes further than a page: for who may not, it holds short ids in the place of addresses.
 """
@@ -25,6 +27,8 @@ class Listing:
     columns: tuple[str, ...]
     rows: str
     roles: frozenset[str]
+    #: Whether there are more rows than so many. Empty: only writing tells.
+    exceeds: str = ""
     hides_people: bool = False
 
 
@@ -46,6 +50,7 @@ EXPORTS: dict[str, Listing] = {
             "Receipt",
         ),
         rows="trading.exports.orders",
+        exceeds="trading.exports.orders_exceed",
         roles=_MONEY,
         hides_people=True,
     ),
@@ -64,6 +69,7 @@ EXPORTS: dict[str, Listing] = {
             "Receipt",
         ),
         rows="payments.exports.payments",
+        exceeds="payments.exports.payments_exceed",
         roles=frozenset({"treasury"}),
     ),
     "transactions": Listing(
@@ -87,6 +93,7 @@ EXPORTS: dict[str, Listing] = {
         label="Entries of an account",
         columns=("Line", "Posted", "Transaction", "Kind", "Other account", "Amount", "Balance", "Memo"),
         rows="oversight.exports.account",
+        exceeds="oversight.exports.account_exceeds",
         roles=frozenset({"treasury"}),
     ),
     "audit": Listing(
@@ -106,14 +113,15 @@ EXPORTS: dict[str, Listing] = {
             "Why",
         ),
         rows="oversight.exports_audit.entries",
+        exceeds="oversight.exports_audit.entries_exceed",
         roles=frozenset(),
     ),
 }
 
 
 @cache
-def _load(path: str) -> Callable[..., Iterator[tuple[Any, ...]]]:
-    function: Callable[..., Iterator[tuple[Any, ...]]] = import_string(path)
+def _load(path: str) -> Callable[..., Any]:
+    function: Callable[..., Any] = import_string(path)
     return function
 
 
@@ -121,4 +129,11 @@ def rows_of(kind: str, filters: dict[str, str], *, sees_people: bool = False) ->
     """The rows of a list. Raises KeyError for one that is not here, Refused for filters that make no sense."""
     listing = EXPORTS[kind]
     more = {"sees_people": sees_people} if listing.hides_people else {}
-    return _load(listing.rows)(filters, **more)
+    found: Iterator[tuple[Any, ...]] = _load(listing.rows)(filters, **more)
+    return found
+
+
+def exceeds(kind: str, filters: dict[str, str], most: int) -> bool:
+    """Whether the list has more rows than `most`; False, too, where only writing tells. Raises as `rows_of`."""
+    path = EXPORTS[kind].exceeds
+    return bool(path) and bool(_load(path)(filters, most))

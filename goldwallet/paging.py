@@ -57,6 +57,11 @@ def every[R](page: Callable[[str], Page[R]]) -> Iterator[R]:
         after = found.older
 
 
+def more_than(rows: QuerySet[Any, Any], most: int) -> bool:
+    """Whether there are more rows than that. Counts no further."""
+    return rows.order_by()[: most + 1].count() > most
+
+
 def _is_key(model: type[Model], text: str) -> bool:
     """Whether the model could have this key: a number of at most 18 digits, or a UUID."""
     if isinstance(model._meta.pk, IntegerField):

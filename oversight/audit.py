@@ -24,7 +24,7 @@ from controls.exports import EXPORTS
 from controls.models import AuditEntry
 from goldwallet.errors import Refused
 from goldwallet.fragments import page_or_part
-from goldwallet.paging import Page, page_by_number, page_of
+from goldwallet.paging import Page, more_than, page_by_number, page_of
 from oversight.naming import SUBJECT_WORDS, subject_url, subject_words
 
 _PAGE = 50
@@ -145,6 +145,10 @@ class AuditFilters(forms.Form):
             # By the index that the span is found by: numbers would be walked from the newest down to it.
             return page_of(rows, by="at", after=after, limit=limit)
         return page_by_number(rows, after=after, limit=limit)
+
+    def exceeds(self, most: int) -> bool:
+        """Whether more lines fit. For a form that is valid."""
+        return more_than(self._narrowed(AuditEntry.objects.all()), most)
 
     def _narrowed(self, rows: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
         asked = self.cleaned_data

@@ -6,7 +6,7 @@ from typing import Any
 
 from goldwallet.errors import Refused
 from ledger.chart import GOLD
-from ledger.listing import period_of, transactions_page
+from ledger.listing import Period, period_of, transactions_page
 from ledger.models import Account
 from ledger.selectors import statement
 from oversight.book.forms import Days, TransactionFilters, refusal
@@ -49,13 +49,7 @@ def transactions(filters: dict[str, str]) -> Iterator[tuple[Any, ...]]:
 
 def account(filters: dict[str, str]) -> Iterator[tuple[Any, ...]]:
     """The lines of the account `filters["code"]`, newest first. Raises Refused when there is no such account."""
-    found = Account.objects.filter(code=filters.get("code", "").replace("\x00", "")).first()
-    if found is None:
-        raise Refused("There is no such account.", code="no_account", status=404)
-    days = Days(filters)
-    if not days.is_valid():
-        raise refusal(days)
-    period = period_of(found, since=days.begins, until=days.ends)
+    found, period = _account(filters)
     after: int | None = period.last + 1
     while after is not None:
         lines = statement(
@@ -74,6 +68,21 @@ def account(filters: dict[str, str]) -> Iterator[tuple[Any, ...]]:
                 line.memo,
             )
         after = lines[-1].seq if len(lines) == _STEP else None
+
+
+def account_exceeds(filters: dict[str, str], most: int) -> bool:
+    _, period = _account(filters)
+    return period.last - period.first > most
+
+
+def _account(filters: dict[str, str]) -> tuple[Account, Period]:
+    found = Account.objects.filter(code=filters.get("code", "").replace("\x00", "")).first()
+    if found is None:
+        raise Refused("There is no such account.", code="no_account", status=404)
+    days = Days(filters)
+    if not days.is_valid():
+        raise refusal(days)
+    return found, period_of(found, since=days.begins, until=days.ends)
 
 
 def _amount(value: Decimal, asset: str) -> Decimal:

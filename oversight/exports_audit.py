@@ -17,6 +17,10 @@ def entries(filters: dict[str, str]) -> Iterator[tuple[Any, ...]]:
     return _rows(form)
 
 
+def entries_exceed(filters: dict[str, str], most: int) -> bool:
+    return filters_read(filters).exceeds(most)
+
+
 def _rows(form: Any) -> Iterator[tuple[Any, ...]]:
     for entry in every(lambda after: form.lines(after=after, limit=_STEP)):
         yield (

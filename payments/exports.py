@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from goldwallet import phones, wording
-from goldwallet.paging import Page, every, page_of
+from goldwallet.paging import Page, every, more_than, page_of
 from payments.forms import FOR, PaymentFilters
 from payments.models import Payment
 
@@ -23,6 +23,12 @@ def payments(filters: dict[str, str]) -> Iterator[tuple[Any, ...]]:
 
     # A function, not a generator: what is refused is refused at once and not with the first row.
     return (_row(payment) for payment in every(page))
+
+
+def payments_exceed(filters: dict[str, str], most: int) -> bool:
+    asked = PaymentFilters(filters)
+    asked.or_refuse()
+    return more_than(asked.rows(), most)
 
 
 def _row(payment: Payment) -> tuple[Any, ...]:

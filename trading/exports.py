@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from goldwallet import wording
-from goldwallet.paging import Page, every
+from goldwallet.paging import Page, every, more_than
 from trading.forms import OrderFilters
 from trading.models import Order
 from trading.selectors import orders_page
@@ -30,6 +30,12 @@ def orders(filters: dict[str, str], *, sees_people: bool = False) -> Iterator[tu
 
     # A function, not a generator: what is refused is refused at once and not with the first row.
     return (_row(order, sees_people=sees_people) for order in every(page))
+
+
+def orders_exceed(filters: dict[str, str], most: int) -> bool:
+    asked = OrderFilters(filters)
+    asked.or_refuse()
+    return more_than(asked.rows(), most)
 
 
 def _row(order: Order, *, sees_people: bool) -> tuple[Any, ...]:

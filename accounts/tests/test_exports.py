@@ -8,6 +8,7 @@ import tracemalloc
 import zipfile
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -45,6 +46,13 @@ def tiny(filters: dict[str, str]) -> Iterator[tuple[Any, ...]]:
         if "slow" in filters:
             time.sleep(0.01)
         yield number, NAME, dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
+
+
+def tiny_exceeds(filters: dict[str, str], most: int) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = '20ms'")
+        cursor.execute("SELECT pg_sleep(5)")
+    return True
 
 
 @pytest.fixture(autouse=True)
@@ -338,6 +346,15 @@ def test_a_list_without_end_is_given_up(browser: Client, monkeypatch: pytest.Mon
     assert export.state == ExportState.FAILED
     assert export.error == "This list has more than 50 rows. Ask for fewer, say for one month."
     assert not ExportPart.objects.filter(export=export).exists()
+
+
+@pytest.mark.fault("X10")
+def test_a_list_that_takes_too_long_to_count_is_begun_all_the_same(
+    browser: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted = replace(EXPORTS["tiny"], exceeds=f"{__name__}.tiny_exceeds")
+    monkeypatch.setitem(EXPORTS, "tiny", counted)
+    assert len(read(body(take(browser, count=2)))) == 3
 
 
 def test_what_breaks_is_told(browser: Client, monkeypatch: pytest.MonkeyPatch) -> None:

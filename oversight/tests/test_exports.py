@@ -12,12 +12,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from accounts import exporting
 from accounts.exporting import export_do
 from accounts.models import User
 from accounts.roles import Role
 from accounts.tests.people import signed_in, staff
 from controls.audit import record
-from controls.exports import EXPORTS
+from controls.exports import EXPORTS, exceeds, rows_of
 from controls.models import AuditEntry, Export
 from goldwallet.test.world import World, buy, paid, sell
 from ledger import chart
@@ -52,6 +53,29 @@ def take(browser: Client, kind: str, **asked: str) -> bytes:
 
 def rows(data: bytes) -> list[list[str]]:
     return list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline="")))
+
+
+@pytest.mark.fault("X10")
+@pytest.mark.parametrize("kind", [kind for kind, listing in EXPORTS.items() if listing.exceeds])
+def test_a_list_that_is_too_long_says_so_before_it_is_written(
+    browser: Client, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filters = FILTERS.get(kind, {})
+    count = len(list(rows_of(kind, filters)))
+    assert count > 0 and exceeds(kind, filters, count - 1) and not exceeds(kind, filters, count)
+    none = {**filters, "since": "2090-01-01"}
+    assert not exceeds(kind, none, 0) and not list(rows_of(kind, none))
+
+    monkeypatch.setattr(exporting, "_written", lambda *args: pytest.fail("it is written"))
+    monkeypatch.setattr(exporting, "DIRECT_ROWS", 0)
+    monkeypatch.setitem(exporting.MOST_ROWS, "csv", 0)
+    asked = {"format": "csv", **filters}
+    path = reverse("desk_export", args=[kind])
+    assert "Have it written" in browser.get(path, asked).content.decode()
+    refused = browser.post(path, asked)
+    assert refused.status_code == 400
+    assert "This list has more than 0 rows. Ask for fewer, say for one month." in refused.content.decode()
+    assert not Export.objects.exists()
 
 
 @pytest.mark.fault("X04")
