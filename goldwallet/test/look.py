@@ -48,7 +48,8 @@ def look(person: Visitor, name: str, act: Locator | None = None) -> None:
 
 def _pictures(person: Visitor, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
+    person.page.evaluate("scrollTo(0, 0)")
     for scheme in ("light", "dark"):
-        person.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        person.page.screenshot(path=f"{path}-{scheme}.png", full_page=True)
+        person.page.emulate_media(color_scheme=scheme)
+        person.page.screenshot(path=f"{path}-{scheme}.png", full_page=True, animations="disabled")
     person.page.emulate_media(color_scheme="light")

@@ -14,7 +14,8 @@ from accounts.models import KycStatus, User
 from accounts.roles import Role
 from goldwallet.demo import papers
 from goldwallet.test.books import assert_books
-from goldwallet.test.browser import DESK, Visitor
+from goldwallet.test.browser import DESK, TABLET, Visitor
+from goldwallet.test.look import look
 from goldwallet.test.race import patiently
 from goldwallet.test.world import PASSWORD, TOTP_KEY, World
 from kyc.models import Case, CaseState, Document, Opening, Part
@@ -97,7 +98,9 @@ def test_from_sign_up_to_a_larger_buy(world: World, house, visit) -> None:
     desk = visit(size=DESK)
     desk.sign_in("reviewer@example.com", PASSWORD, totp_key=TOTP_KEY)
     desk.go("/desk/kyc/")
-    desk.page.get_by_role("link", name="Review the next case").click()
+    following = desk.page.get_by_role("link", name="Review the next case")
+    look(desk, "kyc-queue", following)
+    following.click()
     desk.sees(NAME, "30111222", "Front of the ID", "Back of the ID", "Selfie")
     patiently(lambda: Opening.objects.count() >= 3, what="three photos were opened")
     approves_by_keys(desk)
@@ -134,6 +137,7 @@ def approves_by_keys(desk: Visitor) -> None:
     for _ in range(6):
         keyboard.press("t")
     expect(desk.page.locator("[name=check]:checked")).to_have_count(6)
+    look(desk, "kyc-case", desk.page.get_by_role("button", name="Approve"))
     keyboard.press("a")
 
 
@@ -147,7 +151,7 @@ def test_a_rejection_and_what_was_asked_for_without_javascript(world: World, hou
         person.page.get_by_role("link", name="Yes, go on").click()
     person.press("Send")
 
-    desk = visit(user=world.staff(Role.REVIEWER), size=DESK, javascript=False)
+    desk = visit(user=world.staff(Role.REVIEWER), size=TABLET, javascript=False)
     desk.go("/desk/kyc/")
     desk.page.get_by_role("link", name=NAME).click()
     desk.press("Show the photos, to review this case")
@@ -160,6 +164,7 @@ def test_a_rejection_and_what_was_asked_for_without_javascript(world: World, hou
     selfie.get_by_text("Turn").locator("visible=true").click()
     expect(selfie.locator("img")).to_have_css("rotate", "90deg")
     desk.page.get_by_label("Selfie", exact=True).fill("Your face is hard to see.")
+    look(desk, "kyc-sent-back", desk.page.get_by_role("button", name="Reject"))
     desk.press("Reject")
     desk.sees("Sent back to bob@example.com, with your reasons.")
 

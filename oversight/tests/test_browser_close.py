@@ -2,7 +2,6 @@
 
 import csv
 import datetime as dt
-import os
 from pathlib import Path
 from typing import Any
 
@@ -14,32 +13,17 @@ from accounts.tests.people import staff
 from controls.models import AuditEntry
 from goldwallet.clock import NAIROBI, now
 from goldwallet.test.books import assert_books
-from goldwallet.test.browser import DESK, Visitor
+from goldwallet.test.browser import DESK, TABLET, Visitor
 from goldwallet.test.clock import clock_shift
+from goldwallet.test.look import look
 from goldwallet.test.pdf import texts
 from goldwallet.test.world import World, buy, paid
 from oversight.close.making import closes_make
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-TABLET = {"width": 820, "height": 1180}
 #: One more than is written while somebody waits (`accounts.exporting`).
 LONG = 10_001
-
-
-def shot(person: Visitor, name: str) -> None:
-    """Nothing is wider than the window, at a desk and on a tablet. Pictures to look at, where SCREENSHOTS names a
-    folder.
-    """
-    for size in (TABLET, DESK):
-        person.page.set_viewport_size(size)  # type: ignore[arg-type]
-        wide = person.page.evaluate(
-            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        )
-        assert wide <= 0, name
-        if folder := os.environ.get("SCREENSHOTS"):
-            path = Path(folder) / f"close_{name}_{size['width']}.png"
-            person.page.screenshot(path=path, full_page=True)
 
 
 def downloaded(person: Visitor, link: Any) -> tuple[str, bytes]:
@@ -76,12 +60,13 @@ def test_treasury_prints_the_day_that_the_house_has_closed(
     page.get_by_role("link", name="All days").click()
     closes_make()
     page.reload()
-    shot(treasury, "days")
-    page.get_by_role("link", name=yesterday).click()
+    day = page.get_by_role("link", name=yesterday)
+    look(treasury, "closes", day)
+    day.click()
     treasury.sees("Closed", "Bought by people", "KES 16,500")
     page.get_by_role("link", name="Count it again").click()
     treasury.sees("Counted again now The same", "Everything adds up.")
-    shot(treasury, "day")
+    look(treasury, "close", page.get_by_role("link", name="PDF"))
     name, content = downloaded(treasury, page.get_by_role("link", name="PDF"))
     assert name == f"gold-wallet-close-{next_night}.pdf"
     assert "the same" in texts(content)
@@ -89,7 +74,7 @@ def test_treasury_prints_the_day_that_the_house_has_closed(
     expect(page.get_by_role("navigation").first).to_be_hidden()
     expect(page.get_by_role("link", name="PDF")).to_be_hidden()
     treasury.sees("Gold, fine grams", "SHA-256 of these figures")
-    shot(treasury, "print")
+    look(treasury, "close-on-paper")
     assert_books()
 
 
@@ -97,7 +82,7 @@ def test_treasury_takes_lists_out_short_and_long(world: World, house, visit) -> 
     paid(buy(world.alice, 1000))
     AuditEntry.objects.bulk_create([AuditEntry(action="read", subject="orders") for _ in range(LONG)])
     # The trail is the administrator's, whom a small house lets do this as well.
-    treasury = visit(user=staff(Role.TREASURY, Role.ADMINISTRATOR), size=DESK)
+    treasury = visit(user=staff(Role.TREASURY, Role.ADMINISTRATOR), size=TABLET)
     page = treasury.page
     treasury.go("/desk/ledger/transactions/")
     name, content = downloaded(treasury, page.get_by_role("link", name="CSV"))
@@ -106,11 +91,11 @@ def test_treasury_takes_lists_out_short_and_long(world: World, house, visit) -> 
     # The worker writes it; the page tells when it is there.
     treasury.go("/desk/exports/audit/take/?format=csv")
     treasury.sees("more than 10000 rows")
-    shot(treasury, "long")
+    look(treasury, "export-long", page.get_by_role("button", name="Have it written"))
     treasury.press("Have it written")
     ready = page.get_by_role("link", name="Download Audit trail")
     expect(ready).to_be_visible()
-    shot(treasury, "exports")
+    look(treasury, "exports", ready)
     name, content = downloaded(treasury, ready)
     assert name.endswith(".csv")
     assert len(rows(content)) > LONG

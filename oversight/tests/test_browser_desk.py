@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 from django.urls import get_resolver, resolve, reverse
 from django.utils.html import strip_tags
+from django.utils.text import slugify
 from playwright.sync_api import expect
 
 from accounts.roles import Role
@@ -15,9 +16,10 @@ from controls.services import threshold_set
 from goldwallet.money import show_grams, show_kes
 from goldwallet.templatetags import amounts
 from goldwallet.test.books import assert_books
-from goldwallet.test.browser import DESK, Visitor
+from goldwallet.test.browser import DESK, TABLET, Visitor
 from goldwallet.test.desk import agrees
 from goldwallet.test.house import owns
+from goldwallet.test.look import look
 from goldwallet.test.world import PASSWORD, TOTP, World, sell
 from ledger import chart
 from ledger.models import Account, Entry, Transaction
@@ -48,8 +50,11 @@ def sells_without_a_code(world: World) -> None:
 def decides(staff: Visitor, label: str, *sees: str) -> None:
     """The second person finds the request in the inbox, reads it and approves."""
     staff.go("/desk/approvals/")
-    staff.page.get_by_role("region", name="For you to decide").get_by_role("link", name=label).click()
+    request = staff.page.get_by_role("region", name="For you to decide").get_by_role("link", name=label)
+    look(staff, f"approvals-{slugify(label)}", request)
+    request.click()
     staff.sees(*sees)
+    look(staff, f"approval-{slugify(label)}", staff.page.get_by_role("button", name="Approve").first)
     agrees(staff)
     staff.sees("Approved and done.")
 
@@ -103,6 +108,7 @@ def test_pricing_signs_in_with_the_code_on_the_phone_and_moves_the_price(world: 
     staff.press("Show the effect")
     staff.sees("Inside the band", "Then it is too old")
     staff.fill(reason="Morning fixing")
+    look(staff, "prices-effect", staff.page.get_by_role("button", name="Set these prices now"))
     staff.press("Set these prices now")
     staff.sees("The new prices are in force. People buy at KES 17,000 and sell at KES 16,400 a gram.")
     assert figure(staff, "People sell at") == "KES 16,400"
@@ -124,13 +130,15 @@ def test_pricing_signs_in_with_the_code_on_the_phone_and_moves_the_price(world: 
 @pytest.mark.fault("Q11")
 def test_a_price_beyond_the_band_takes_two(world: World, house, visit) -> None:
     staff = visit(user=world.staff(Role.PRICING), size=DESK)
-    second = visit(user=world.staff(Role.TREASURY), size=DESK)
+    second = visit(user=world.staff(Role.TREASURY), size=TABLET)
     customer = visit(user=world.alice)
     staff.go("/desk/prices/")
     staff.fill(buy="33000", sell="32000")
     staff.press("Show the effect")
     staff.sees("The buy price would go up by 100.0%, from KES 16,500 to KES 33,000.", "takes a second person")
     staff.fill(reason="The shilling has halved overnight.")
+    ask = staff.page.get_by_role("button", name="Ask a second person for these prices")
+    look(staff, "prices-beyond-the-band", ask)
     staff.press("Ask a second person for these prices")
     staff.sees("Asked. A second person decides this now.")
     assert staff.page.get_by_role("button", name="Approve").count() == 0
@@ -149,9 +157,11 @@ def test_a_price_beyond_the_band_takes_two(world: World, house, visit) -> None:
 
 
 def test_the_vault_makes_a_pool_and_people_buy_its_gold(world: World, house, visit) -> None:
-    staff = visit(user=world.staff(Role.VAULT), size=DESK)
+    staff = visit(user=world.staff(Role.VAULT), size=TABLET)
     staff.go("/desk/pools/")
-    staff.page.get_by_role("link", name="Make a pool").click()
+    make = staff.page.get_by_role("link", name="Make a pool")
+    look(staff, "pools", make)
+    make.click()
     staff.fill(name="first", purity="999,9")
     staff.send()
     staff.sees("for example 999.9")
@@ -166,6 +176,7 @@ def test_the_vault_makes_a_pool_and_people_buy_its_gold(world: World, house, vis
     staff.fill(**bar, reason="Delivered by courier this morning.")
     staff.send()
     staff.sees("Bar BAR-FIRST is in the pool First already.")
+    look(staff, "bars-refused", staff.page.get_by_role("button", name="Ask a second person"))
     staff.fill(**{**bar, "bars-0-serial": "mb 1", "bars-0-gross_grams": "1e2"})
     staff.send()
     staff.sees("with digits only")
@@ -186,6 +197,7 @@ def test_the_vault_makes_a_pool_and_people_buy_its_gold(world: World, house, vis
     where = staff.page.get_by_role("group", name="Where each gram is")
     expect(where.get_by_role("row", name="Free to sell")).to_contain_text("91.660000 g")
     expect(where.get_by_role("row", name="Difference")).to_contain_text("0.000000 g")
+    look(staff, "pool", staff.page.get_by_role("link", name="Add bars"))
 
     staff.go("/desk/pools/")
     total = staff.page.get_by_role("row").filter(has_text="All pools")
@@ -197,6 +209,7 @@ def test_the_vault_makes_a_pool_and_people_buy_its_gold(world: World, house, vis
     staff.go(f"/desk/pools/{world.pool.pk}/")
     staff.page.get_by_role("link", name="Close the pool").click()
     staff.fill(reason="Its bars are counted today.")
+    look(staff, "pool-closes", staff.page.locator("main form button[type=submit]").first)
     staff.send()
     staff.sees("Nothing more of it is sold.", "Closed")
     bought = owns(house, world.bob, 1650)
@@ -209,6 +222,7 @@ def test_the_vault_makes_a_pool_and_people_buy_its_gold(world: World, house, vis
     staff.page.get_by_label("Choose bar MB1").check()
     staff.press("Withdraw the chosen bars")
     staff.fill(reason="Sold to a jeweller in town.")
+    look(staff, "bars-withdrawn", staff.page.locator("main form button[type=submit]").first)
     staff.send()
     staff.sees("People own or have reserved gold of this pool", "Nothing was withdrawn.")
     assert balance(chart.pool_vault(pool_id)) == Decimal("-91.66")
@@ -221,7 +235,7 @@ def test_the_vault_makes_a_pool_and_people_buy_its_gold(world: World, house, vis
 def test_treasury_decides_payouts(world: World, house, visit) -> None:
     sells_without_a_code(world)
     bought = owns(house, world.alice, 140_250)
-    staff = visit(user=world.staff(Role.TREASURY), size=DESK)
+    staff = visit(user=world.staff(Role.TREASURY), size=TABLET)
     second = visit(user=world.staff(Role.TREASURY, email="second@example.com"), size=DESK)
     seller = visit(user=world.alice)
     staff.go("/desk/payouts/")
@@ -232,7 +246,9 @@ def test_treasury_decides_payouts(world: World, house, visit) -> None:
     staff.go("/desk/")
     staff.page.get_by_role("link", name="Payouts to decide").click()
     staff.sees("KES 8,000 to 0712 345 678", "alice@example.com")
-    staff.press("Approve: send KES 8,000 by M-Pesa")
+    send = staff.page.get_by_role("button", name="Approve: send KES 8,000 by M-Pesa")
+    look(staff, "payouts", send)
+    send.click()
     staff.sees("Approved. The payout goes to M-Pesa now.")
     seller.waits_for_order("completed")
     seller.sees("You sold 0.500000 g", "The money is on 0712 345 678.")
@@ -271,6 +287,7 @@ def test_treasury_decides_payouts(world: World, house, visit) -> None:
     staff.go("/desk/payouts/")
     staff.page.get_by_text("Send it: this payout takes two people").click()
     says_why(staff, "She sells for a plot in Thika; we have talked.")
+    look(staff, "payout-takes-two", staff.page.get_by_role("button", name="Ask a second person to send it"))
     staff.press("Ask a second person to send it")
     decides(second, "Payout above the threshold", "KES 104,000", "She sells for a plot in Thika")
     seller.waits_for_order("completed")
@@ -444,7 +461,8 @@ def test_who_may_see_and_who_may_act(world: World, house, visit) -> None:
     assert paths.keys() >= ACTS
     before = (Transaction.objects.count(), Price.objects.count(), Bar.objects.count())
 
-    auditor = visit(user=world.staff(Role.AUDITOR), size=DESK)
+    auditor = visit(user=world.staff(Role.AUDITOR), size=TABLET)
+    walks_the_menu(auditor)
     sees_every_page(auditor)
     acts = set()
     for name, path in paths.items():
@@ -467,7 +485,7 @@ def test_who_may_see_and_who_may_act(world: World, house, visit) -> None:
         else:
             assert customer.page.request.get(path).status == 403, path
 
-    pricing = visit(user=world.staff(Role.PRICING), size=DESK)
+    pricing = visit(user=world.staff(Role.PRICING), size=TABLET)
     pricing.go("/desk/")
     assert post(pricing, paths["desk_payout_approve"])[0] == 403
     assert post(pricing, paths["desk_pool_new"], name="Mine")[0] == 403
@@ -486,6 +504,18 @@ def test_who_may_see_and_who_may_act(world: World, house, visit) -> None:
     assert post(treasury, paths["desk_payout_release"], reason="It was the role alone.")[0] == 302
 
 
+def walks_the_menu(auditor: Visitor) -> None:
+    """Each place is in the menu, opens when it is pressed, and the menu says where one is."""
+    places = auditor.page.get_by_role("navigation", name="Desk").get_by_role("link")
+    auditor.go("/desk/")
+    labels = places.all_inner_texts()
+    assert len(labels) > 15
+    look(auditor, "menu", places.last)
+    for number in range(len(labels)):
+        places.nth(number).click()
+        expect(places.nth(number)).to_have_attribute("aria-current", "page")
+
+
 def sees_every_page(auditor: Visitor) -> None:
     """Follow the links of the desk to one page of each kind: it opens, and it offers nothing to press."""
     seen: set[str] = set()
@@ -499,6 +529,8 @@ def sees_every_page(auditor: Visitor) -> None:
         answer = auditor.page.goto(path)
         assert answer is not None
         assert answer.status == 200, path
+        rows = auditor.page.locator("main tbody a:visible")
+        look(auditor, f"auditor-{name}", rows.first if rows.count() else None)
         acts = "main form[method=post]"
         # What an auditor may read they may take a copy of.
         assert auditor.page.locator(f"{acts}:not([action*='/desk/exports/'])").count() == 0, path

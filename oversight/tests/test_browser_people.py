@@ -1,20 +1,21 @@
 """A day's work with people in a real browser: from an M-Pesa SMS to the person, a note with a flag, a hold, a mail, and
-the hold lifted by two.
+the hold lifted by two; and somebody who has lost their codes.
 """
 
 import pytest
 from playwright.sync_api import expect
 
-from accounts.models import User
+from accounts import second_factor
+from accounts.models import FactorReset, User
 from accounts.roles import Role
-from goldwallet.test.browser import DESK, Visitor
+from goldwallet.test.browser import DESK, TABLET, Visitor
 from goldwallet.test.desk import agrees
+from goldwallet.test.look import look
 from goldwallet.test.world import World, buy, paid
 from notifications.models import Message
 
 pytestmark = [pytest.mark.browser, pytest.mark.simulator, pytest.mark.django_db(transaction=True)]
 
-TABLET = {"width": 820, "height": 1100}
 SMS = "TKL7X2M9QA Confirmed. Ksh33,000.00 sent to GOLD WALLET for account GW on 21/11/26 at 2:05 PM."
 
 
@@ -40,7 +41,9 @@ def test_from_an_sms_to_a_hold_and_back(world: World, house, visit) -> None:
     one.fill(q=SMS)
     one.press("Find")
     one.sees("alice@example.com paid us KES 33,000", order.reference, "In the ledger it is transaction #")
-    one.page.get_by_role("link", name="See the person").click()
+    person = one.page.get_by_role("link", name="See the person")
+    look(one, "find-a-code", person)
+    person.click()
     expect(one.page.locator("h1")).to_have_text("alice@example.com")
     one.sees("Gold", "0712 345 678", "Account made")
 
@@ -55,6 +58,7 @@ def test_from_an_sms_to_a_hold_and_back(world: World, house, visit) -> None:
     one.page.get_by_role("button", name="Put on hold").click()
     one.sees("Write why. The person's history keeps it.")
     assert held(alice) == ""
+    look(one, "hold-refused", one.page.get_by_role("button", name="Put on hold"))
     one.page.fill("#reason-hold", "Two SIM cards in one week.")
     one.page.get_by_role("button", name="Put on hold").click()
     one.sees("is on hold: neither buys, nor sells, nor is paid.", "On hold")
@@ -65,6 +69,7 @@ def test_from_an_sms_to_a_hold_and_back(world: World, house, visit) -> None:
     one.fill(subject="Please call us")
     one.page.fill("#id_text", "We saw two new SIM cards.")
     one.page.fill("#id_reason", "To ask her about the cards.")
+    look(one, "mail", one.page.get_by_role("button", name="Send the mail"))
     one.press("Send the mail")
     one.sees("Written. The mail goes to alice@example.com.", "We wrote: Please call us")
     assert Message.objects.get(kind="staff-message").user == alice
@@ -78,6 +83,7 @@ def test_from_an_sms_to_a_hold_and_back(world: World, house, visit) -> None:
     two.go("/desk/people/?q=alice")
     two.sees("one@example.com has asked for something about this person.")
     two.page.get_by_role("link", name="See the request").first.click()
+    look(two, "approval-lift", two.page.get_by_role("button", name="Approve"))
     agrees(two)
     two.sees("Approved and done.")
     assert held(alice) == ""
@@ -86,6 +92,7 @@ def test_from_an_sms_to_a_hold_and_back(world: World, house, visit) -> None:
     two.sees("Hold lifted", "Put on hold", "Two SIM cards in one week.")
     unfold(two, "Take this flag down")
     two.page.get_by_label("Why can it go?").fill("Both cards are hers.")
+    look(two, "flag-down", two.page.get_by_role("button", name="Take it down"))
     two.press("Take it down")
     two.sees("The flag is down. Its note stays.", "Flag taken down: suspected fraud")
 
@@ -100,7 +107,9 @@ def test_the_list_narrows_and_the_timeline_grows_without_a_new_page(world: World
     staff.page.select_option("[name=identity]", "verified")
     expect(staff.page.locator("#rows")).not_to_contain_text("bob@example.com")
     staff.sees("alice@example.com")
+    look(staff, "people", staff.page.locator("#rows a").first)
     staff.go(f"/desk/people/{world.bob.pk}/")
+    look(staff, "person", staff.page.locator("#older a"))
     before = staff.page.url
     while older := staff.page.locator("#older a").all():
         href = older[0].get_attribute("href")
@@ -108,3 +117,33 @@ def test_the_list_narrows_and_the_timeline_grows_without_a_new_page(world: World
         expect(staff.page.locator(f'#older a[href="{href}"]')).to_have_count(0)
     staff.sees("Account made")
     assert staff.page.url == before
+
+
+def test_a_reviewer_asks_for_somebody_who_has_lost_their_codes(world: World, house, visit) -> None:
+    second_factor.authenticator_give(user=world.alice, key=second_factor.new_key())
+    reviewer = visit(user=world.staff(Role.REVIEWER, email="rose@example.com"), size=TABLET)
+    treasury = visit(user=world.staff(Role.TREASURY, email="two@example.com"), size=DESK)
+    reviewer.go("/desk/find/")
+    reviewer.fill(q="0712 345 678")
+    reviewer.press("Find")
+    expect(reviewer.page.locator("h1")).to_have_text("alice@example.com")
+    reviewer.page.get_by_role("navigation", name="Desk").get_by_role("link", name="Lost codes").click()
+    ask = reviewer.page.get_by_role("button", name="Ask a second person")
+    for who, sentence in (("nobody@example.com", "Nobody"), ("alice@example.com", "Asked.")):
+        reviewer.fill(person=who, reason="She stands here with her ID.")
+        look(reviewer, "lost-codes", ask)
+        ask.click()
+        reviewer.sees(sentence)
+    assert not FactorReset.objects.exists()
+
+    treasury.go("/desk/approvals/")
+    treasury.page.get_by_role("link", name="Lost second factor removed").click()
+    treasury.sees("She stands here with her ID.", "rose@example.com")
+    look(treasury, "approval-lost-codes", treasury.page.get_by_role("button", name="Approve"))
+    agrees(treasury)
+    treasury.sees("Approved and done.")
+    assert FactorReset.objects.get().user == world.alice
+    reviewer.go("/desk/factor/")
+    expect(reviewer.page.get_by_role("row").filter(has_text="alice@example.com")).to_contain_text(
+        "two@example.com"
+    )

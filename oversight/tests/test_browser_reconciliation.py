@@ -6,9 +6,10 @@ import pytest
 from playwright.sync_api import expect
 
 from accounts.roles import Role
-from goldwallet.test.browser import DESK
+from goldwallet.test.browser import DESK, TABLET
 from goldwallet.test.clock import shift_clock
 from goldwallet.test.desk import agrees
+from goldwallet.test.look import look
 from goldwallet.test.world import World
 from ledger import chart
 from ledger.selectors import balance
@@ -24,7 +25,7 @@ def test_a_statement_is_taken_in_and_a_difference_resolved_by_two(
     world: World, house, visit, tmp_path
 ) -> None:
     one = visit(user=world.staff(Role.TREASURY, email="one@example.com"), size=DESK)
-    two = visit(user=world.staff(Role.TREASURY, email="two@example.com"), size=DESK)
+    two = visit(user=world.staff(Role.TREASURY, email="two@example.com"), size=TABLET)
     day = Day(world, world.vault)
     house.pause()
     day.trade(people=2, buys=4, sales=2)
@@ -46,6 +47,7 @@ def test_a_statement_is_taken_in_and_a_difference_resolved_by_two(
         # The page looks again by itself.
         expect(one.page.get_by_role("cell", name="Done")).to_be_visible(timeout=60_000)
         one.sees("M-Pesa shows KES 777 in under", "M-Pesa shows KES 25,000 out under", "Payouts are paused.")
+        look(one, "reconciliation", one.page.get_by_role("button", name="Run now"))
         assert Run.objects.get().found == 2
 
         found = Break.objects.get(kind="line_in_unknown")
@@ -55,7 +57,9 @@ def test_a_statement_is_taken_in_and_a_difference_resolved_by_two(
         # Beside it stands the way that sends the money back.
         form = one.page.locator("form", has=one.page.locator("#reason-suspense"))
         form.get_by_label("Why? The second person reads this.").fill("The statement of today shows it.")
-        form.get_by_role("button", name="Ask a second person").click()
+        ask = form.get_by_role("button", name="Ask a second person")
+        look(one, "break", ask)
+        ask.click()
         one.sees("Asked. A second person decides this now.")
 
         two.go("/desk/approvals/")
@@ -65,6 +69,7 @@ def test_a_statement_is_taken_in_and_a_difference_resolved_by_two(
         two.sees("is in suspense.")
         two.go(f"/desk/reconciliation/breaks/{found.pk}/")
         two.sees("Resolved", "one@example.com")
+        look(two, "break-resolved")
         assert Arrival.objects.get().amount == balance(chart.suspense_mpesa()) == Decimal(777)
 
         two.go("/desk/reconciliation/")
@@ -73,6 +78,7 @@ def test_a_statement_is_taken_in_and_a_difference_resolved_by_two(
         assert "KES 777" not in two.text()
         two.go(f"/desk/reconciliation/runs/{Run.objects.latest('started_at').pk}/")
         two.sees("What was compared", "The whole book", "1, 0 of them new")
+        look(two, "run")
         # On paper: the whole table, without what can only be pressed.
         two.page.set_viewport_size({"width": 794, "height": 1123})
         two.page.emulate_media(media="print")

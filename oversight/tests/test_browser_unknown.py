@@ -12,10 +12,11 @@ from playwright.sync_api import Locator, expect
 from accounts.models import User
 from accounts.roles import Role
 from goldwallet.test.books import assert_books
-from goldwallet.test.browser import DESK, Visitor
+from goldwallet.test.browser import DESK, TABLET, Visitor
 from goldwallet.test.clock import shift_clock
 from goldwallet.test.desk import agrees
 from goldwallet.test.house import House, owns
+from goldwallet.test.look import look
 from goldwallet.test.provider import Simulator
 from goldwallet.test.race import patiently
 from goldwallet.test.world import PASSWORD, TOTP_KEY, World
@@ -109,6 +110,7 @@ def approves(staff: Visitor, *sentences: str, evidence: Path) -> None:
     mine = staff.page.get_by_role("region", name="For you to decide")
     mine.get_by_role("link", name="Payment resolved as paid or not paid").click()
     staff.sees(*sentences, WHY, "treasury@example.com")
+    look(staff, "approval-of-a-payout", staff.page.get_by_role("button", name="Approve"))
     with staff.page.expect_download() as download:
         staff.page.get_by_role("link", name=evidence.name).click()
     assert download.value.path().read_bytes() == evidence.read_bytes()
@@ -144,12 +146,13 @@ def test_it_was_paid_say_two(world: World, house: House, visit, tmp_path, one: U
     (line,) = paid_lines(statement)
     receipt = line["Receipt No."]
 
-    maker = visit(user=one, size=DESK)
+    maker = visit(user=one, size=TABLET)
     opens_the_payout(maker, order)
     fills(answer_form(maker, "It was paid"), evidence=statement, receipt="UKL7A2B3C")
     maker.sees("An M-Pesa receipt has ten letters and digits")
     form = answer_form(maker, "It was paid")
     expect(form.get_by_label("Why? The second person reads this.")).to_have_value(WHY)
+    look(maker, "payout-unknown", form.get_by_role("button", name=ASK))
     fills(form, evidence=statement, receipt=receipt.lower())
     cannot_approve(maker)
     assert Order.objects.get(pk=order.pk).status == Status.PENDING
@@ -180,7 +183,7 @@ def test_it_was_not_paid_say_two(world: World, house: House, visit, tmp_path, on
     statement = statement_of(house.simulator, tmp_path)
     assert paid_lines(statement) == []
 
-    maker = visit(user=one, size=DESK)
+    maker = visit(user=one, size=TABLET)
     opens_the_payout(maker, order)
     fills(answer_form(maker, "It was not paid"), evidence=statement)
     maker.sees("M-Pesa may still carry this out. Wait until 30 minutes after it was sent")
@@ -188,7 +191,7 @@ def test_it_was_not_paid_say_two(world: World, house: House, visit, tmp_path, on
 
     with shift_clock(minutes=31):
         # Half an hour without a hand on it ends every session.
-        maker, person = visit(user=one, size=DESK), visit(user=world.alice)
+        maker, person = visit(user=one, size=TABLET), visit(user=world.alice)
         person.go(f"/orders/{order.pk}/")
         person.sees(SAFE)
         opens_the_payout(maker, order)

@@ -7,7 +7,8 @@ from playwright.sync_api import expect
 
 from accounts.roles import Role
 from goldwallet import phones
-from goldwallet.test.browser import DESK
+from goldwallet.test.browser import DESK, TABLET
+from goldwallet.test.look import look
 from goldwallet.test.world import World, buy, paid
 from payments.models import Callback
 from trading.models import Order
@@ -54,21 +55,27 @@ def test_treasury_finds_an_order_while_typing_and_opens_what_m_pesa_said(
     staff.page.get_by_label("Phone").press("Enter")
     expect(rows).to_have_count(1)
 
-    rows.get_by_role("link", name=bought.reference).click()
+    order = rows.get_by_role("link", name=bought.reference)
+    look(staff, "orders", order)
+    order.click()
     staff.sees("In the ledger", "What belongs to it", "Prices then")
-    staff.page.get_by_role("link", name="Open the payment").click()
+    payment = staff.page.get_by_role("link", name="Open the payment")
+    look(staff, "order", payment)
+    payment.click()
     told = staff.page.get_by_role("region", name="What we were told")
     told.get_by_text("Show", exact=True).click()
     expect(told).to_contain_text(phones.mask(CANARY))
     expect(told).not_to_contain_text(CANARY)
     told.get_by_label("Why do you need it as it came?").fill("The customer says that it was another phone.")
-    told.get_by_role("button", name="Show as it came").click()
+    show = told.get_by_role("button", name="Show as it came")
+    look(staff, "payment", show)
+    show.click()
     expect(told).to_contain_text(CANARY)
     staff.sees("Opened what M-Pesa had sent", "The customer says that it was another phone.")
 
 
 def test_the_same_without_script(world: World, house, visit, bought: Order) -> None:
-    staff = visit(user=world.staff(Role.TREASURY), size={"width": 820, "height": 1180}, javascript=False)
+    staff = visit(user=world.staff(Role.TREASURY), size=TABLET, javascript=False)
     staff.go("/desk/payments/")
     staff.page.get_by_label("Paid", exact=True).check()
     staff.page.get_by_label("M-Pesa receipt").fill("ukl7a2b3c4")
@@ -79,5 +86,7 @@ def test_the_same_without_script(world: World, house, visit, bought: Order) -> N
     staff.sees("Write the amount in shillings with digits only")
     staff.page.get_by_label("To KES").fill("33000")
     staff.press("Show")
-    staff.page.get_by_role("link", name=bought.reference).click()
+    payment = staff.page.get_by_role("link", name=bought.reference)
+    look(staff, "payments", payment)
+    payment.click()
     staff.sees("KES 33,000 from alice@example.com")
