@@ -1,18 +1,23 @@
 """Fixtures for every app's tests."""
 
+import copy
 import datetime as dt
 import os
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from django.core.servers.basehttp import WSGIServer
+from django.db import connection
 from django.test import TransactionTestCase
 from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import User
 from accounts.tests.people import signed_in
-from controls.selectors import thresholds_forget
+from controls.models import Threshold
+from controls.selectors import CACHE_SECONDS, thresholds_forget
 from goldwallet.test.browser import Visitor, chromium
 from goldwallet.test.clock import clock_shift
 from goldwallet.test.emptying import tables_empty
@@ -20,6 +25,7 @@ from goldwallet.test.house import House, callbacks_end
 from goldwallet.test.provider import Simulator
 from goldwallet.test.race import queue_empty
 from goldwallet.test.world import World, world_create
+from goldwallet.tests.scene import Scene, photographs, scene_create, taken_back
 
 # Races knock with 32 connections at once; Django's test server keeps ten waiting and resets the rest.
 WSGIServer.request_queue_size = 128
@@ -37,6 +43,36 @@ def _fresh_thresholds() -> Iterator[None]:
 @pytest.fixture
 def world(db: None) -> World:
     return world_create()
+
+
+@pytest.fixture(scope="module")
+def made_once(
+    django_db_setup, django_db_blocker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[World, Scene, Path]]:
+    """World, scene and the folder of its photos, made once for all tests of a module: each takes back what it does.
+
+    In such a module every test that asks the database must expect them, and none may be a `transaction=True`.
+    """
+    folder = tmp_path_factory.mktemp("documents")
+    block = ExitStack()
+    with django_db_blocker.unblock(), photographs(folder):
+        block.enter_context(taken_back())
+        world = world_create()
+        scene = scene_create(world)
+        with connection.cursor() as cursor:
+            # What the database looks at in the end it looks at now, and not again in each test.
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+    yield world, scene, folder
+    with django_db_blocker.unblock():
+        block.close()
+
+
+@pytest.fixture
+def shared(made_once: tuple[World, Scene, Path], db: None, settings) -> tuple[World, Scene]:
+    """World and scene of the module, as copies that the test may change."""
+    world, scene, settings.DOCUMENT_FOLDER = made_once
+    return copy.deepcopy((world, scene))
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +117,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Browser tests come last: Playwright leaves a running event loop in this thread, and tests that run the worker
-    in it start one of their own.
+    in it start one of their own. And the house that they share runs until the end.
     """
     if lane := config.getoption("lane"):
         wanted = [item for item in items if _lane(item) == lane]
@@ -111,10 +147,10 @@ def browser_program():
     del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def house_running(django_db_setup, django_db_blocker, simulator_process: Simulator) -> Iterator[House]:
-    """Web and worker as processes of their own over the test database. A module's tests share them; no longer, since
-    a worker would do the jobs of tests that bring their own.
+    """Web and worker as processes of their own over the test database. All browser tests share them, which come last:
+    a worker would do the jobs of tests that bring their own. Between two tests it is held still.
     """
     running = House(simulator_process)
     try:
@@ -135,6 +171,8 @@ def house(house_running: House, transactional_db: None, world: World) -> Iterato
     house_running.resume()
     yield house_running
     house_running.pause()
+    if Threshold.objects.exists():
+        time.sleep(CACHE_SECONDS)  # or the next test would meet what its processes still remember of this one
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, get_resolver
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from goldwallet.test.world import World
 from goldwallet.tests.answers import HEADERS
-from goldwallet.tests.scene import Scene, scene_create, taken_back, visitor_open, writes, written_since
+from goldwallet.tests.scene import Scene, taken_back, visitor_open, writes, written_since
 from goldwallet.tests.test_routes import SEEN, Visit
 from kyc.tests.making import photos_once
 
@@ -41,8 +42,8 @@ BODY = {
 
 
 @pytest.fixture
-def scene(world) -> Scene:
-    return scene_create(world)
+def scene(shared: tuple[World, Scene]) -> Scene:
+    return shared[1]
 
 
 def paths(scene: Scene) -> list[str]:

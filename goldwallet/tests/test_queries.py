@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from goldwallet.test.world import World
 from goldwallet.tests.routes import ROUTES, all_routes
-from goldwallet.tests.scene import Scene, scene_create, taken_back, visitor_open, writes, written_since
+from goldwallet.tests.scene import Scene, taken_back, visitor_open, writes, written_since
 from goldwallet.tests.test_routes import SEEN, path_of
 from kyc.tests.making import photos_once
 
@@ -74,8 +74,8 @@ STEERING = [
 
 
 @pytest.fixture
-def scene(world: World) -> Scene:
-    return scene_create(world)
+def scene(shared: tuple[World, Scene]) -> Scene:
+    return shared[1]
 
 
 @pytest.fixture

@@ -23,7 +23,6 @@ from goldwallet.tests.scene import (
     VISITORS,
     Scene,
     nonsense,
-    scene_create,
     taken_back,
     visitor_open,
     writes,
@@ -43,8 +42,8 @@ READERS = ("auditor", "administrator", "all_roles")
 
 
 @pytest.fixture
-def scene(world: World) -> Scene:
-    return scene_create(world)
+def scene(shared: tuple[World, Scene]) -> Scene:
+    return shared[1]
 
 
 class Visit:

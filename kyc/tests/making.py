@@ -2,7 +2,6 @@
 
 import datetime as dt
 import itertools
-from collections.abc import Iterator
 from functools import cache
 from io import BytesIO
 
@@ -23,12 +22,15 @@ NAME, BORN = "Amina Wanjiru Otieno", dt.date(1990, 3, 27)
 _numbers = itertools.count(20_000_001)
 
 
+#: Cleaning starts a process; the same photo is cleaned once, and then remembered.
+cleaned_once = cache(image_clean)
+
+
 @pytest.fixture
-def photos_once(monkeypatch, settings, tmp_path) -> Iterator[None]:
-    """The same photo is cleaned by its child process once, and then remembered; it is stored each time."""
+def photos_once(monkeypatch, settings, tmp_path) -> None:
+    """The same photo is cleaned once for all tests; it is stored each time."""
     settings.DOCUMENT_FOLDER = tmp_path / "documents"
-    monkeypatch.setattr("kyc.documents.image_clean", cache(image_clean))
-    yield
+    monkeypatch.setattr("kyc.documents.image_clean", cleaned_once)
 
 
 @cache

@@ -30,7 +30,7 @@ from goldwallet.test.books import assert_books
 from goldwallet.test.two import PAGE, WHY, YES, asked, typed_for
 from goldwallet.test.world import World, sell
 from goldwallet.tests.routes import ROUTES, all_routes
-from goldwallet.tests.scene import ALL_ROLES, Scene, scene_create, taken_back
+from goldwallet.tests.scene import ALL_ROLES, Scene, taken_back
 from goldwallet.tests.test_routes import path_of
 from kyc.models import Case
 from kyc.tests.making import photos_once
@@ -65,9 +65,9 @@ class House:
 
 
 @pytest.fixture
-def house(world: World) -> House:
+def house(shared: tuple[World, Scene]) -> House:
     me = staff(*ALL_ROLES)
-    return House(world, scene_create(world), me, signed_in(me))
+    return House(*shared, me, signed_in(me))
 
 
 def lines_of(person: User) -> list[AuditEntry]:
