@@ -42,8 +42,11 @@ def test_the_navigation_is_what_the_guards_open(world: World, role: Role) -> Non
 @pytest.mark.parametrize("role", list(Role))
 def test_the_search_in_the_head_is_for_who_may_find(role: Role) -> None:
     desk = signed_in(staff(role))
-    offered = 'role="search"' in desk.get(reverse("desk")).content.decode()
-    assert offered == (desk.get(reverse("desk_find")).status_code == 200)
+    page = desk.get(reverse("desk")).content.decode()
+    may_find = desk.get(reverse("desk_find")).status_code == 200
+    assert ('role="search"' in page) == may_find
+    # And its key in the list of keys.
+    assert ("<kbd>/</kbd>" in page) == may_find
 
 
 @pytest.mark.parametrize("role", list(Role))
