@@ -112,10 +112,10 @@ def _desk_nav_of(request: HttpRequest) -> DeskNav:
     if user is None or not user.is_authenticated or not user.is_staff:
         return DeskNav()
     # The guard of the page has asked for them already (`accounts.selectors.roles_of`).
-    roles = getattr(user, "_roles", None) or frozenset(user.groups.values_list("name", flat=True))
-    return DeskNav(
-        desk_nav(path=request.path, roles=roles | ({"administrator"} if user.is_superuser else set()))
-    )
+    roles = getattr(user, "_roles", None)
+    if roles is None:
+        roles = frozenset(user.groups.values_list("name", flat=True))
+    return DeskNav(desk_nav(path=request.path, roles=roles))
 
 
 def house(request: HttpRequest) -> dict[str, Any]:

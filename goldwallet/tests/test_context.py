@@ -45,3 +45,13 @@ def test_strangers_and_customers_have_no_desk():
     assert not house(request)["desk_nav"]
     request.user = SimpleNamespace(is_authenticated=True, is_staff=False)
     assert not house(request)["desk_nav"]
+
+
+def test_whom_django_calls_a_superuser_has_no_place_without_a_role():
+    request = RequestFactory().get("/desk/")
+    root = SimpleNamespace(is_authenticated=True, is_staff=True, is_superuser=True, _roles=frozenset())
+    request.user = root
+    # The guards let nobody in without a role: a place would only lead to a refusal.
+    assert labels(house(request)["desk_nav"]) == []
+    root._roles = frozenset({"vault"})
+    assert labels(house(request)["desk_nav"]) == labels(desk_nav(path="/desk/", roles=frozenset({"vault"})))
