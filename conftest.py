@@ -5,12 +5,10 @@ import datetime as dt
 import os
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from django.core.servers.basehttp import WSGIServer
-from django.db import connection
 from django.test import TransactionTestCase
 from pytest_django.live_server_helper import LiveServer
 
@@ -25,7 +23,7 @@ from goldwallet.test.house import House, callbacks_end
 from goldwallet.test.provider import Simulator
 from goldwallet.test.race import queue_empty
 from goldwallet.test.world import World, world_create
-from goldwallet.tests.scene import Scene, photographs, scene_create, taken_back
+from goldwallet.tests.scene import Scene, made_for_all, photographs, scene_create
 
 # Races knock with 32 connections at once; Django's test server keeps ten waiting and resets the rest.
 WSGIServer.request_queue_size = 128
@@ -49,23 +47,15 @@ def world(db: None) -> World:
 def made_once(
     django_db_setup, django_db_blocker, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[World, Scene, Path]]:
-    """World, scene and the folder of its photos, made once for all tests of a module: each takes back what it does.
-
-    In such a module every test that asks the database must expect them, and none may be a `transaction=True`.
-    """
+    """World, scene and the folder of its photos, made once for all tests of a module (`made_for_all`)."""
     folder = tmp_path_factory.mktemp("documents")
-    block = ExitStack()
-    with django_db_blocker.unblock(), photographs(folder):
-        block.enter_context(taken_back())
-        world = world_create()
-        scene = scene_create(world)
-        with connection.cursor() as cursor:
-            # What the database looks at in the end it looks at now, and not again in each test.
-            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-            cursor.execute("SET CONSTRAINTS ALL DEFERRED")
-    yield world, scene, folder
-    with django_db_blocker.unblock():
-        block.close()
+
+    def make() -> tuple[World, Scene, Path]:
+        with photographs(folder):
+            world = world_create()
+            return world, scene_create(world), folder
+
+    yield from made_for_all(django_db_blocker, make)
 
 
 @pytest.fixture

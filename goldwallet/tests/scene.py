@@ -5,8 +5,8 @@ What belongs to a customer belongs to Alice. Visitors differ in what they may do
 
 import datetime as dt
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -235,6 +235,24 @@ def taken_back() -> Iterator[None]:
     with block:
         yield
         transaction.set_rollback(True)
+
+
+def made_for_all[T](blocker, make: Callable[[], T]) -> Iterator[T]:
+    """What `make` makes, for a fixture of a whole module: each of its tests takes back what it does with it.
+
+    In such a module every test that asks the database must expect it, and none may be a `transaction=True`.
+    """
+    block = ExitStack()
+    with blocker.unblock():
+        block.enter_context(taken_back())
+        made = make()
+        with connection.cursor() as cursor:
+            # What the database looks at in the end it looks at now, and not again in each test.
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+    yield made
+    with blocker.unblock():
+        block.close()
 
 
 def nonsense(value: Any) -> Any:

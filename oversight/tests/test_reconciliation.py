@@ -1,12 +1,13 @@
 """The comparison: a clean day has no difference, and of planted ones every single one is found, and no other."""
 
+import copy
 import datetime as dt
+from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
 from django.db import connection
 
-from accounts.models import User
 from accounts.tests.people import staff
 from controls.models import Cause
 from controls.selectors import switch
@@ -14,7 +15,8 @@ from goldwallet.clock import now
 from goldwallet.errors import Conflict
 from goldwallet.test.books import assert_books
 from goldwallet.test.clock import shift_clock
-from goldwallet.test.world import World, buy, sell
+from goldwallet.test.world import buy, sell, world_create
+from goldwallet.tests.scene import made_for_all
 from ledger import chart
 from ledger.audit import verify_each
 from ledger.selectors import balance
@@ -40,16 +42,21 @@ def raw(sql: str, *values: object) -> None:
         cursor.execute("SET session_replication_role = origin")
 
 
-@pytest.fixture
-def treasury() -> User:
-    return staff("treasury", email="treasury@example.com")
+@pytest.fixture(scope="module")
+def traded(django_db_setup, django_db_blocker) -> Iterator[Day]:
+    """Hundreds of payments, made once."""
+
+    def make() -> Day:
+        made = Day(world_create(), staff("treasury", email="treasury@example.com"))
+        made.trade(people=PEOPLE, buys=BUYS, sales=SALES)
+        return made
+
+    yield from made_for_all(django_db_blocker, make)
 
 
 @pytest.fixture
-def day(world: World, treasury: User) -> Day:
-    made = Day(world, treasury)
-    made.trade(people=PEOPLE, buys=BUYS, sales=SALES)
-    return made
+def day(traded: Day, db: None) -> Day:
+    return copy.deepcopy(traded)
 
 
 def provider_agrees(day: Day) -> None:
