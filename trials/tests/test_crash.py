@@ -7,13 +7,18 @@ from pathlib import Path
 
 import pytest
 
+from goldwallet.test.kill import database_url
+
+# Its server takes over the tables of the tests' database.
+pytestmark = pytest.mark.django_db
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 RESTARTS, CLIENTS = 3, 8
 
 
 @pytest.fixture(scope="module")
-def report() -> dict:
-    command = [sys.executable, "-m", "trials", "crash", "--json"]
+def report(django_db_setup) -> dict:
+    command = [sys.executable, "-m", "trials", "crash", "--json", "--like", database_url()]
     command += ["--restarts", str(RESTARTS), "--clients", str(CLIENTS)]
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=600)
     assert done.stdout, done.stderr[-3000:]
