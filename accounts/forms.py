@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts import limits, second_factor
 from accounts.models import User
+from accounts.plain import address_refuse
 from accounts.selectors import authenticator_of, person_by_email
 from goldwallet import phones
 from goldwallet.errors import Conflict, Refused, TooOften
@@ -53,6 +54,13 @@ def _reword(form: forms.Form, **words: tuple[str, str]) -> None:
             field.label, field.help_text = words[name]
 
 
+def _plain(address: str) -> None:
+    try:
+        address_refuse(address)
+    except Refused as refusal:
+        raise forms.ValidationError(refusal.sentence, code=refusal.code) from refusal
+
+
 class SignUpForm(allauth_forms.SignupForm):  # type: ignore[misc]
     account_already_exists: bool
     phone = PhoneField(help_text="We send M-Pesa prompts and payments to it. For example 0712 345 678.")
@@ -68,6 +76,10 @@ class SignUpForm(allauth_forms.SignupForm):  # type: ignore[misc]
             password1=("Password", _PASSWORD_RULE),
             password2=("The password once more", ""),
         )
+
+    def clean_email(self) -> str:
+        _plain(self.cleaned_data["email"])
+        return str(super().clean_email())
 
     def try_save(self, request: HttpRequest) -> tuple[User | None, HttpResponse | None]:
         """A person, or the answer that a known address gets: the same page, and a mail to its owner."""
@@ -188,6 +200,10 @@ class ChangeEmailForm(WithCode, allauth_forms.AddEmailForm):  # type: ignore[mis
             self,
             email=("New e-mail address", "We send a code to it. Until you enter the code, nothing changes."),
         )
+
+    def clean_email(self) -> str:
+        _plain(self.cleaned_data["email"])
+        return str(super().clean_email())
 
 
 class ReauthenticateForm(allauth_forms.ReauthenticateForm):  # type: ignore[misc]

@@ -11,6 +11,7 @@ from django.db import connection, transaction
 
 from accounts import second_factor
 from accounts.models import KycStatus, Tier, User, tier_of
+from accounts.plain import address_refuse
 from accounts.roles import Role
 from controls.audit import record
 from goldwallet import phones
@@ -30,8 +31,9 @@ def person_create(
     up.
 
     The username is the first part of the address unless given. Raises Refused for a number that is not
-    Kenyan.
+    Kenyan, and for an address that no account may have.
     """
+    address_refuse(email)
     with transaction.atomic():
         person = User(
             username=username or email.partition("@")[0],

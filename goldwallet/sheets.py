@@ -1,7 +1,9 @@
 """Rows as a file that a spreadsheet opens: CSV and XLSX, in pieces, so that a million rows take little memory.
 
 A spreadsheet runs what begins like a formula (OWASP ASVS V1.2.10, CWE-1236), and customers choose their own names. So
-text that begins so gets an apostrophe before it, in both formats: an XLSX is soon saved as a CSV by whoever got it.
+text that begins so gets an apostrophe before it, in both formats: an XLSX is soon saved as a CSV by whoever got it. A
+program that cuts a file at other separators than ours begins a cell in the middle of a text, so what follows a
+separator or a quote counts as a beginning, too.
 Numbers come as Decimal or int and stay numbers, also below zero. A time is Nairobi's.
 """
 
@@ -22,10 +24,12 @@ from goldwallet.errors import Refused
 type Row = Sequence[object]
 
 # What a spreadsheet passes over before it looks for a formula: white space, what is not seen (zero-width, marks of
-# direction, the byte order mark), control characters.
-_UNSEEN = r"\s\x00-\x1f\x7f-\xa0\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
+# direction, the byte order mark), control characters. Tabs and the ends of lines are separators.
+_PASSED_OVER = re.compile(
+    r"(?:[^\S\t\r\n]|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\xa0\xad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff])+"
+)
 #: The signs that begin a formula, and their full-width twins, which a Japanese or Chinese Excel takes for the same.
-_FORMULA = re.compile(rf"[{_UNSEEN}]*[=+\-@\uff1d\uff0b\uff0d\uff20\t\r\n]")
+_FORMULA = re.compile(r"""\A[\t\r\n]|(?:\A|[;,|"'\t\r\n])[=+\-@\uff1d\uff0b\uff0d\uff20]""")
 # No text of a file: NUL, halves of a pair, and what XML does not know.
 _NO_TEXT = re.compile("[\x00\ud800-\udfff\ufffe\uffff]")
 
@@ -54,7 +58,7 @@ def safe(value: object) -> str | Decimal | int | dt.datetime:
         case dt.date():
             return value.isoformat()
     text = _NO_TEXT.sub("", str(value))
-    return f"'{text}" if _FORMULA.match(text) else text
+    return f"'{text}" if _FORMULA.search(_PASSED_OVER.sub("", text)) else text
 
 
 def csv_bytes(columns: Sequence[str], rows: Iterable[Row]) -> Iterator[bytes]:

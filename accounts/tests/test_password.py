@@ -6,6 +6,7 @@ from unittest.mock import patch
 
 import pytest
 from allauth.account.forms import default_token_generator
+from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.test import Client
 
@@ -270,3 +271,18 @@ def test_change_of_address_asks_for_the_password_and_a_code_of_each_address(sett
     alice.refresh_from_db()
     assert alice.email == "new@example.com"
     assert "new@example.com" in read_mail("alice@example.com").body
+
+
+def test_an_address_with_a_quoted_part_is_neither_changed_to_nor_given_to_staff():
+    alice = customer(email="alice@example.com")
+    browser = signed_in(alice)
+    reauthenticate = browser.post("/accounts/email/", {"email": "new@example.com", "action_add": "1"})[
+        "Location"
+    ]
+    browser.post(reauthenticate, {"password": PASSWORD})
+    answer = browser.post("/accounts/email/", {"email": '";=1+1;"@example.com', "action_add": "1"})
+    assert answer.status_code == 400
+    assert "Write an e-mail address without quotation marks." in answer.content.decode()
+    assert not EmailAddress.objects.exclude(email="alice@example.com").exists()
+    with pytest.raises(Refused, match="without quotation marks"):
+        staff("vault", email='"a;=1"@example.com')

@@ -83,6 +83,7 @@ def test_other_numbers_are_refused_in_words(client, typed):
     ("changes", "sentence"),
     [
         ({"email": "no address"}, "Write a whole e-mail address"),
+        ({"email": '";=1+1;"@example.com'}, "Write an e-mail address without quotation marks"),
         ({"username": "a"}, "Use 3 to 30 letters and digits"),
         ({"username": "alice@example.com"}, "Use 3 to 30 letters and digits"),
         ({"username": "аlice"}, "Use 3 to 30 letters and digits"),  # the first letter is Cyrillic

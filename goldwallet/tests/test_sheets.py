@@ -4,6 +4,7 @@ import csv
 import datetime as dt
 import io
 import re
+import time
 import tracemalloc
 import zipfile
 from collections.abc import Iterator
@@ -35,6 +36,16 @@ formulas = st.builds(
     lambda spaces, sign, rest: spaces + sign + rest,
     st.text(_SPACES, max_size=3),
     st.sampled_from(_SIGNS.replace("\x00", "")),
+    st.text(max_size=20),
+)
+#: What a spreadsheet may be told to cut a file at, or to take for the end of a text.
+_CUTS = ";,|\t\r\n\"'"
+cut_formulas = st.builds(
+    lambda before, cut, spaces, sign, rest: before + cut + spaces + sign + rest,
+    st.text(max_size=20),
+    st.sampled_from(_CUTS),
+    st.text(_SPACES, max_size=3),
+    st.sampled_from("=+-@\uff1d\uff0b\uff0d\uff20"),
     st.text(max_size=20),
 )
 
@@ -81,6 +92,30 @@ def test_any_text_reads_back_from_a_csv_as_itself_or_behind_an_apostrophe(text: 
 @given(formulas)
 def test_text_that_begins_like_a_formula_always_gets_its_apostrophe(text: str) -> None:
     assert str(safe(text)).startswith("'")
+
+
+@pytest.mark.fault("X04")
+@given(cut_formulas)
+@example('";=1+1;"@example.com')
+@example("Alice;=cmd|'/c calc'!A0")
+@example("a|=1+1@example.com")
+@example('x"\u200b \uff1d1+1')
+def test_a_formula_behind_a_separator_or_a_quote_gets_its_apostrophe(text: str) -> None:
+    assert str(safe(text)).startswith("'")
+
+
+@pytest.mark.parametrize(
+    "text", ["alice@example.com", "a.b+c@example.com", "10:30-11:00", "Paid, then sent; done"]
+)
+def test_an_address_and_a_sentence_stay_as_they_are(text: str) -> None:
+    assert safe(text) == text
+
+
+def test_a_long_run_of_what_is_passed_over_costs_no_more_than_its_length() -> None:
+    started = time.process_time()
+    for letter in ("\t", ";", " ", "\u200b"):
+        safe(letter * 200_000 + "x")
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.fault("X04")
