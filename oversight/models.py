@@ -3,7 +3,6 @@
 import uuid
 
 import pghistory
-import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -186,9 +185,7 @@ class Finding(models.Model):
             models.CheckConstraint(name="finding_news_known", condition=Q(news__in=News.values)),
             models.CheckConstraint(name="finding_kind_known", condition=Q(kind__in=BreakKind.values)),
         ]
-        triggers = [
-            pgtrigger.Protect(name="never_changed", operation=pgtrigger.Update | pgtrigger.Delete),
-        ]
+        triggers = APPEND_ONLY
 
     def __str__(self) -> str:
         return self.sentence

@@ -2,11 +2,11 @@
 
 import uuid
 
-import pgtrigger
 from django.conf import settings
 from django.db import models
 
 from goldwallet.clock import Now
+from goldwallet.triggers import APPEND_ONLY
 
 
 class SealingKey(models.Model):
@@ -59,7 +59,7 @@ class Erasure(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["what", "done_at"], name="erasure_what")]
-        triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+        triggers = APPEND_ONLY
 
     def __str__(self) -> str:
         return f"{self.what}: {self.rows}"

@@ -10,23 +10,23 @@ from django.db.models import QuerySet
 from accounts.models import User
 from accounts.tests.people import staff
 from controls.audit import record
-from controls.models import AuditEntry
+from controls.models import AuditEntry, Erasure
 from goldwallet.clock import now
 from goldwallet.test.world import World
 from goldwallet.tests.scene import scene_create
 from kyc.tests.making import photos_once
 from ledger import audit
-from oversight.models import DailyClose
+from oversight.models import Break, DailyClose, Finding, News
 from oversight.privacy.letting_go import person_forget
 
 pytestmark = pytest.mark.django_db
 
-#: Names that `goldwallet.triggers` gives to the guards of rows that stay.
-NAMES = {"append_only", "never_removed"}
-#: Those that are declared so. History (django-pghistory) and keys have triggers of their own.
+#: Their guards (`goldwallet.triggers`). Histories that django-pghistory keeps have its own triggers.
 TABLES = {
     "controls_auditentry": "append_only",
+    "controls_erasure": "append_only",
     "oversight_dailyclose": "append_only",
+    "oversight_finding": "append_only",
     "pools_assay": "never_removed",
     "pools_bar": "never_removed",
     "pools_movement": "append_only",
@@ -59,6 +59,11 @@ def test_a_session_that_ignores_triggers_changes_nothing_that_stays(world: World
     scene_create(world)
     record("hold", subject="person:1", reason="A stolen phone.")
     DailyClose.objects.create(day=now().date(), figures={}, digest="0")
+    Erasure.objects.create(what="test", rule="test", rows=1)
+    difference = Break.objects.get()
+    Finding.objects.create(
+        run=difference.first_run, difference=difference, news=News.NEW, kind=difference.kind
+    )
     primary = {model._meta.db_table: model._meta.pk.column for model in apps.get_models() if model._meta.pk}
     everything_ignored()
     for table, name in TABLES.items():
