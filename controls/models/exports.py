@@ -43,6 +43,9 @@ class Export(models.Model):
     state = models.CharField(max_length=8, choices=ExportState, default=ExportState.WAITING)
     rows = models.PositiveIntegerField(default=0)
     size = models.PositiveBigIntegerField(default=0)
+    #: Whether the written file has people's addresses in it, so that only who may see people gets it. True until it
+    #: is known.
+    shows_people = models.BooleanField(default=True, db_default=True)
     error = models.CharField(max_length=200, blank=True, default="")
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     finished_at = models.DateTimeField(null=True, default=None)

@@ -88,6 +88,8 @@ class Note(models.Model):
         settings.AUTH_USER_MODEL, models.PROTECT, null=True, default=None, related_name="+"
     )
     author = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    #: Of the form that it was written in: the same form sent twice is one note. None: no form wrote it.
+    key = models.UUIDField(null=True, default=None, unique=True, editable=False)
     text_sealed = models.TextField(blank=True, default="")
     flag = models.CharField(max_length=10, choices=Flag, blank=True, default="")
     made_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -111,7 +113,7 @@ class Note(models.Model):
         triggers = [
             pgtrigger.Protect(name="never_removed", operation=pgtrigger.Delete),
             pgtrigger.ReadOnly(
-                name="content_stays", fields=["subject", "person", "author", "flag", "made_at"]
+                name="content_stays", fields=["subject", "person", "author", "key", "flag", "made_at"]
             ),
             pgtrigger.Protect(
                 name="lowered_once",
