@@ -4,13 +4,16 @@ import csv
 import datetime as dt
 import io
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from accounts.models import KycStatus, User
 from accounts.services import person_create
+from accounts.tests.people import staff
 from goldwallet.clock import NAIROBI, now
-from goldwallet.test.world import PASSWORD, World, buy, paid, sell
+from goldwallet.test.world import PASSWORD, World, buy, paid, sell, world_create
+from goldwallet.tests.scene import made_for_all
 from oversight.models import Run
 from oversight.reconciliation.explained import UNEXPLAINED
 from oversight.reconciliation.run import reconcile
@@ -98,6 +101,19 @@ def row_out(payment: Payment, **changes) -> Row:
 
 def row_charge(receipt: str, at: dt.datetime, charge: Decimal | int) -> Row:
     return Row(receipt, at.replace(microsecond=0), "Fee For B2C Payment", -int(charge), "Fee For B2C Payment")
+
+
+def day_of_all(
+    blocker, *, by: str = "maker@example.com", people: int = 2, buys: int, sales: int
+) -> Iterator["Day"]:
+    """For a fixture of a whole module (`made_for_all`): a day whose statements somebody of the treasury takes in."""
+
+    def make() -> Day:
+        day = Day(world_create(), staff("treasury", email=by))
+        day.trade(people=people, buys=buys, sales=sales)
+        return day
+
+    yield from made_for_all(blocker, make)
 
 
 @dataclass

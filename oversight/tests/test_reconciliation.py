@@ -8,22 +8,20 @@ from decimal import Decimal
 import pytest
 from django.db import connection
 
-from accounts.tests.people import staff
 from controls.models import Cause
 from controls.selectors import switch
 from goldwallet.clock import now
 from goldwallet.errors import Conflict
 from goldwallet.test.books import assert_books
 from goldwallet.test.clock import shift_clock
-from goldwallet.test.world import buy, sell, world_create
-from goldwallet.tests.scene import made_for_all
+from goldwallet.test.world import buy, sell
 from ledger import chart
 from ledger.audit import verify_each
 from ledger.selectors import balance
 from ledger.services import Transfer, post
 from oversight.models import Break, BreakKind, BreakState, Run
 from oversight.reconciliation.alive import run_held
-from oversight.tests.day import Day, Row, keys, new_receipt, row_charge, row_in, row_out
+from oversight.tests.day import Day, Row, day_of_all, keys, new_receipt, row_charge, row_in, row_out
 from payments.models import Arrival, ArrivalState, Payment, Source, StatementLine
 from pools.models import Allocation
 
@@ -45,13 +43,7 @@ def raw(sql: str, *values: object) -> None:
 @pytest.fixture(scope="module")
 def traded(django_db_setup, django_db_blocker) -> Iterator[Day]:
     """Hundreds of payments, made once."""
-
-    def make() -> Day:
-        made = Day(world_create(), staff("treasury", email="treasury@example.com"))
-        made.trade(people=PEOPLE, buys=BUYS, sales=SALES)
-        return made
-
-    yield from made_for_all(django_db_blocker, make)
+    yield from day_of_all(django_db_blocker, by="treasury@example.com", people=PEOPLE, buys=BUYS, sales=SALES)
 
 
 @pytest.fixture

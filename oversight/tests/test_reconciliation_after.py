@@ -1,6 +1,8 @@
 """What one difference does to the others: a fee, suspense and an older statement make no second one."""
 
+import copy
 import datetime as dt
+from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
@@ -10,12 +12,12 @@ from accounts.tests.people import staff
 from goldwallet.clock import now
 from goldwallet.test.clock import shift_clock
 from goldwallet.test.two import agreed
-from goldwallet.test.world import World, buy, sell
+from goldwallet.test.world import buy, sell
 from ledger import chart
 from ledger.selectors import balance
 from oversight.models import Break, BreakState
 from oversight.reconciliation.run import reconcile
-from oversight.tests.day import Day, keys, new_receipt, row_charge, row_in, row_out
+from oversight.tests.day import Day, day_of_all, keys, new_receipt, row_charge, row_in, row_out
 from oversight.tests.test_reconciliation_resolve import balances_agree, no_charge, suspended
 from payments.models import Arrival, ArrivalState, Exchange, Kind, Payment, State
 from payments.services import payment_settle
@@ -24,20 +26,23 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def maker() -> User:
-    return staff("treasury", email="maker@example.com")
-
-
-@pytest.fixture
 def checker() -> User:
     return staff("treasury", email="checker@example.com")
 
 
+@pytest.fixture(scope="module")
+def traded(django_db_setup, django_db_blocker) -> Iterator[Day]:
+    yield from day_of_all(django_db_blocker, buys=3, sales=3)
+
+
 @pytest.fixture
-def day(world: World, maker: User) -> Day:
-    made = Day(world, maker)
-    made.trade(people=2, buys=3, sales=3)
-    return made
+def day(traded: Day, db: None) -> Day:
+    return copy.deepcopy(traded)
+
+
+@pytest.fixture
+def maker(day: Day) -> User:
+    return day.by
 
 
 def test_a_payment_that_was_paid_out_of_suspense_agrees_with_its_posting(

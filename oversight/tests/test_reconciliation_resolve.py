@@ -1,6 +1,7 @@
 """Each way to resolve a difference: two people, and the next comparison does not find it any more."""
 
-from collections.abc import Callable
+import copy
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 
 import pytest
@@ -11,13 +12,22 @@ from goldwallet.clock import now
 from goldwallet.errors import Conflict, Refused
 from goldwallet.test.clock import shift_clock
 from goldwallet.test.two import agreed, approve, asked
-from goldwallet.test.world import World
 from ledger import chart
 from ledger.selectors import balance
 from ledger.services import Transfer, post, verify
 from oversight.models import Break, BreakKind, BreakState, How
 from oversight.reconciliation.resolving import advice, choices
-from oversight.tests.day import Day, Row, keys, new_receipt, row_charge, row_in, row_out, statement
+from oversight.tests.day import (
+    Day,
+    Row,
+    day_of_all,
+    keys,
+    new_receipt,
+    row_charge,
+    row_in,
+    row_out,
+    statement,
+)
 from payments.models import Arrival, ArrivalState, Payment, Source
 from payments.statements import statement_import
 
@@ -25,20 +35,23 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def maker() -> User:
-    return staff("treasury", email="maker@example.com")
-
-
-@pytest.fixture
 def checker() -> User:
     return staff("treasury", email="checker@example.com")
 
 
+@pytest.fixture(scope="module")
+def traded(django_db_setup, django_db_blocker) -> Iterator[Day]:
+    yield from day_of_all(django_db_blocker, buys=3, sales=3)
+
+
 @pytest.fixture
-def day(world: World, maker: User) -> Day:
-    made = Day(world, maker)
-    made.trade(people=2, buys=3, sales=3)
-    return made
+def day(traded: Day, db: None) -> Day:
+    return copy.deepcopy(traded)
+
+
+@pytest.fixture
+def maker(day: Day) -> User:
+    return day.by
 
 
 def suspended(day: Day, row: Row) -> Arrival:

@@ -1,5 +1,7 @@
 """What M-Pesa took back against what we took back: a part, twice, never, and a line that says little."""
 
+import copy
+from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 
@@ -11,19 +13,13 @@ from goldwallet.clock import now
 from goldwallet.errors import Conflict, Refused
 from goldwallet.test.clock import shift_clock
 from goldwallet.test.two import agreed, asked
-from goldwallet.test.world import World
 from ledger import chart
 from ledger.services import Transfer, post
 from oversight.models import Break, Run
-from oversight.tests.day import Day, Row, keys, row_in
+from oversight.tests.day import Day, Row, day_of_all, keys, row_in
 from payments.models import Arrival, ArrivalState, Payment, Source
 
 pytestmark = [pytest.mark.django_db, pytest.mark.fault("P19")]
-
-
-@pytest.fixture
-def maker() -> User:
-    return staff("treasury", email="maker@example.com")
 
 
 @pytest.fixture
@@ -31,11 +27,19 @@ def checker() -> User:
     return staff("treasury", email="checker@example.com")
 
 
+@pytest.fixture(scope="module")
+def traded(django_db_setup, django_db_blocker) -> Iterator[Day]:
+    yield from day_of_all(django_db_blocker, buys=3, sales=3)
+
+
 @pytest.fixture
-def day(world: World, maker: User) -> Day:
-    made = Day(world, maker)
-    made.trade(people=2, buys=3, sales=3)
-    return made
+def day(traded: Day, db: None) -> Day:
+    return copy.deepcopy(traded)
+
+
+@pytest.fixture
+def maker(day: Day) -> User:
+    return day.by
 
 
 def taken_back_there(
