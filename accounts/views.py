@@ -169,6 +169,9 @@ class PasswordResetFromKeyView(
         limits.guesses_forget("sign_in", self.request, account=limits.account(self.reset_user.pk))
         self._forgive_wrong_codes()
         sessions_end(user_id=self.reset_user.pk)
+        if self.request.user.pk == self.reset_user.pk:
+            # Signed in with the old password: what is said now goes into a stranger's new session.
+            logout(self.request)
         return response
 
     def _forgive_wrong_codes(self) -> None:

@@ -3,6 +3,7 @@
 from typing import cast
 
 from django.contrib import messages
+from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -72,7 +73,11 @@ def recovery_codes(request: HttpRequest) -> HttpResponse:
 @customer_page
 def session_close(request: HttpRequest) -> HttpResponse:
     """End one session, by the name that the page gives it. It is over at once."""
-    if session_end(user_id=_me(request).pk, name=request.POST.get("session", "")):
+    ended = session_end(user_id=_me(request).pk, name=request.POST.get("session", ""))
+    if ended and not request.session.exists(request.session.session_key or ""):
+        # It was this one. What is said about it goes into a stranger's new session: the row of this one is gone.
+        logout(request)
+    if ended:
         messages.success(request, "Signed out there. Was that not you? Then change your password, too.")
     else:
         messages.info(request, "That session was over already.")

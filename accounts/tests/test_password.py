@@ -286,3 +286,14 @@ def test_an_address_with_a_quoted_part_is_neither_changed_to_nor_given_to_staff(
     assert not EmailAddress.objects.exclude(email="alice@example.com").exists()
     with pytest.raises(Refused, match="without quotation marks"):
         staff("vault", email='"a;=1"@example.com')
+
+
+def test_a_reset_where_its_own_person_is_signed_in_signs_them_out_and_says_so():
+    alice = customer()
+    browser = signed_in(alice)
+    browser.post("/accounts/password/reset/", {"email": alice.email})
+    form_at = browser.get(reset_link(alice.email))["Location"]
+    answer = browser.post(form_at, {"password1": NEW, "password2": NEW})
+    assert answer["Location"] == "/accounts/password/reset/key/done/"
+    assert browser.get("/accounts/security/").status_code == 302
+    assert sign_in(Client(), alice, NEW).status_code == 302
