@@ -51,7 +51,16 @@ class PeopleManager(UserManager["User"]):
 
 
 @pghistory.track(
-    exclude=["password", "last_login", "phone_sealed", "first_name", "last_name"], append_only=True
+    exclude=["password", "last_login", "phone_sealed", "first_name", "last_name"],
+    append_only=True,
+    # Whose number it ever was (`kyc.alike`).
+    meta={
+        "indexes": [
+            models.Index(
+                fields=["phone_lookup"], name="user_event_phone", condition=~models.Q(phone_lookup="")
+            )
+        ]
+    },
 )
 class User(AbstractUser):  # type: ignore[django-manager-missing]
     """A person: customer or staff. Grams and money stand in the ledger, never here.

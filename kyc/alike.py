@@ -1,7 +1,8 @@
 """Who may be the same person under two accounts: for the reviewer to look at, and so that nobody reviews themselves.
 
-What is compared: phone numbers, numbers of IDs, and for reviewers' eyes names of people who were born on the same day.
-The limit: whoever has two phones and two true IDs looks like two people here. A face is compared by a person.
+What is compared: phone numbers, also those that an account had before, numbers of IDs, and for reviewers' eyes names of
+people who were born on the same day. The limit: whoever has two phones and two true IDs, or neither, looks like two
+people here. A face is compared by a person.
 """
 
 import uuid
@@ -19,16 +20,20 @@ _MOST = 500
 
 # What links people: a phone, also one that was asked for payouts, and the number of an ID. From one person to their
 # marks and from each mark to whoever has it, each step by an index; UNION ends where nobody new is found. By what
-# stands: a draft, a case that was sent back, and a number that was never adopted do not count.
+# stands: a draft, a case that was sent back, and a number that was never adopted do not count. A number that an account
+# had before (`accounts_userevent`) counts as it did then: who changes it does not become somebody else by that.
 _STEP = """
     SELECT other.person FROM {circle} AS known
     CROSS JOIN LATERAL (
         SELECT phone_lookup AS mark FROM accounts_user WHERE id = known.person
+        UNION SELECT phone_lookup FROM accounts_userevent WHERE pgh_obj_id = known.person
         UNION SELECT phone_lookup FROM accounts_payoutnumber WHERE user_id = known.person AND {number}
         UNION SELECT id_number_lookup FROM kyc_case WHERE user_id = known.person AND {case}
     ) AS marks
     CROSS JOIN LATERAL (
         SELECT id AS person FROM accounts_user WHERE phone_lookup = marks.mark
+        UNION ALL SELECT pgh_obj_id FROM accounts_userevent
+            WHERE phone_lookup = marks.mark AND phone_lookup <> ''
         UNION ALL SELECT user_id FROM accounts_payoutnumber WHERE phone_lookup = marks.mark AND {number}
         UNION ALL SELECT user_id FROM kyc_case WHERE id_number_lookup = marks.mark AND {case}
     ) AS other

@@ -11,6 +11,7 @@ from django.db.models import F, Q
 from goldwallet.clock import Now
 from goldwallet.sealing import sealed_property
 from goldwallet.states import Moves
+from goldwallet.triggers import Guard, append_only
 
 
 class RequestState(models.TextChoices):
@@ -32,19 +33,28 @@ REQUEST_MOVES: Moves = {
 }
 
 
-#: The last line behind `controls.services`: of who asks, who decides and whom it is about, no two have the same phone
-#: or the same proven ID. It looks when a request is made and when somebody decides it. Who asked and whom it is about
-#: may have become one since: then a third person can still refuse it, and nobody can approve it.
+#: The last line behind `controls.services`: of who asks, who decides and whom it is about, no two ever had the same
+#: phone, asked to be paid on the same one, or have the same proven ID. It looks when a request is made and when
+#: somebody decides it. Who asked and whom it is about may have become one since: then a third person can still refuse
+#: it, and nobody can approve it. All that it finds, `kyc.alike.accounts_of` finds too, with a sentence.
 _NO_SECOND_ACCOUNT = """
 IF TG_OP = 'UPDATE' AND NEW.checker_id IS NOT DISTINCT FROM OLD.checker_id THEN
     RETURN NEW;
 END IF;
 IF EXISTS (
-    SELECT FROM accounts_user one JOIN accounts_user other USING (phone_lookup)
-    WHERE one.id < other.id AND phone_lookup <> ''
-        AND one.id IN (NEW.maker_id, NEW.checker_id, NEW.person_id)
-        AND other.id IN (NEW.maker_id, NEW.checker_id, NEW.person_id)
-        AND (NEW.state IN ('waiting', 'executed') OR NEW.checker_id IN (one.id, other.id))
+    WITH had AS (
+        SELECT id AS person, phone_lookup AS mark FROM accounts_user
+        WHERE id IN (NEW.maker_id, NEW.checker_id, NEW.person_id)
+        UNION
+        SELECT pgh_obj_id, phone_lookup FROM accounts_userevent
+        WHERE pgh_obj_id IN (NEW.maker_id, NEW.checker_id, NEW.person_id)
+        UNION
+        SELECT user_id, phone_lookup FROM accounts_payoutnumber
+        WHERE user_id IN (NEW.maker_id, NEW.checker_id, NEW.person_id)
+    )
+    SELECT FROM had one JOIN had other USING (mark)
+    WHERE one.person < other.person AND mark <> ''
+        AND (NEW.state IN ('waiting', 'executed') OR NEW.checker_id IN (one.person, other.person))
 ) OR EXISTS (
     SELECT FROM kyc_case one JOIN kyc_case other USING (id_type, id_number_lookup)
     WHERE one.user_id < other.user_id AND id_number_lookup <> ''
@@ -53,9 +63,21 @@ IF EXISTS (
         AND other.user_id IN (NEW.maker_id, NEW.checker_id, NEW.person_id)
         AND (NEW.state IN ('waiting', 'executed') OR NEW.checker_id IN (one.user_id, other.user_id))
 ) THEN
-    RAISE EXCEPTION 'pgtrigger: Cannot let one person be two in a request';
+    RAISE EXCEPTION 'Cannot let one person be two in a request';
 END IF;
 RETURN NEW;
+"""
+#: Of evidence, nothing changes but its seal: under another key when keys rotate, and emptied when its time is over
+#: (`oversight.privacy`). That sealing anew leaves the content as it was is for `controls.services` to see, which holds
+#: it against `sha256` and that against the request's `content_hash`.
+_EVIDENCE_SEALED_ANEW = """
+    (NEW.id, NEW.request_id, NEW.name, NEW.type, NEW.sha256) = (OLD.id, OLD.request_id, OLD.name, OLD.type, OLD.sha256)
+    AND (
+        OLD.content_sealed <> '' AND NEW.content_sealed <> ''
+            AND split_part(NEW.content_sealed, ':', 1) <> split_part(OLD.content_sealed, ':', 1)
+        OR NEW.content_sealed = ''
+            AND EXISTS (SELECT FROM controls_request WHERE id = OLD.request_id AND state <> 'waiting')
+    )
 """
 
 
@@ -137,7 +159,7 @@ class Request(models.Model):
                     "expires_at",
                 ],
             ),
-            pgtrigger.Trigger(
+            Guard(
                 name="no_second_account",
                 operation=pgtrigger.Insert | pgtrigger.Update,
                 when=pgtrigger.Before,
@@ -166,3 +188,6 @@ class Attachment(models.Model):
     content_sealed = models.TextField()
 
     content = sealed_property("content_sealed")
+
+    class Meta:
+        triggers = append_only(but=_EVIDENCE_SEALED_ANEW)
