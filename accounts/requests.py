@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib.auth.models import Group
 
-from accounts.models import User
+from accounts.models import KycStatus, User
 from accounts.roles import Role
 from accounts.services import person_lock, roles_give
 from controls.effects import Change, Description
@@ -56,8 +56,21 @@ def roles_set_describe(payload: dict[str, Any]) -> Description:
     change = Change(f"Roles of {person.email}", _words(_held(person)), _words(roles))
     sessions = Change(f"Where {person.email} is signed in", "as now", "signed out, and signs in again")
     return Description(
-        f"{person.email} has the roles {change.after} instead of {change.before}.", (change, sessions)
+        f"{person.email} has the roles {change.after} instead of {change.before}.",
+        (change, sessions),
+        warnings=(_UNKNOWN,) if roles and _unknown(person) else (),
     )
+
+
+_UNKNOWN = (
+    "Nobody can see whether this account is a second one of somebody: it has no phone number, and no ID is proven for "
+    "it. Make sure that you know whose it is."
+)
+
+
+def _unknown(person: User) -> bool:
+    """Whether there is nothing by which one could tell that this is an account of somebody known (`kyc.alike`)."""
+    return not person.phone_lookup and person.kyc_status != KycStatus.VERIFIED
 
 
 def roles_set_execute(request: Request) -> str:
