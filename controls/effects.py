@@ -32,10 +32,11 @@ class AccountChange:
 
 @dataclass(frozen=True, slots=True)
 class Retype:
-    """KES that are typed again whatever the thresholds say, and how a page asks for them."""
+    """An amount that is typed again whatever the thresholds say, and how a page asks for it."""
 
-    kes: str
+    amount: str
     question: str
+    grams: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Description:
     """What a kind says about a payload: one sentence, and what changes besides the ledger.
 
     `warnings`: sentences about what is unusual, for whoever decides to look twice. They forbid nothing. `retype`: what
-    the second person types again though no account moves by it, like a price.
+    the second person types again though no account moves by it, like the two prices of a pair.
     """
 
     summary: str
@@ -51,7 +52,7 @@ class Description:
     #: KES that leave the house for good when this is approved.
     leaving_kes: Decimal = Decimal(0)
     warnings: tuple[str, ...] = ()
-    retype: Retype | None = None
+    retype: tuple[Retype, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +64,11 @@ class Effect:
     accounts: tuple[AccountChange, ...] = field(default=())
     leaving_kes: str = "0"
     warnings: tuple[str, ...] = ()
-    retype: Retype | None = None
+    retype: tuple[Retype, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """All but what is typed again: that is said at the moment of the approval, like the thresholds for it."""
+        return {name: value for name, value in asdict(self).items() if name != "retype"}
 
     def most_moved(self, *, grams: bool) -> Decimal:
         """The most that any one account moves, in grams or in shillings."""
@@ -81,7 +83,7 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """Shillings or grams, above zero. `question` is how a page asks for it."""
+    """Shillings or grams, not below zero. `question` is how a page asks for it."""
 
     value: Decimal
     grams: bool = False
@@ -100,5 +102,4 @@ def effect_of(stored: dict[str, Any]) -> Effect:
         leaving_kes=stored["leaving_kes"],
         # Those that were made before there were these have none.
         warnings=tuple(stored.get("warnings", ())),
-        retype=Retype(**stored["retype"]) if stored.get("retype") else None,
     )

@@ -129,6 +129,12 @@ def request_looks(request_id: uuid.UUID) -> list[Look]:
     return [Look(*row) for row in found.order_by("actor__email")]
 
 
+def evidence_opened(request_id: uuid.UUID, *, by: uuid.UUID) -> bool:
+    """Whether this person has opened what is attached to a request, by the audit trail."""
+    lines = AuditEntry.objects.filter(subject=f"request:{request_id}", action="evidence_open", actor_id=by)
+    return lines.exists()
+
+
 def request_makers(ids: Iterable[str]) -> dict[str, str]:
     """Who asked, as an e-mail address, by the request's id. What is no request's id is left out."""
     known = {text for text in ids if _is_uuid(text)}

@@ -19,18 +19,24 @@ class Page[R]:
     older: str
 
 
-def page_of[M: Model, R](rows: QuerySet[M, R], *, by: str, after: str, limit: int) -> Page[R]:
+def page_of[M: Model, R](
+    rows: QuerySet[M, R], *, by: str, after: str, limit: int, oldest_first: bool = False
+) -> Page[R]:
     """A page of `rows`, newest first by the time in the column `by`, which is never null, and by their key. Rows are
     models, or named tuples that have both.
 
     `after` is the `older` of the page before (`<microseconds>-<key>`) as it came from outside; nonsense is page one.
+    `oldest_first`: the other way round, and `older` leads to newer ones.
     """
+    beyond, order = ("gt", "") if oldest_first else ("lt", "-")
     moment, _, key = after.partition("-")
     if moment.isascii() and moment.isdigit() and len(moment) < 18 and _is_key(rows.model, key):
         at = _EPOCH + dt.timedelta(microseconds=int(moment))
         # The first condition follows from the second. It is what an index can start at: an OR it would read through.
-        rows = rows.filter(Q(**{f"{by}__lte": at}), Q(**{f"{by}__lt": at}) | Q(**{by: at, "pk__lt": key}))
-    found = list(rows.order_by(f"-{by}", "-pk")[: limit + 1])
+        rows = rows.filter(
+            Q(**{f"{by}__{beyond}e": at}), Q(**{f"{by}__{beyond}": at}) | Q(**{by: at, f"pk__{beyond}": key})
+        )
+    found = list(rows.order_by(f"{order}{by}", f"{order}pk")[: limit + 1])
     if len(found) <= limit:
         return Page(found, "")
     last: Any = found[limit - 1]

@@ -1,8 +1,9 @@
 """One request at the desk, whatever its kind (`controls.kinds`): what it would do now, computed by the code that would
 do it, and the decision, which is bound to what was shown (`controls.services.request_approve`).
 
-Whoever decides writes why, shows a fresh code of the second factor, and types a large amount again. The code is asked
-for last, when nothing else stands in the way; it is used up even if the act is refused after it.
+Whoever decides writes why and shows a fresh code of the second factor; whoever approves types a large amount again and
+has opened the evidence. The code is asked for last, when nothing else stands in the way; it is used up even if the act
+is refused after it.
 """
 
 import json
@@ -24,12 +25,12 @@ from accounts.permissions import about_person, may_act, may_see, staff_page
 from accounts.roles import Role
 from accounts.second_factor import code_check
 from controls import services
-from controls.effects import AccountChange, Effect, effect_of
+from controls.effects import AccountChange, Amount, Effect, effect_of
 from controls.kinds import KINDS
 from controls.models import Attachment, Request, RequestState
-from controls.selectors import request_looks
+from controls.selectors import evidence_opened, request_looks
 from goldwallet.clock import Now
-from goldwallet.errors import Refused
+from goldwallet.errors import Conflict, Refused
 from ledger.models import Account
 from oversight.inbox import ROLES, Reader
 from oversight.naming import account_names, subject_url
@@ -87,6 +88,23 @@ def _moved(changes: Sequence[AccountChange]) -> list[Moved]:
     ]
 
 
+class Typed(NamedTuple):
+    """An amount that is typed again, as a field: its name among the refusals, what was typed, and what is wrong."""
+
+    name: str
+    amount: Amount
+    value: str = ""
+    wrong: str = ""
+
+
+def _typed(effect: Effect, values: Sequence[str], wrong: dict[str, str]) -> list[Typed]:
+    return [
+        Typed(name, amount, values[place] if place < len(values) else "", wrong.get(name, ""))
+        for place, amount in enumerate(services.retype_needed(effect))
+        for name in (f"typed_{place + 1}",)
+    ]
+
+
 class Preview(NamedTuple):
     """What approving would do at this moment, or the sentence that says why it cannot be done any more."""
 
@@ -122,7 +140,14 @@ def _found(request: HttpRequest, request_id: uuid.UUID) -> Any:
 
 
 #: What a refusal is about -> the field that it stands beside. Others stand on top of the page.
-_FIELDS = {"reason": "words", "typed": "typed", "code": "code", "code_used": "code", "locked": "code"}
+_FIELDS = {
+    "reason": "words",
+    "typed_1": "typed_1",
+    "typed_2": "typed_2",
+    "code": "code",
+    "code_used": "code",
+    "locked": "code",
+}
 
 
 def _page(request: HttpRequest, found: Any, *, refused: Refused | None = None, act: str = "") -> HttpResponse:
@@ -136,12 +161,16 @@ def _page(request: HttpRequest, found: Any, *, refused: Refused | None = None, a
     differs = shown.effect.essence() != asked.essence()
     why_not = Reader(me).why_not(found)
     field = _FIELDS.get(refused.code, "") if refused and act else ""
+    wrong = {act: {field: refused.sentence}} if refused and field else {}
+    decides = waits and not why_not and may_act(me, *ROLES)
+    attachment = getattr(found, "attachment", None)
     context = {
         "found": found,
         "label": KINDS[found.kind].label,
         "subject_url": subject_url(found.subject, me),
         "payload": json.dumps(found.payload, indent=2, ensure_ascii=False),
-        "attachment": getattr(found, "attachment", None),
+        "attachment": attachment,
+        "unopened": decides and attachment is not None and not evidence_opened(found.pk, by=me.pk),
         "state": RequestState.EXPIRED if not waits and found.state == RequestState.WAITING else found.state,
         "waits": waits,
         "preview": preview,
@@ -151,13 +180,13 @@ def _page(request: HttpRequest, found: Any, *, refused: Refused | None = None, a
         "then_title": _THEN,
         "own": found.maker_id == me.pk,
         "why_not": why_not,
-        "decides": waits and not why_not and may_act(me, *ROLES),
-        "retype": services.retype_needed(shown.effect),
+        "decides": decides,
+        "retype": _typed(shown.effect, _typed_values(request), wrong.get("approve", {})),
         "sees_ledger": may_see(me, Role.TREASURY),
         "looks": request_looks(found.pk),
         "sentence": refused.sentence if refused and not field else "",
-        "wrong": {act: {field: refused.sentence}} if refused and field else {},
-        "typed": {act: {name: request.POST.get(name, "") for name in ("words", "typed")}} if act else {},
+        "wrong": wrong,
+        "typed": {act: {"words": request.POST.get("words", "")}} if act else {},
     }
     return render(request, "oversight/approval.html", context, status=refused.status if refused else 200)
 
@@ -213,6 +242,18 @@ def _field(request: HttpRequest, name: str) -> str:
     return request.POST.get(name, "").replace("\x00", " ")
 
 
+def _typed_values(request: HttpRequest) -> tuple[str, ...]:
+    """The amounts in the order of their fields, which have one name."""
+    return tuple(value.replace("\x00", " ") for value in request.POST.getlist("typed"))
+
+
+def _evidence_opened(request: HttpRequest, request_id: uuid.UUID) -> None:
+    """Raises Conflict for who would agree to what somebody has attached without having opened it."""
+    attached = Attachment.objects.filter(request_id=request_id).exists()
+    if attached and not evidence_opened(request_id, by=_me(request).pk):
+        raise Conflict("Open the evidence first.", code="evidence_unopened")
+
+
 def _code_shown(request: HttpRequest) -> None:
     """Raises Refused for a code that is missing, wrong or used. A missing one is not counted as a try."""
     code = _field(request, "code")
@@ -222,12 +263,14 @@ def _code_shown(request: HttpRequest) -> None:
 
 
 @require_POST
-@staff_page(*ROLES)
+@staff_page(*ROLES, reads="request")
 def approval_approve(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
-    form = {name: _field(request, name) for name in ("seen", "words", "typed")}
+    form: dict[str, Any] = {name: _field(request, name) for name in ("seen", "words")}
+    form["typed"] = _typed_values(request)
 
     def act() -> Request:
         services.approval_check(request_id=request_id, by=_me(request), **form)
+        _evidence_opened(request, request_id)
         _code_shown(request)
         return services.request_approve(request_id=request_id, by=_me(request), **form)
 
@@ -235,7 +278,7 @@ def approval_approve(request: HttpRequest, request_id: uuid.UUID) -> HttpRespons
 
 
 @require_POST
-@staff_page(*ROLES)
+@staff_page(*ROLES, reads="request")
 def approval_refuse(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
     words = _field(request, "words")
 
@@ -248,7 +291,7 @@ def approval_refuse(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse
 
 
 @require_POST
-@staff_page(*ROLES)
+@staff_page(*ROLES, reads="request")
 def approval_withdraw(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
     """It gives nothing away, so it takes no code."""
     return _decide(

@@ -2,13 +2,16 @@
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 from typing import Any, NamedTuple, cast
 
 from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.urls import reverse
+from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 
 from accounts.filters import ListFilters, one_of
@@ -60,6 +63,7 @@ class Reader:
 
     def __init__(self, user: User) -> None:
         self.id = user.pk
+        self.on_hold = bool(user.frozen_reason)
         self.roles = roles_of(user)
         self.kinds = frozenset(
             name for name, kind in KINDS.items() if self.roles & (SEES_ALL | {*kind.readers})
@@ -77,6 +81,13 @@ class Reader:
         """Those of the rows that do."""
         return rows.filter(Q(kind__in=self.kinds) | Q(maker=self.id))
 
+    def may_decide(self) -> Q:
+        """Which requests this person may decide: those for which `why_not` has no words."""
+        if self.on_hold or Role.AUDITOR in self.roles:
+            return Q(pk__in=[])
+        kinds = [name for name, kind in KINDS.items() if self.roles & kind.checkers]
+        return Q(kind__in=kinds) & ~Q(maker__in=self.accounts) & ~Q(person__in=self.accounts)
+
     def why_not(self, request: Request) -> str:
         """In words; empty: this person may decide it. Binding is `controls.services`."""
         if request.maker_id == self.id:
@@ -89,6 +100,8 @@ class Reader:
             return "You asked for it under another account."
         if request.person_id in self.accounts:
             return "It is about yourself."
+        if self.on_hold:
+            return "You are on hold."
         return ""
 
 
@@ -131,6 +144,54 @@ class DecidedFilters(ListFilters):
         return rows
 
 
+# --- what waits ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """What waits for somebody, the oldest of it. `in_all`: how many there are, where these are not all."""
+
+    name: str
+    title: str
+    note: str
+    rows: list[Row]
+    in_all: int
+    next_url: str
+
+    @property
+    def shows_why(self) -> bool:
+        """Why the reader does not decide them: of their own they know."""
+        return self.name == "others"
+
+
+_HEADS = {
+    "me": ("For you to decide", ""),
+    "mine": ("Yours", "somebody else decides them"),
+    "others": ("For others to decide", ""),
+}
+
+
+def _queue(reader: Reader, name: str, *, older: str = "") -> Queue:
+    """A page of one of `_HEADS`, what waits the longest first."""
+    (title, note), own = _HEADS[name], Q(maker=reader.id)
+    which = {"me": reader.may_decide(), "mine": own, "others": ~own & ~reader.may_decide()}[name]
+    waiting = reader.seen(requests_waiting()).filter(which)
+    rows: QuerySet[Any] = waiting.annotate(
+        soon=ExpressionWrapper(Q(expires_at__lte=after(_SOON_SECONDS)), output_field=BooleanField()),
+        evidence=Exists(Attachment.objects.filter(request=OuterRef("pk"))),
+    )
+    page = page_of(rows, by="created_at", after=older, limit=_PAGE, oldest_first=True)
+    query = urlencode({"waiting": name, "after": page.older})
+    return Queue(
+        name,
+        title,
+        note,
+        [_row(found, reader.why_not(found)) for found in page.rows],
+        waiting.count() if page.older or older else 0,
+        f"{reverse('desk_approvals')}?{query}" if page.older else "",
+    )
+
+
 # --- the page -------------------------------------------------------------------------------------
 
 
@@ -140,6 +201,9 @@ def approvals(request: HttpRequest) -> HttpResponse:
     """The inbox: what this person may decide, what they asked for, what waits for others, and what is decided."""
     filters, reader = DecidedFilters(request.GET), Reader(cast(User, request.user))
     older = request.GET.get("after", "").replace("\x00", "")
+    if (name := request.GET.get("waiting", "")) in _HEADS:
+        queues = [_queue(reader, name, older=older)]
+        return render(request, "oversight/approvals.html", {"queues": queues, "further": True})
     page = page_of(reader.seen(filters.decided()), by="decided_at", after=older, limit=_PAGE)
     query = filters.query(after=page.older)
     context = {
@@ -149,19 +213,7 @@ def approvals(request: HttpRequest) -> HttpResponse:
         "older_url": f"{reverse('desk_approvals')}?{query}" if page.older else "",
     }
     if context["inbox"]:
-        context |= _inbox(reader)
+        queues = [_queue(reader, each) for each in _HEADS]
+        context["queues"] = [queue for queue in queues if queue.rows or queue.name == "me"]
     status = 200 if filters.is_valid() else 400
     return page_or_part(request, "oversight/approvals.html", context, part="rows", status=status)
-
-
-def _inbox(reader: Reader) -> dict[str, list[Row]]:
-    waiting = reader.seen(requests_waiting()).annotate(
-        soon=ExpressionWrapper(Q(expires_at__lte=after(_SOON_SECONDS)), output_field=BooleanField()),
-        evidence=Exists(Attachment.objects.filter(request=OuterRef("pk"))),
-    )
-    rows = [_row(found, reader.why_not(found)) for found in waiting]
-    return {
-        "for_me": [row for row in rows if not row.why_not],
-        "mine": [row for row in rows if row.request.maker_id == reader.id],
-        "for_others": [row for row in rows if row.why_not and row.request.maker_id != reader.id],
-    }

@@ -12,7 +12,7 @@ from accounts.asking import may_decide
 from accounts.models import KycStatus, User
 from accounts.resets import resets_waiting
 from accounts.roles import Role
-from controls.kinds import KINDS
+from controls.kinds import KINDS, accounts_of
 from controls.models import Note
 from controls.selectors import requests_waiting
 from goldwallet.clock import after
@@ -187,13 +187,18 @@ def _kinds() -> list[tuple[str, QuerySet[Any], str, str, tuple[str, ...]]]:
 
 
 def to_decide(user: User) -> int:
-    """How many requests wait for this person to decide them: of kinds that their roles decide, and not their own."""
+    """How many requests wait for this person to decide them: of kinds that their roles decide, and neither asked for by
+    them nor about them, whichever of their accounts it is (as `oversight.inbox.Reader` has it).
+
+    On every page of the desk: one question when nothing waits, else two.
+    """
     kinds = [name for name in KINDS if may_decide(user, name)]
-    return (
-        requests_waiting().filter(kind__in=kinds).exclude(maker=user).exclude(person=user).count()
-        if kinds
-        else 0
-    )
+    if not kinds or user.frozen_reason:
+        return 0
+    waiting = requests_waiting().select_related(None).order_by().filter(kind__in=kinds).exclude(maker=user)
+    found = list(waiting.values_list("maker_id", "person_id"))
+    own = accounts_of(user.pk) if found else frozenset()
+    return sum(own.isdisjoint(pair) for pair in found)
 
 
 def waiting() -> list[Waiting]:

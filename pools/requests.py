@@ -222,7 +222,11 @@ def price_set_describe(payload: dict[str, Any]) -> Description:
         f"From {start} on people buy one gram for {show_kes(buy)} and sell it for {show_kes(sell)}.",
         tuple(Change(*line) for line in zip(_LABELS, _told(before, owed), _told(pair, owed), strict=True)),
         warnings=tuple(band_breaks(buy, sell, at=moment or now())),
-        retype=Retype(str(buy), "What will people pay for one gram?"),
+        # Both: a digit too few in either of them costs the house as much.
+        retype=(
+            Retype(str(buy), "What will people pay for one gram?"),
+            Retype(str(sell), "What will people get for one gram?"),
+        ),
     )
 
 

@@ -226,22 +226,23 @@ def _check_not_about(request: Request, by: Any, *, sentence: str = _ABOUT_ONESEL
         raise Refused(sentence, code="own", status=403)
 
 
-def retype_needed(effect: Effect) -> Amount | None:
-    """The amount that the second person types again; None: it is too small for that (faults.md Z06).
+def retype_needed(effect: Effect) -> tuple[Amount, ...]:
+    """The amounts that the second person types again, in this order; none: too small for that (faults.md Z06).
 
     What its kind names counts first, then the larger of what leaves the house and the most that any one account moves
     in shillings, then grams.
     """
-    if effect.retype is not None:
-        return Amount(Decimal(effect.retype.kes), question=effect.retype.question)
+    if effect.retype:
+        named = effect.retype
+        return tuple(Amount(Decimal(one.amount), grams=one.grams, question=one.question) for one in named)
     leaving, most = Decimal(effect.leaving_kes), effect.most_moved(grams=False)
     kes = max(leaving, most)
     if kes >= threshold("approval_retype_kes"):
-        return Amount(kes, question=_HOW_MUCH_LEAVES if leaving >= most else _HOW_MUCH_MOVES)
+        return (Amount(kes, question=_HOW_MUCH_LEAVES if leaving >= most else _HOW_MUCH_MOVES),)
     grams = effect.most_moved(grams=True)
     if grams >= threshold("approval_retype_grams"):
-        return Amount(grams, grams=True, question=_HOW_MANY_GRAMS)
-    return None
+        return (Amount(grams, grams=True, question=_HOW_MANY_GRAMS),)
+    return ()
 
 
 _HOW_MUCH_LEAVES = "How many shillings leave the house?"
@@ -249,21 +250,25 @@ _HOW_MUCH_MOVES = "How many shillings does this move? The largest of the account
 _HOW_MANY_GRAMS = "How many grams does this move? The largest of the accounts below."
 
 
-def _check_typed(effect: Effect, typed: str) -> None:
-    needed = retype_needed(effect)
-    if needed is None:
-        return
+def _check_typed(effect: Effect, typed: tuple[str, ...]) -> None:
+    """Raises Refused with the code `typed_<place>`, from 1 on."""
+    does = "sets" if effect.retype else "moves"
+    for place, needed in enumerate(retype_needed(effect)):
+        text = typed[place] if place < len(typed) else ""
+        _check_amount(needed, text, does=does, code=f"typed_{place + 1}")
+
+
+def _check_amount(needed: Amount, typed: str, *, does: str, code: str) -> None:
     parse = parse_grams if needed.grams else parse_price
-    does = "moves" if effect.retype is None else "sets"
     if not typed.strip():
-        raise Refused(f"Type the amount that this request {does}.", code="typed")
+        raise Refused(f"Type the amount that this request {does}.", code=code)
     try:
         amount = Amount(parse(typed), grams=needed.grams)
     except Refused as refused:
-        raise Refused(refused.sentence, code="typed") from None
+        raise Refused(refused.sentence, code=code) from None
     if amount != needed:
         raise Refused(
-            f"You typed {amount.show()}, this request {does} {needed.show()}. Look at it again.", code="typed"
+            f"You typed {amount.show()}, this request {does} {needed.show()}. Look at it again.", code=code
         )
 
 
@@ -284,7 +289,9 @@ _WHY_YES = "Write what you looked at, and why you agree."
 _WHY_NO = "Write why not, for whoever asked."
 
 
-def approval_check(*, request_id: uuid.UUID, by: Any, seen: str, words: str, typed: str) -> None:
+def approval_check(
+    *, request_id: uuid.UUID, by: Any, seen: str, words: str, typed: tuple[str, ...] = ()
+) -> None:
     """Refuse what `request_approve` would refuse, and change nothing: so that a code of the second factor is asked for
     when the rest is right. Binding is `request_approve`.
     """
@@ -306,9 +313,11 @@ def refusal_check(*, request_id: uuid.UUID, by: Any, words: str) -> None:
         _check_checker(*_open(request_id), by)
 
 
-def request_approve(*, request_id: uuid.UUID, by: Any, seen: str, words: str, typed: str = "") -> Request:
+def request_approve(
+    *, request_id: uuid.UUID, by: Any, seen: str, words: str, typed: tuple[str, ...] = ()
+) -> Request:
     """Do what was asked, once. `seen` is the `request_seal` of the page that the second person looked at, `typed` the
-    amount as they typed it where `retype_needed` says so, and `words` say why they agree.
+    amounts as they typed them where `retype_needed` says so, and `words` say why they agree.
 
     It is done first and then held against what was seen and typed, so that nothing can move between the look and the
     act. Raises Refused or Conflict; then nothing has changed and the request waits as before.

@@ -7,7 +7,7 @@ import pghistory
 from django.db import transaction
 
 from controls.audit import record
-from controls.effects import Change, Description
+from controls.effects import Change, Description, Retype
 from controls.models import Request, Threshold
 from controls.selectors import thresholds, thresholds_forget
 from controls.thresholds import DEFINITIONS, Definition
@@ -69,11 +69,38 @@ def _asked(payload: dict[str, Any]) -> tuple[Definition, Decimal]:
 def threshold_set_describe(payload: dict[str, Any]) -> Description:
     """payload: `name`, `value` (text)."""
     definition, value = _asked(payload)
-    now = thresholds()[definition.name]
+    found = thresholds()
+    now = found[definition.name]
     if value == now:
         raise Refused(f"{definition.label}: it stands at {definition.show(now)} already.", code="same")
     change = Change(definition.label, definition.show(now), definition.show(value))
-    return Description(f"{definition.label}: {change.before} becomes {change.after}.", (change,))
+    return Description(
+        f"{definition.label}: {change.before} becomes {change.after}.",
+        (change,),
+        retype=_typed(definition, value, large=max(now, value), found=found),
+    )
+
+
+#: These say what is typed again. Whoever moves one types it, whatever it is: else one careless yes would spare all
+#: later approvals the typing.
+_ALWAYS_TYPED = frozenset({"approval_retype_kes", "approval_retype_grams"})
+#: By the unit: which threshold says what is large, and how the page asks.
+_LARGE = {
+    "KES": ("approval_retype_kes", "How many shillings is the new value?"),
+    "g": ("approval_retype_grams", "How many grams is the new value?"),
+}
+
+
+def _typed(
+    definition: Definition, value: Decimal, *, large: Decimal, found: dict[str, Decimal]
+) -> tuple[Retype, ...]:
+    """The new value, when it is an amount and large, or takes the place of a large one."""
+    if definition.unit not in _LARGE:
+        return ()
+    least, question = _LARGE[definition.unit]
+    if definition.name not in _ALWAYS_TYPED and large < found[least]:
+        return ()
+    return (Retype(str(value), question, grams=definition.unit == "g"),)
 
 
 def threshold_set_execute(request: Request) -> str:

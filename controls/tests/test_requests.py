@@ -42,7 +42,9 @@ def asked(maker, value="50000", **changes) -> Request:
 
 def approve(request: Request, by) -> Request:
     seen = services.request_seal(request, services.request_effect(request))
-    return services.request_approve(request_id=request.pk, by=by, seen=seen, words=YES)
+    return services.request_approve(
+        request_id=request.pk, by=by, seen=seen, words=YES, typed=(request.payload["value"],)
+    )
 
 
 def test_it_is_done_by_the_second_person(maker, checker) -> None:

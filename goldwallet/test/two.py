@@ -37,10 +37,9 @@ def approve(request: Request, by: Any) -> Request:
     return request_approve(request_id=request.pk, by=by, seen=seen, words=YES, typed=typed_for(effect))
 
 
-def typed_for(effect: Effect) -> str:
-    """The amount as the second person types it, where it is asked for."""
-    needed = retype_needed(effect)
-    return f"{needed.value.normalize():f}" if needed else ""
+def typed_for(effect: Effect) -> tuple[str, ...]:
+    """The amounts as the second person types them, where they are asked for."""
+    return tuple(f"{needed.value.normalize():f}" for needed in retype_needed(effect))
 
 
 def agreed(kind: str, payload: dict[str, Any], *, maker: Any, checker: Any, **changes: Any) -> Request:

@@ -48,12 +48,19 @@ def seen(page) -> str:
 
 
 def approve(desk: Client, request: Request, **data: str):
-    """What the second person does who has read the page: the amount where it is asked for, why, and a fresh code."""
+    """What the second person does who has read the page and the evidence: the amounts where they are asked for, why, and
+    a fresh code.
+    """
     page = desk.get(url(request))
-    form = {"seen": seen(page), "words": YES, "code": code_now(person_of(desk))}
-    if page.context["retype"]:
-        form["typed"] = f"{page.context['retype'].value.normalize():f}"
+    if page.context["attachment"]:
+        desk.get(url(request, "_file"))
+    form = {"seen": seen(page), "words": YES, "code": code_now(person_of(desk)), "typed": typed_on(page)}
     return desk.post(url(request, "_approve"), form | data, follow=True)
+
+
+def typed_on(page) -> list[str]:
+    """The amounts that the page asks for, as somebody types them."""
+    return [f"{field.amount.value.normalize():f}" for field in page.context["retype"]]
 
 
 def refuse(desk: Client, request: Request, words: str):
@@ -248,7 +255,7 @@ def test_roles(maker: User, role: Role) -> None:
     offered = 'name="seen"' in page.content.decode()
     assert offered == (decides == 200)
     token = seen(signed_in(staff("treasury")).get(url(request)))
-    form = {"seen": token, "words": YES, "code": code_now(person_of(desk))}
+    form = {"seen": token, "words": YES, "typed": "50000", "code": code_now(person_of(desk))}
     answer = desk.post(url(request, "_approve"), form, follow=True)
     assert answer.status_code == decides
     assert thresholds()[NAME] == (50_000 if decides == 200 else 100_000)

@@ -54,7 +54,7 @@ def used(person: User) -> int:
 @pytest.mark.parametrize("act", ["_approve", "_refuse"])
 def test_a_decision_takes_a_fresh_code(maker: User, checker: User, act: str) -> None:
     request, desk = asked(maker), signed_in(checker)
-    form = {"seen": seen(desk.get(url(request))), "words": YES}
+    form = {"seen": seen(desk.get(url(request))), "words": YES, "typed": "50000"}
     for code, sentence in (
         ("", "Write the code that your authenticator app shows now."),
         (" \x00 ", "Write the code that your authenticator app shows now."),
@@ -91,8 +91,10 @@ def test_no_code_is_used_up_for_what_is_refused_anyway(world: World, maker: User
     request, desk = asked(maker), signed_in(checker)
     token, code = seen(desk.get(url(request))), code_now(checker)
     for form, status in (
-        ({"seen": "0" * 64, "words": YES}, 409),
-        ({"seen": token, "words": "ok"}, 400),
+        ({"seen": "0" * 64, "words": YES, "typed": "50000"}, 409),
+        ({"seen": token, "words": YES}, 400),
+        ({"seen": token, "words": YES, "typed": "5000"}, 400),
+        ({"seen": token, "words": "ok", "typed": "50000"}, 400),
     ):
         assert desk.post(url(request, "_approve"), {**form, "code": code}).status_code == status
     assert desk.post(url(request, "_refuse"), {"words": "no", "code": code}).status_code == 400
@@ -146,7 +148,7 @@ def test_a_large_amount_is_typed_and_nothing_helps_to_type_it(
 ) -> None:
     request, desk = credit(world, maker), signed_in(checker)
     page = desk.get(url(request))
-    field = page.content.decode().split('id="typed"')[1].split(">")[0]
+    field = page.content.decode().split('id="typed-1"')[1].split(">")[0]
     assert "60" not in field and "placeholder" not in field
     assert 'value=""' in field
     plain = text(page)
@@ -174,7 +176,7 @@ def test_a_large_amount_is_typed_and_nothing_helps_to_type_it(
 
 def test_a_small_amount_is_not_typed(world: World, maker: User, checker: User) -> None:
     page = signed_in(checker).get(url(credit(world, maker, "49999")))
-    assert 'id="typed"' not in page.content.decode()
+    assert 'name="typed"' not in page.content.decode()
 
 
 @pytest.mark.fault("Z02")
@@ -239,7 +241,8 @@ def test_a_hundred_that_wait_and_a_page_of_decided_ones_take_few_questions(
         # The test's own transaction makes savepoints of what begins a transaction otherwise.
         questions = [row["sql"] for row in asked_ if "SAVEPOINT" not in row["sql"]]
         assert len(questions) <= 25, "\n".join(sql[-170:] for sql in questions)
-    assert len(desk.get(INBOX).context["for_me"]) == 101
+    mine, *others = desk.get(INBOX).context["queues"]
+    assert (mine.name, len(mine.rows), mine.in_all, others) == ("me", 50, 101, [])
 
 
 def test_decided_ones_are_found(maker: User, checker: User) -> None:

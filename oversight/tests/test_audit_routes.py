@@ -272,6 +272,7 @@ def _approve(house: House) -> Made:
         {"name": "buy_min_kes", "value": "20"},
         by=house.world.staff(Role.TREASURY, email="ada@example.com"),
     )
+    assert house.browser.get(house.path("desk_approval_file", request_id=request.pk)).status_code == 200
     effect = request_effect(request)
     body = {
         "seen": request_seal(request, effect),

@@ -255,11 +255,12 @@ def test_evidence_where_it_is_due(world: World, kind: str) -> None:
         assert waits(asked(kind, found.payload, by=maker_of(kind), evidence=None))
 
 
-#: Kinds whose builder moves so much that it is typed again, and the price, which is typed whatever it is.
+#: Kinds whose builder moves so much that it is typed again, a threshold as large as that, and the pair of prices, which
+#: is typed whatever it is.
 LARGE = frozenset(
     {
         "bars_add", "bars_withdraw", "bar_restore", "adjust_gold", "adjust_cash", "cash_payout", "float_move",
-        "break_resolve", "price_set",
+        "break_resolve", "price_set", "threshold_set",
     }
 )  # fmt: skip
 
@@ -270,18 +271,18 @@ def test_a_large_amount_is_typed_again(world: World, kind: str) -> None:
     request = made(kind, world, maker_of(kind))
     checker, effect = checker_of(kind), request_effect(request)
     needed = retype_needed(effect)
-    assert (needed is not None) == (kind in LARGE)
-    if needed is None:
+    assert bool(needed) == (kind in LARGE)
+    if not needed:
         assert request_approve(
             request_id=request.pk, by=checker, seen=request_seal(request, effect), words=YES
         ).result
         return
-    right = typed_for(effect)
+    right, *more = typed_for(effect)
     wrong = {
         "": "Type the amount",
         "1": "You typed",
         right + "0": "You typed" if "." not in right else "",
-        f"{needed.value:,.2f} KES": "digits only",
+        f"{needed[0].value:,.2f} KES": "digits only",
         "-" + right: "digits only",
     }
     for typed, sentence in wrong.items():
@@ -293,9 +294,9 @@ def test_a_large_amount_is_typed_again(world: World, kind: str) -> None:
                 by=checker,
                 seen=request_seal(request, effect),
                 words=YES,
-                typed=typed,
+                typed=(typed, *more),
             )
-        assert refused.value.status == 400
+        assert (refused.value.status, refused.value.code) == (400, "typed_1")
         assert waits(request)
     approve(request, checker)
     assert_books()
@@ -305,25 +306,34 @@ def test_a_large_amount_is_typed_again(world: World, kind: str) -> None:
 @pytest.mark.parametrize(("leaving", "moved", "typed"), [("10", "60000", 60_000), ("70000", "60000", 70_000)])
 def test_a_small_amount_that_leaves_hides_no_larger_move(leaving: str, moved: str, typed: int) -> None:
     accounts = tuple(AccountChange(code, "KES", "0", kes) for code, kes in (("a", moved), ("b", f"-{moved}")))
-    needed = retype_needed(Effect("A test.", accounts=accounts, leaving_kes=leaving))
-    assert needed is not None
+    (needed,) = retype_needed(Effect("A test.", accounts=accounts, leaving_kes=leaving))
     assert (needed.value, needed.grams) == (typed, False)
     assert ("leave the house" in needed.question) == (typed == 70_000)
 
 
 @pytest.mark.fault("Z06")
-def test_a_price_beyond_the_band_is_typed_again(world: World) -> None:
+def test_both_prices_beyond_the_band_are_typed_again(world: World) -> None:
     request, checker = made("price_set", world, maker_of("price_set")), checker_of("price_set")
     desk = signed_in(checker)
-    page = desk.get(reverse("desk_approval", args=[request.pk]))
-    assert "What will people pay for one gram?" in page.content.decode()
-    for typed, sentence in (
-        ("", "Type the amount that this request sets"),
-        ("3000", "You typed KES 3,000, this request sets KES 30,000"),
-        ("29000", "You typed KES 29,000, this request sets KES 30,000"),
+    page = desk.get(reverse("desk_approval", args=[request.pk])).content.decode()
+    assert page.index("What will people pay for one gram?") < page.index("What will people get for one gram?")
+    for typed, code, sentence in (
+        ((), "typed_1", "Type the amount that this request sets"),
+        (("3000", "29000"), "typed_1", "You typed KES 3,000, this request sets KES 30,000"),
+        (("29000", "30000"), "typed_1", "You typed KES 29,000, this request sets KES 30,000"),
+        (("30000",), "typed_2", "Type the amount that this request sets"),
+        (("30000", "2900"), "typed_2", "You typed KES 2,900, this request sets KES 29,000"),
+        (("30000", "29,000"), "typed_2", "digits only"),
     ):
-        with pytest.raises(Refused, match=sentence):
+        with pytest.raises(Refused, match=sentence) as refused:
             request_approve(request_id=request.pk, by=checker, seen=seal(request), words=YES, typed=typed)
+        assert refused.value.code == code
+        form = {"seen": seal(request), "words": YES, "typed": typed}
+        answer = desk.post(reverse("desk_approval_approve", args=[request.pk]), form)
+        assert answer.status_code == 400
+        beside = {field.name: field.wrong for field in answer.context["retype"] if field.wrong}
+        assert beside == {code: refused.value.sentence}
+        assert [field.value for field in answer.context["retype"]] == [*typed, "", ""][:2]
     assert waits(request)
     assert approve(request, checker).state == RequestState.EXECUTED
 
@@ -337,7 +347,7 @@ def test_the_amount_is_that_of_the_moment(world: World) -> None:
     with pytest.raises(Refused, match="Type the amount"):
         request_approve(request_id=request.pk, by=checker, seen=seal(request), words=YES)
     with pytest.raises(Refused, match="You typed KES 1,600, this request moves KES 16,000"):
-        request_approve(request_id=request.pk, by=checker, seen=seal(request), words=YES, typed="1600")
+        request_approve(request_id=request.pk, by=checker, seen=seal(request), words=YES, typed=("1600",))
     assert approve(request, checker).state == RequestState.EXECUTED
 
 

@@ -34,7 +34,9 @@ def both_approve() -> list[object]:
     seen = services.request_seal(request, services.request_effect(request))
 
     def approve(number: int) -> Request:
-        return services.request_approve(request_id=request.pk, by=others[number], seen=seen, words=YES)
+        return services.request_approve(
+            request_id=request.pk, by=others[number], seen=seen, words=YES, typed=("50000",)
+        )
 
     return together(2, approve)
 

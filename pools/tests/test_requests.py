@@ -106,9 +106,9 @@ def test_nobody_adds_gold_alone(make_pool, maker):
 def test_gold_is_added_once(make_pool, maker, checker):
     request = add(make_pool(), maker)
     seen = request_seal(request, request_effect(request))
-    request_approve(request_id=request.pk, by=checker, seen=seen, words=YES, typed="99.99")
+    request_approve(request_id=request.pk, by=checker, seen=seen, words=YES, typed=("99.99",))
     with pytest.raises(Conflict, match="any more"):
-        request_approve(request_id=request.pk, by=checker, seen=seen, words=YES, typed="99.99")
+        request_approve(request_id=request.pk, by=checker, seen=seen, words=YES, typed=("99.99",))
     assert Bar.objects.count() == 1
 
 
