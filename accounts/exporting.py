@@ -24,7 +24,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from accounts.models import User
 from accounts.permissions import may_see
 from accounts.roles import Role
-from accounts.selectors import people_by_phone, people_named
+from accounts.whose import owner_meant, person_meant
 from controls.audit import record
 from controls.exports import EXPORTS, exceeds, rows_of
 from controls.models import EXPORT_MOVES, Export, ExportPart, ExportState
@@ -33,7 +33,6 @@ from goldwallet.clock import Now, after
 from goldwallet.errors import Conflict, Refused, TooOften
 from goldwallet.sheets import csv_bytes, xlsx_file
 from goldwallet.states import move
-from ledger.chart import owner_of
 
 log = structlog.get_logger(__name__)
 
@@ -100,32 +99,17 @@ class Asked:
     @property
     def person_id(self) -> uuid.UUID | None:
         """Whose data it holds, when it is asked for by what means one person."""
+        given = self.filters.get
         if self.kind == "account":
-            return _owner(self.filters.get("code", ""))
-        if name := self.filters.get("person", ""):
-            found = people_named(name, most=2)
-        elif phone := self.filters.get("phone", ""):
-            try:
-                found = [person.pk for person in people_by_phone(phone)]
-            except Refused:
-                return None
-        else:
-            return None
-        return found[0] if len(found) == 1 else None
+            return owner_meant(given("code", ""))
+        if self.kind == "transactions":
+            return owner_meant(given("account", "") or given("actor", ""))
+        return person_meant(name=given("person", ""), phone=given("phone", ""))
 
     @property
     def names(self) -> list[str]:
         """Of the filters that were used. Their values may be a person's data and are noted nowhere."""
         return sorted(self.filters)
-
-
-def _owner(code: str) -> uuid.UUID | None:
-    try:
-        owner = owner_of(code)
-        key = uuid.UUID(owner.id) if owner.kind == "user" else None
-    except ValueError:
-        return None
-    return key if key and User.objects.filter(pk=key).exists() else None
 
 
 def asked_by(export: Export) -> Asked:
@@ -141,6 +125,11 @@ def sees_people(user: User) -> bool:
 def may_take(user: User, kind: str) -> bool:
     """Whoever may read a list may take it out: its roles, the auditor, the administrator."""
     return may_see(user, *EXPORTS[kind].roles)
+
+
+def shows_too_much(export: Export, user: User) -> bool:
+    """Whether the written file has addresses of people in it that its asker may not see (any more)."""
+    return export.shows_people and not sees_people(user)
 
 
 # --- at once --------------------------------------------------------------------------------------
@@ -311,6 +300,8 @@ def _write(export: Export) -> None:
         changes: dict[str, Any] = {
             "rows": rows,
             "size": size,
+            # Judged as it was when the writing began: a role that is lost meanwhile is asked for at the file.
+            "shows_people": asked.sees_people,
             "finished_at": Now(),
             "expires_at": after(KEPT_SECONDS),
         }

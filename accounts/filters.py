@@ -6,7 +6,8 @@ read has a sentence beside its field, and then the list shows nothing: a filter 
 
 import datetime as dt
 import re
-from collections.abc import Callable, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,6 +19,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.selectors import people_named
+from accounts.whose import only, person_meant
 from goldwallet import money, phones
 from goldwallet.clock import NAIROBI
 from goldwallet.errors import Refused
@@ -161,7 +163,7 @@ def _read[T](parse: Callable[[str], T], text: str) -> T | None:
 class ListFilters(forms.Form):
     """Whose, how much, when, under which number. Amounts are whole KES, times are Nairobi's, and both ends count."""
 
-    person = _text("Name or e-mail", 254)
+    person = _text("Username or e-mail", 254)
     phone = _text("Phone", 24, inputmode="tel")
     kes_from = _text("From KES", 24, inputmode="decimal")
     kes_to = _text("To KES", 24, inputmode="decimal")
@@ -197,7 +199,8 @@ class ListFilters(forms.Form):
             self._people = people_named(name, most=MOST_PEOPLE + 1)
             if len(self._people) > MOST_PEOPLE:
                 raise forms.ValidationError(
-                    f"More than {MOST_PEOPLE} people have this in their name. Write more of it.", code="many"
+                    f"More than {MOST_PEOPLE} people have this in their username or e-mail. Write more of it.",
+                    code="many",
                 )
         return name
 
@@ -231,6 +234,15 @@ class ListFilters(forms.Form):
         """What the number is looked up by; empty when none is asked for."""
         phone = self.cleaned_data["phone"]
         return fingerprint(phone, kind="phone") if phone else ""
+
+    def person_id(self, shown: Iterable[uuid.UUID]) -> uuid.UUID | None:
+        """Whom a look at the list is about, when it was asked for by what names somebody; `shown` are the people of its
+        rows. For the audit trail.
+        """
+        asked = self.cleaned_data
+        if not any(asked.get(name) for name in ("person", "phone", "reference", "receipt")):
+            return None
+        return only(shown) or person_meant(name=asked.get("person", ""), phone=asked.get("phone", ""))
 
     def query(self, **more: str) -> str:
         """The filters as part of an address, those that say something; `more` stands behind them."""

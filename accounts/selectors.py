@@ -55,7 +55,12 @@ def person_by_login(login: str) -> User | None:
 
 
 def people_named(text: str, *, most: int) -> list[uuid.UUID]:
-    """The ids of at most so many people with this in their username or e-mail address."""
+    """The ids of at most so many people with this in their username or e-mail address. A whole address means the person
+    who has it, whoever else has it as a part of their name.
+    """
+    exact = person_by_email(text) if "@" in text else None
+    if exact is not None:
+        return [exact.pk]
     named = User.objects.filter(Q(username__icontains=text) | Q(email__icontains=text))
     return list(named.values_list("pk", flat=True)[:most])
 

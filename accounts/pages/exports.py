@@ -30,6 +30,7 @@ from accounts.exporting import (
     export_parts,
     may_take,
     sees_people,
+    shows_too_much,
     written_at_once,
 )
 from accounts.models import User
@@ -128,6 +129,12 @@ def export_file(request: HttpRequest, export_id: uuid.UUID) -> HttpResponseBase:
         )
     if found.state != ExportState.DONE:
         raise Refused("This file is not ready.", status=409)
+    if shows_too_much(found, me):
+        raise Refused(
+            "This file shows who people are, and your roles do not open that any more. Ask for the list again.",
+            code="people",
+            status=403,
+        )
     asked = asked_by(found)
     record(
         "export_fetch",
