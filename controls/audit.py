@@ -136,6 +136,12 @@ def record(
         who.written += 1
 
 
+def done_before() -> None:
+    """What is asked for was done already, and has its line: this time nothing was done that needs one."""
+    if (who := _acting.get()) is not None:
+        who.written += 1
+
+
 def entries_about(*subjects: str) -> QuerySet[AuditEntry]:
     """What was done to these things, by two people as well, and who read it, newest first. The trail of a person has
     everything that was done or read about them.

@@ -13,15 +13,15 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.asking import ask, may_ask
 from accounts.models import User
-from accounts.permissions import may_act, staff_page
+from accounts.permissions import about_person, may_act, staff_page
 from accounts.roles import SEES_ALL, Role
 from accounts.selectors import people_on_hold, person_by_email, roles_of, staff_with_roles
-from accounts.services import person_freeze
 from controls.kinds import KINDS, Kind
 from controls.models import Request
 from controls.selectors import requests_waiting
 from goldwallet.context import desk_nav
 from goldwallet.errors import Refused
+from oversight.people import actions
 
 _READERS = (Role.TREASURY, Role.ADMINISTRATOR)
 
@@ -157,14 +157,13 @@ def _person_page(request: HttpRequest, person: User, *, refused: Refused | None 
 @require_POST
 @staff_page(*_READERS, reads="roles")
 def hold(request: HttpRequest) -> HttpResponse:
-    """Put somebody on hold, at once."""
+    """Put somebody on hold, at once. By the same door as on the person's own page."""
     try:
         person = person_by_email(request.POST.get("email", "").replace("\x00", ""))
         if person is None:
             raise Refused("Nobody has this e-mail address.", code="person")
-        reason = request.POST.get("reason", "")
-        if not person_freeze(user_id=person.pk, reason=reason, by=_me(request).pk):
-            raise Refused(f"{person.email} is on hold already.", code="frozen", status=409)
+        about_person(request, person.pk)
+        actions.hold(person=person, reason=request.POST.get("reason", ""), by=_me(request))
     except Refused as refused:
         return _page(request, refused=refused, about="hold")
     messages.success(request, f"{person.email} is on hold: neither buys, nor sells, nor is paid.")
@@ -175,6 +174,7 @@ def hold(request: HttpRequest) -> HttpResponse:
 @staff_page(*_READERS, reads="roles")
 def hold_lift(request: HttpRequest, person_id: uuid.UUID) -> HttpResponse:
     person = get_object_or_404(User, pk=person_id)
+    about_person(request, person.pk)
     return ask(
         request,
         kind="person_unfreeze",

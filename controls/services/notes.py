@@ -7,10 +7,10 @@ what is decided by the pages (`oversight.people.actions`); the database keeps a 
 import uuid
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Case, Q, QuerySet, When
 
-from controls.audit import record
+from controls.audit import done_before, record
 from controls.models import Flag, Note
 from goldwallet.clock import Now
 from goldwallet.errors import Conflict, Refused
@@ -19,10 +19,19 @@ MOST_LETTERS = 2000
 _LEAST_REASON = 5
 
 
-def note_add(*, subject: str, text: str, by: Any, flag: str = "", person_id: uuid.UUID | None = None) -> Note:
+def note_add(
+    *,
+    subject: str,
+    text: str,
+    by: Any,
+    flag: str = "",
+    person_id: uuid.UUID | None = None,
+    key: uuid.UUID | None = None,
+) -> Note:
     """Write a note about `subject` (`person:<id>`, `pool:<id>`, `order:<id>`), with a flag if `flag` names one.
 
-    Raises Refused without a text, with one that is too long, and for a flag that does not exist.
+    `key` is the form's: sent twice it is one note, and the second time answers the first one's. Raises Refused without
+    a text, with one that is too long, and for a flag that does not exist; Conflict for a key that has another note.
     """
     said = "\n".join(" ".join(line.split()) for line in text.replace("\x00", " ").strip().splitlines())
     if not said:
@@ -31,18 +40,35 @@ def note_add(*, subject: str, text: str, by: Any, flag: str = "", person_id: uui
         raise Refused(f"Keep a note under {MOST_LETTERS} letters.", code="text")
     if flag and flag not in Flag.values:
         raise Refused("There is no such flag.", code="flag")
-    with transaction.atomic():
-        note = Note(subject=subject[:120], person_id=person_id, author_id=by.pk, flag=flag)
-        note.text = said
-        note.save(force_insert=True)
-        record(
-            "flag" if flag else "note",
-            subject=subject,
-            person_id=person_id,
-            after={"note": str(note.pk), **({"flag": flag} if flag else {})},
-            by=by.pk,
-        )
+    note = Note(subject=subject[:120], person_id=person_id, author_id=by.pk, flag=flag, key=key)
+    note.text = said
+    try:
+        # Of two that come at once the second waits here until the first is there.
+        with transaction.atomic():
+            note.save(force_insert=True)
+            record(
+                "flag" if flag else "note",
+                subject=subject,
+                person_id=person_id,
+                after={"note": str(note.pk), **({"flag": flag} if flag else {})},
+                by=by.pk,
+            )
+    except IntegrityError:
+        stored = Note.objects.filter(key=key).first() if key else None
+        if stored is None:
+            raise
+        return _the_same(stored, note)
     return note
+
+
+def _the_same(stored: Note, note: Note) -> Note:
+    def says(one: Note) -> tuple[Any, ...]:
+        return one.subject, one.author_id, one.flag, one.text
+
+    if says(stored) != says(note):
+        raise Conflict("This form has written a note already. Write the new one below.", code="sent")
+    done_before()
+    return stored
 
 
 def flag_lower(*, note_id: uuid.UUID, by: Any, reason: str) -> Note:

@@ -6,6 +6,7 @@ from django import forms
 
 from accounts.models import KycStatus
 from goldwallet import wording
+from goldwallet.once import form_key
 
 SUBJECT_LETTERS, TEXT_LETTERS = 120, 4000
 
@@ -56,8 +57,9 @@ class PeopleFilters(forms.Form):
 
 
 class MessageForm(forms.Form):
-    """A mail to one person in our own words."""
+    """A mail to one person in our own words. `key`: the same form sent twice is one mail."""
 
+    key = forms.CharField(required=False, initial=form_key, widget=forms.HiddenInput)
     subject = forms.CharField(
         label="Subject",
         max_length=SUBJECT_LETTERS,

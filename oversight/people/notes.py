@@ -15,6 +15,7 @@ from accounts.permissions import about_person, staff_page
 from controls.models import Flag, Note
 from controls.services.notes import MOST_LETTERS, flag_lower, note_add
 from goldwallet.errors import Refused
+from goldwallet.once import form_key, form_key_read
 from oversight.people.about import WRITERS, About, may_write, split
 from oversight.people.own import refuse_own
 
@@ -44,14 +45,17 @@ def add(request: HttpRequest) -> HttpResponse:
     subject, text, flag = (_typed(request, name) for name in ("subject", "text", "flag"))
     back = ""
     try:
-        about, key, person_id = _subject(request, subject)
-        back = _place(about, key)
-        note_add(subject=subject, text=text, flag=flag, by=request.user, person_id=person_id)
+        about, thing, person_id = _subject(request, subject)
+        back = _place(about, thing)
+        key = form_key_read(_typed(request, "key"))
+        note_add(subject=subject, text=text, flag=flag, by=request.user, person_id=person_id, key=key)
     except Refused as refused:
         context = {
             "subject": subject,
             "text": text,
             "flag": flag,
+            # Nothing was written with the old one, or something else was.
+            "key": form_key(),
             "flags": Flag.choices,
             "most": MOST_LETTERS,
         }

@@ -20,9 +20,11 @@ from accounts.roles import Role
 from controls.audit import record
 from controls.counting import hit
 from controls.models import Note
+from goldwallet.budget import in_time
 from goldwallet.errors import Refused
 from goldwallet.fragments import page_or_part
-from goldwallet.paging import page_of
+from goldwallet.once import form_key, form_key_read
+from goldwallet.paging import Page, page_of
 from oversight.people import actions
 from oversight.people.codes import stories
 from oversight.people.forms import FindForm, MessageForm, PeopleFilters
@@ -34,6 +36,7 @@ from oversight.people.timeline import timeline
 #: Searches of one member of staff in an hour: more is no day's work, it is somebody copying the list.
 SEARCHES, _HOUR = 300, 3600
 _PAGE = 50
+_LESS = "Write more of what you look for, or choose less."
 
 
 def _me(request: HttpRequest) -> User:
@@ -100,28 +103,41 @@ def people(request: HttpRequest) -> HttpResponse:
     asked = filters.cleaned_data if filters.is_bound and filters.is_valid() else {}
     # What cannot be read asks for nobody, not for everybody.
     rows = _filtered(not_erased(), asked) if not filters.errors else User.objects.none()
-    text = clean(asked.get("q", ""))
+    text, refused = clean(asked.get("q", "")), None
     if text:
         _count(request)
-        found = people_found(text)
+        try:
+            with in_time(less=_LESS):
+                found = people_found(text)
+        except Refused as error:
+            found, refused = Found(), error
         _noted(found, number=len(found.people))
         chosen = set(found.people)
         alone = not asked.get("identity") and not asked.get("standing")
         if len(chosen) == 1 and alone and not request.headers.get("HX-Request"):
             return redirect(person_url(chosen.pop()))
         rows = rows.filter(pk__in=chosen)
-    page = page_of(rows, by="created_at", after=query.get("after", ""), limit=_PAGE)
+    page: Page[User] = Page([], "")
+    if refused is None:
+        try:
+            with in_time(less=_LESS):
+                page = page_of(rows, by="created_at", after=query.get("after", ""), limit=_PAGE)
+        except Refused as error:
+            refused = error
     older = {name: value for name, value in query.items() if name != "after" and value} | {
         "after": page.older
     }
     context = {
         "filters": filters,
+        "refused": refused,
         "people": page.rows,
         "flagged": _flagged(page.rows),
         "older_url": f"{reverse('desk_people')}?{urlencode(older)}" if page.older else "",
         "text": text,
     }
-    status = 400 if filters.is_bound and filters.errors else 200
+    # htmx puts in no answer that says that something is wrong; the part itself says what.
+    late = refused.status if refused and not request.headers.get("HX-Request") else 200
+    status = 400 if filters.is_bound and filters.errors else late
     return page_or_part(request, "oversight/people.html", context, part="rows", status=status)
 
 
@@ -277,7 +293,13 @@ def message(request: HttpRequest, person_id: uuid.UUID) -> HttpResponse:
         if not form.is_valid():
             return _page(request, found, form=form, about="message", status=400)
         written = form.cleaned_data
-        actions.write(person=found, by=_me(request), **written)
+        try:
+            actions.write(person=found, by=_me(request), **written | {"key": form_key_read(written["key"])})
+        except Refused as refused:
+            # What was typed stays, with a key that has sent nothing.
+            again = request.POST.copy()
+            again["key"] = form_key()
+            return _page(request, found, form=MessageForm(again), refused=refused, about="message")
         messages.success(request, f"Written. The mail goes to {found.email}.")
         return _back(found)
 

@@ -12,6 +12,7 @@ from controls.kinds import KINDS
 from controls.models import Flag, Note, Request, SwitchName
 from controls.services.notes import MOST_LETTERS, notes_and_flags
 from controls.thresholds import DEFINITIONS
+from goldwallet.once import form_key
 from ledger.selectors import Leg, Line
 from oversight.naming import account_names
 from oversight.people.about import may_read, may_write, split
@@ -92,6 +93,7 @@ def notes_of(context: Context, subject: str) -> dict[str, Any] | None:
         "may_write": may_write(context["user"], about) and not context.get("own"),
         "flags": Flag.choices,
         "most": MOST_LETTERS,
+        "key": form_key(),
     }
 
 

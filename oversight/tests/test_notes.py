@@ -1,5 +1,6 @@
 """Notes and flags: who writes about what, what stands on top, and that nobody writes about themselves."""
 
+import re
 import uuid
 from typing import Any
 
@@ -12,6 +13,7 @@ from accounts.tests.people import customer, signed_in, staff
 from controls.models import AuditEntry, Note
 from controls.services.notes import flag_lower, flags_of, note_add, notes_blank
 from goldwallet.errors import Conflict, Refused
+from goldwallet.once import form_key
 from goldwallet.test.world import World, buy
 
 pytestmark = pytest.mark.django_db
@@ -20,7 +22,8 @@ ADD, LOWER = "/desk/notes/", "/desk/notes/lower/"
 
 
 def post(browser: Client, url: str, **fields: Any) -> Any:
-    return browser.post(url, {key: str(value) for key, value in fields.items()})
+    """A form as its page has it: with a key of its own."""
+    return browser.post(url, {"key": form_key()} | {key: str(value) for key, value in fields.items()})
 
 
 def test_a_note_about_a_pool_stands_on_its_subject_with_who_wrote_it(world: World) -> None:
@@ -99,6 +102,49 @@ def test_a_wrong_note_is_said_beside_its_field_and_changes_nothing(
     assert not Note.objects.exists()
 
 
+def test_a_form_that_comes_twice_writes_one_note(world: World) -> None:
+    browser, subject = signed_in(staff("vault")), f"pool:{world.pool.pk}"
+    page = browser.get(f"/desk/pools/{world.pool.pk}/").content.decode()
+    (key,) = set(re.findall(r'name="key" value="([^"]+)"', page))
+    assert f'value="{key}"' not in browser.get(f"/desk/pools/{world.pool.pk}/").content.decode()
+    written = {"subject": subject, "text": "The door sticks.", "flag": "watch", "key": key}
+    first, second = post(browser, ADD, **written), post(browser, ADD, **written)
+    assert (first.status_code, first["Location"]) == (second.status_code, second["Location"])
+    assert Note.objects.count() == 1
+    acts = AuditEntry.objects.exclude(action="read").values_list("action", flat=True)
+    assert [act for act in acts if act in {"flag", "note", "act"}] == ["flag"]
+
+
+@pytest.mark.parametrize("change", [{"text": "The window does."}, {"flag": "care"}, {"subject": "person"}])
+def test_a_form_that_comes_twice_with_other_words_is_asked_about(
+    world: World, change: dict[str, str]
+) -> None:
+    browser, key = signed_in(staff("vault", "treasury")), form_key()
+    written = {"subject": f"pool:{world.pool.pk}", "text": "The door sticks.", "flag": "", "key": key}
+    assert post(browser, ADD, **written).status_code == 302
+    if "subject" in change:
+        change = {"subject": f"person:{world.bob.pk}"}
+    answer = post(browser, ADD, **written | change)
+    assert answer.status_code == 409
+    assert "has written a note already" in answer.content.decode()
+    assert Note.objects.count() == 1
+    # What was typed is there, and goes out when it is sent again.
+    (fresh,) = re.findall(r'name="key" value="([^"]+)"', answer.content.decode())
+    assert post(browser, ADD, **written | change | {"key": fresh}).status_code == 302
+    assert Note.objects.count() == 2
+
+
+@pytest.mark.parametrize("key", ["", "x", "\x00"])
+def test_a_note_without_the_key_of_its_form_is_not_written(world: World, key: str) -> None:
+    answer = post(
+        signed_in(staff("vault")), ADD, subject=f"pool:{world.pool.pk}", text="Push the door.", key=key
+    )
+    assert answer.status_code == 400
+    assert "came without its key" in answer.content.decode()
+    assert "Push the door." in answer.content.decode()
+    assert not Note.objects.exists()
+
+
 @pytest.mark.parametrize("subject", ["", "pool", "pool:", "pool:x", f"pool:{uuid.uuid4()}", "bar:1", "\x00"])
 def test_a_note_about_nothing_is_refused(world: World, subject: str) -> None:
     answer = post(signed_in(staff("vault")), ADD, subject=subject, text="Look.")
@@ -137,7 +183,12 @@ def test_a_flag_that_is_none_cannot_be_taken_down(world: World, key: str) -> Non
 def test_the_database_lowers_a_flag_once_and_keeps_who_wrote_what_about_whom(world: World) -> None:
     note = note_add(subject=f"pool:{world.pool.pk}", text="Look.", flag="watch", by=world.vault)
     flag_lower(note_id=note.pk, by=world.pricing, reason="Looked.")
-    for changes in ({"lowered_at": None, "lowered_by": None}, {"flag": "care"}, {"author": world.pricing}):
+    for changes in (
+        {"lowered_at": None, "lowered_by": None},
+        {"flag": "care"},
+        {"author": world.pricing},
+        {"key": uuid.uuid4()},
+    ):
         with pytest.raises(Exception, match=r"[Cc]annot"), transaction.atomic():
             Note.objects.filter(pk=note.pk).update(**changes)
     with pytest.raises(IntegrityError), transaction.atomic():

@@ -19,6 +19,7 @@ from controls.models import AuditEntry, Erasure, Note, Request
 from controls.services.notes import flag_lower, note_add
 from goldwallet.clock import after
 from goldwallet.errors import Refused
+from goldwallet.once import form_key
 from goldwallet.test.books import assert_books
 from goldwallet.test.two import agreed, approve, asked
 from goldwallet.test.world import World, buy, paid, sell
@@ -246,7 +247,8 @@ WHY = "The bank asked us to."
 
 
 def post(browser: Client, person: User, act: str, **fields: str) -> Any:
-    return browser.post(f"{page_of(person)}{act}/", fields)
+    """A form as its page has it: with a key of its own."""
+    return browser.post(f"{page_of(person)}{act}/", {"key": form_key()} | fields)
 
 
 def fresh(person: User) -> User:
@@ -452,6 +454,62 @@ def test_one_person_gets_so_many_mails_a_day_and_no_more(
     assert Message.objects.filter(user=world.bob).count() == 2
 
 
+def test_a_form_that_comes_twice_sends_one_mail(world: World, desk: Client) -> None:
+    keys = [re.findall(r'name="key" value="([^"]+)"', part) for part in mail_forms(desk, world.bob, times=2)]
+    assert len(keys[0]) == len(keys[1]) == 1 and keys[0] != keys[1]
+    (key,) = keys[0]
+    first, second = (post(desk, world.bob, "message", **MAIL, key=key) for _ in range(2))
+    assert (first.status_code, first["Location"]) == (second.status_code, second["Location"])
+    assert Message.objects.count() == 1
+    assert AuditEntry.objects.filter(action__in=["message", "act"]).count() == 1
+    # A new form may say the same.
+    assert post(desk, world.bob, "message", **MAIL).status_code == 302
+    assert Message.objects.count() == 2
+
+
+def mail_forms(browser: Client, person: User, *, times: int) -> list[str]:
+    """The form as it stands on the person's page each time."""
+    action = f'action="{page_of(person)}message/"'
+    return [shown(browser, person).partition(action)[2].partition("</form>")[0] for _ in range(times)]
+
+
+def test_a_form_that_comes_twice_counts_once(
+    world: World, desk: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(actions, "MESSAGES_A_DAY", 1)
+    key = form_key()
+    for _ in range(3):
+        assert post(desk, world.bob, "message", **MAIL, key=key).status_code == 302
+    assert post(desk, world.bob, "message", **MAIL).status_code == 429
+
+
+def test_a_form_that_comes_twice_with_another_mail_is_asked_about(world: World, desk: Client) -> None:
+    key = form_key()
+    assert post(desk, world.bob, "message", **MAIL, key=key).status_code == 302
+    for person, change in [
+        (world.bob, {"text": "There is more to say."}),
+        (world.bob, {"subject": "About something else"}),
+        (world.alice, {}),
+    ]:
+        answer = post(desk, person, "message", **MAIL | change, key=key)
+        assert answer.status_code == 409
+        html = answer.content.decode()
+        assert "This form has sent a mail already." in html
+        assert (change.get("text") or "We looked at it.") in html, "what was typed is there"
+        assert key not in html
+    assert Message.objects.count() == 1
+    assert AuditEntry.objects.filter(action="message").count() == 1
+
+
+@pytest.mark.parametrize("key", ["", "x", "x" * 41])
+def test_a_mail_without_the_key_of_its_form_goes_nowhere(world: World, desk: Client, key: str) -> None:
+    answer = post(desk, world.bob, "message", **MAIL, key=key)
+    assert answer.status_code == 400
+    assert "came without its key" in answer.content.decode()
+    assert "We looked at it." in answer.content.decode()
+    assert not Message.objects.exists()
+
+
 def test_a_closed_account_gets_no_mail(world: World, desk: Client) -> None:
     person = customer()
     User.objects.filter(pk=person.pk).update(is_active=False, closed_at=after(0))
@@ -464,7 +522,8 @@ def test_every_act_leaves_its_own_line_and_none_relies_on_the_guard(world: World
     post(desk, world.bob, "close", reason="They wrote and asked for it.")
     post(desk, world.alice, "hold", reason=WHY)
     post(desk, world.alice, "lift", reason="The bank has withdrawn it.")
-    desk.post("/desk/notes/", {"subject": f"person:{world.bob.pk}", "text": "Kind.", "flag": "care"})
+    note_form = {"subject": f"person:{world.bob.pk}", "text": "Kind.", "flag": "care", "key": form_key()}
+    desk.post("/desk/notes/", note_form)
     note = Note.objects.get()
     desk.post("/desk/notes/lower/", {"note": str(note.pk), "reason": "All is well."})
     acts = set(AuditEntry.objects.exclude(person=None).values_list("action", flat=True))

@@ -9,7 +9,7 @@ from accounts.roles import Role
 from accounts.selectors import roles_of
 from accounts.services import person_freeze
 from accounts.tests.people import customer, signed_in, staff
-from controls.models import Request, RequestState
+from controls.models import AuditEntry, Request, RequestState
 from goldwallet.errors import Refused
 from goldwallet.test.world import World, buy
 from oversight.tests.test_approvals import approve, seen
@@ -220,9 +220,23 @@ def test_nobody_puts_themselves_on_hold(admin: User, second: User) -> None:
         form = {"email": person.email, "reason": "Trying the button."}
         answer = signed_in(person).post(reverse("desk_hold"), form)
         assert answer.status_code == 403
-        assert "You cannot put yourself on hold." in text(answer)
+        assert "This is about yourself" in text(answer)
         assert "Trying the button." in answer.content.decode()
     assert not User.objects.exclude(frozen_reason="").exists()
+
+
+@pytest.mark.fault("Z07")
+def test_nobody_puts_a_second_account_of_theirs_on_hold_by_either_door(world: World) -> None:
+    twin = signed_in(staff("treasury", phone="254712345678"))  # Alice's number
+    form = {"email": world.alice.email, "reason": "Trying the button."}
+    for path in (reverse("desk_hold"), reverse("desk_person_hold", args=[world.alice.pk])):
+        answer = twin.post(path, form)
+        assert answer.status_code == 403, path
+        assert "This is about yourself" in text(answer)
+    assert not User.objects.exclude(frozen_reason="").exists()
+    # Whose page it was is told, too.
+    assert AuditEntry.objects.filter(action="read", page="desk_hold", person=world.alice).count() == 1
+    assert twin.post(reverse("desk_hold"), form | {"email": world.bob.email}).status_code == 302
 
 
 def test_nobody_lifts_their_own_hold(world: World, second: User) -> None:
