@@ -107,7 +107,19 @@ def case(request: HttpRequest, case_id: uuid.UUID) -> HttpResponse:
     return _case_page(request, found, why=_reason_given(request))
 
 
+#: A link of somebody else's would put their words into our mouth: the reason is the reader's own, typed on our page.
+#: A browser says where a request comes from, and lets no page say otherwise; an address that was typed is `none`.
+_ELSEWHERE = frozenset({"cross-site", "same-site"})
+
+
+def _from_elsewhere(request: HttpRequest) -> bool:
+    return request.headers.get("Sec-Fetch-Site", "") in _ELSEWHERE
+
+
 def _reason_given(request: HttpRequest) -> str:
+    """What the reader gave as the reason; nothing when another site's link did, so that the page asks."""
+    if _from_elsewhere(request):
+        return ""
     why = _asked(request, "why")
     return _asked(request, "words") if why == "other" else why
 
@@ -240,6 +252,12 @@ def _next(request: HttpRequest) -> HttpResponse:
 @staff_page("reviewer")
 def image(request: HttpRequest, document_id: uuid.UUID) -> HttpResponse:
     """A photo, for the reason `why`, which is written down before it is shown."""
+    if _from_elsewhere(request):
+        raise Refused(
+            "A photo opens on the page of its case, and not by a link from elsewhere.",
+            code="link",
+            status=403,
+        )
     jpeg = services.document_open(
         document_id=document_id, by=_me(request), reason=_asked(request, "why"), address=address_of(request)
     )

@@ -295,6 +295,27 @@ def test_no_reason_no_photo(desk: Client) -> None:
     assert not Opening.objects.exists()
 
 
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_link_from_elsewhere_says_no_reason_for_the_reader(desk: Client, site: str) -> None:
+    """What the link says would stand in the trail as the reviewer's own words."""
+    case = sent(customer())
+    path = f"/desk/kyc/image/{Document.objects.filter(case=case)[0].pk}/{WHY}"
+    answer = desk.get(path, headers={"Sec-Fetch-Site": site})
+    assert answer.status_code == 403
+    assert "not by a link from elsewhere" in said(answer)
+    for why in (WHY, "?why=other&words=Words+of+a+stranger"):
+        page = desk.get(page_of(case, why=why), headers={"Sec-Fetch-Site": site})
+        assert page.status_code == 200
+        assert images(page) == []
+        assert "stranger" not in said(page)
+    assert not Opening.objects.exists()
+    # From the page itself, typed into the browser, and from a browser that does not say.
+    for known in ({"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}, {}):
+        assert desk.get(path, headers=known).status_code == 200
+        assert images(desk.get(page_of(case, why=WHY), headers=known)) != []
+    assert Opening.objects.count() == 3
+
+
 @pytest.mark.fault("Z10")
 def test_outside_of_a_review_the_reason_is_written_in_words(rose: User, desk: Client) -> None:
     case = approve(sent(), reviewer())
