@@ -79,6 +79,7 @@ PLACES = {
     "desk_break": ("break_id", "break:{}"),
     "desk_run": ("run_id", "run:{}"),
     "desk_kyc_case": ("case_id", "case:{}"),
+    "desk_kyc_person": ("person_id", "person:{}"),
     "desk_close_day": ("day", "close:{}"),
     "desk_person_roles": ("person_id", "roles:{}"),
     "desk_steering": ("", "threshold:sell_min_kes"),
