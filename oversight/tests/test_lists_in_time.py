@@ -1,0 +1,67 @@
+"""X10: a list of the desk that would look through too much gives up in time and says how to ask for less."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+
+from accounts.tests.people import customer, signed_in, staff
+from goldwallet import budget
+from trading.tests.pages import text
+
+pytestmark = [pytest.mark.django_db, pytest.mark.fault("X10")]
+
+#: A list with what is asked of it, and a part of the question that a million rows would make slow.
+LISTS = [
+    ("/desk/orders/?status=completed", 'FROM "trading_order"'),
+    ("/desk/orders/?person=ali", '"accounts_user"."username"'),
+    ("/desk/payments/?state=succeeded", 'FROM "payments_payment"'),
+    ("/desk/payments/?person=ali", '"accounts_user"."username"'),
+    ("/desk/people/?standing=flagged", "controls_note"),
+    ("/desk/people/?q=wanjiku", '"email"::text LIKE'),
+    ("/desk/ledger/?code=sales", 'FROM "ledger_account"'),
+    ("/desk/ledger/transactions/?since=2026-01-01", "ledger_transaction"),
+]
+
+
+@contextmanager
+def slow(part: str) -> Iterator[list[str]]:
+    """Let every question with this part take a second; answers those that were asked."""
+    asked: list[str] = []
+
+    def wait(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+        if part in sql and sql.lstrip().startswith(("SELECT", "WITH")):
+            asked.append(sql)
+            execute("SELECT pg_sleep(1)", None, False, context)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(wait):
+        yield asked
+
+
+@pytest.fixture
+def desk(db: None, monkeypatch: pytest.MonkeyPatch) -> Client:
+    customer(email="alice@example.com")
+    browser = signed_in(staff("treasury"))
+    browser.get("/desk/orders/")
+    monkeypatch.setattr(budget, "SECONDS", 0.05)
+    return browser
+
+
+@pytest.mark.parametrize(("url", "part"), LISTS)
+def test_a_list_that_takes_too_long_says_so_and_how_to_ask_for_less(
+    desk: Client, url: str, part: str
+) -> None:
+    with slow(part) as asked:
+        answer = desk.get(url)
+    assert asked, "nothing of this was asked: the test would see nothing"
+    assert answer.status_code == 400
+    assert "This looks through too much at once." in text(answer)
+    with slow(part):
+        rows = desk.get(url, headers={"HX-Request": "true", "HX-Target": "rows"})
+    assert rows.status_code == 200 and "<html" not in rows.content.decode()
+    assert "This looks through too much at once." in text(rows)
+    assert desk.get(url).status_code == 200, "and the next question is answered"
