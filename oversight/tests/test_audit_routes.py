@@ -26,6 +26,7 @@ from controls.selectors import thresholds_forget
 from controls.services import request_effect, request_seal, switch_pause, threshold_set
 from goldwallet import phones
 from goldwallet.clock import Now
+from goldwallet.once import form_key
 from goldwallet.test.books import assert_books
 from goldwallet.test.two import PAGE, WHY, YES, asked, typed_for
 from goldwallet.test.world import World, sell
@@ -354,12 +355,14 @@ def _resume(house: House) -> Made:
 
 def _flagged(house: House) -> Made:
     subject = f"person:{house.scene.alice.pk}"
-    house.browser.post(house.path("desk_note_add"), {"subject": subject, "text": "Careful.", "flag": "watch"})
+    body = {"subject": subject, "text": "Careful.", "flag": "watch", "key": form_key()}
+    house.browser.post(house.path("desk_note_add"), body)
     return {}, {"note": str(Note.objects.latest("made_at").pk), "reason": "It was cleared up."}
 
 
 def _note(house: House) -> Made:
-    return {}, {"subject": f"person:{house.scene.alice.pk}", "text": "She called about her order."}
+    words = "She called about her order."
+    return {}, {"subject": f"person:{house.scene.alice.pk}", "text": words, "key": form_key()}
 
 
 def _lost_factor(house: House) -> Made:
@@ -471,7 +474,9 @@ BODIES: dict[str, Callable[[House], Made]] = {
     "desk_person_lift": _held,
     "desk_person_factor": _lost_factor,
     "desk_person_close": _may_close,
-    "desk_person_message": plain(subject="Your order", text="It is on its way.", reason="She asked."),
+    "desk_person_message": plain(
+        subject="Your order", text="It is on its way.", reason="She asked.", key=form_key()
+    ),
     "desk_payment_said": plain(reason="She says that she was asked twice."),
     "desk_arrival_said": _said_of_money,
 }
