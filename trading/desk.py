@@ -11,6 +11,8 @@ from django.views.decorators.http import require_GET
 from accounts.models import User
 from accounts.permissions import about_person, may_act, may_see, staff_page
 from controls.selectors import requests_ever
+from goldwallet.budget import in_time
+from goldwallet.errors import Refused
 from goldwallet.fragments import page_or_part
 from goldwallet.history import events_of
 from goldwallet.paging import Page
@@ -39,19 +41,23 @@ _POSTINGS = 10
 @staff_page("treasury", "pricing", "vault", reads="orders")
 def orders(request: HttpRequest) -> HttpResponse:
     filters = OrderFilters(request.GET)
-    sound = filters.is_valid()
-    page: Page[Any] = (
-        selectors.orders_page(
-            filters.rows().values_list(*_SHOWN, named=True),
-            after=request.GET.get("after", ""),
-            limit=_PAGE,
-        )
-        if sound
-        else Page([], "")
-    )
+    page: Page[Any] = Page([], "")
+    sound, refused = False, None
+    try:
+        with in_time():
+            if sound := filters.is_valid():
+                page = selectors.orders_page(
+                    filters.rows().values_list(*_SHOWN, named=True),
+                    after=request.GET.get("after", ""),
+                    limit=_PAGE,
+                )
+            about_person(request, filters.person_id(row.user_id for row in page.rows))
+    except Refused as error:
+        page, sound, refused = Page([], ""), False, error
     older = f"{reverse('desk_orders')}?{filters.query(after=page.older)}" if page.older else ""
     context = {
         "filters": filters,
+        "refused": refused,
         "orders": page.rows,
         "older_url": older,
         "query": filters.query(),
@@ -103,6 +109,8 @@ def order(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
         "sees_pricing": may_see(staff, "pricing"),
         "sees_vault": may_see(staff, "vault"),
         "sees_people": may_see(staff, *_PEOPLE),
+        # Who pays people out needs the number; who reads tells two apart by what is left of it.
+        "sees_phone": may_act(staff, "treasury"),
     }
     return render(request, "trading/desk_order.html", context)
 

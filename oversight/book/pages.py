@@ -1,6 +1,7 @@
 """The ledger's pages. Everything here only reads (`oversight.adjust` asks)."""
 
 import uuid
+from collections.abc import Iterable
 from typing import Any, cast
 
 from django import forms
@@ -12,11 +13,11 @@ from django.views.decorators.http import require_GET
 from accounts.asking import may_ask
 from accounts.models import User
 from accounts.permissions import about_person, staff_page
+from accounts.whose import owner_meant
 from controls.selectors import request_about
 from goldwallet.budget import in_time
 from goldwallet.errors import Refused
 from goldwallet.fragments import page_or_part
-from ledger import chart
 from ledger import selectors as ledger
 from ledger.listing import period_of, transactions_page
 from ledger.models import Account, Transaction
@@ -24,11 +25,12 @@ from ledger.selectors import legs, statement
 from oversight.book.causes import causes
 from oversight.book.extract import extract_made
 from oversight.book.forms import AccountFilters, Days, TransactionFilters, code_meant, refusal
-from oversight.book.listing import rows_of
+from oversight.book.listing import Row, rows_of
 from oversight.naming import account_names, actor_name
 from oversight.reversing import reversal_subject, why_not
 
 _ACCOUNTS, _PAGE = 100, 50
+_LESS = "Write more of the code, or choose whose account it is."
 
 
 def _query(form: forms.Form) -> QueryDict:
@@ -81,15 +83,21 @@ def accounts(request: HttpRequest) -> HttpResponse:
     refused = None if not form.is_bound or form.is_valid() else refusal(form)
     asked = form.cleaned_data if form.is_bound and not refused else {}
     query, found = _query(form), []
-    if refused is None:
-        written = asked.get("code", "")
-        found = ledger.accounts_page(
-            contains=f"{code_meant(written)}:" if code_meant(written) != written else written,
-            asset=asked.get("asset", ""),
-            owner=asked.get("owner", ""),
-            after=_asked(request, "after"),
-            limit=_ACCOUNTS,
-        )
+    try:
+        with in_time(less=_LESS):
+            if refused is None:
+                written = asked.get("code", "")
+                found = ledger.accounts_page(
+                    contains=f"{code_meant(written)}:" if code_meant(written) != written else written,
+                    asset=asked.get("asset", ""),
+                    owner=asked.get("owner", ""),
+                    after=_asked(request, "after"),
+                    limit=_ACCOUNTS,
+                )
+    except Refused as error:
+        refused = error
+    if asked.get("code"):
+        about_person(request, owner_meant(*(account.code for account in found)) or owner_meant(asked["code"]))
     names = account_names(account.code for account in found)
     context = {
         "tabs": _tabs("desk_ledger"),
@@ -120,6 +128,8 @@ def transactions(request: HttpRequest) -> HttpResponse:
                 older = _older(request.path, query, page.older) if page.older else ""
         except Refused as error:
             refused = error
+    if refused is None and form.is_bound:
+        about_person(request, _whose(form.cleaned_data, rows))
     context = {
         "tabs": _tabs("desk_transactions"),
         "form": form,
@@ -131,14 +141,20 @@ def transactions(request: HttpRequest) -> HttpResponse:
     return _answer(request, "oversight/ledger_transactions.html", context, refused)
 
 
+def _whose(asked: dict[str, Any], rows: Iterable[Row]) -> uuid.UUID | None:
+    """Whom the list is about, when it was asked for by what names one person: an account, a thing, who posted it."""
+    if asked.get("account") or asked.get("about") or asked.get("number"):
+        ends = (
+            code.code for row in rows for leg in row.legs for code in (leg.leg.source, leg.leg.destination)
+        )
+        if found := owner_meant(*ends):
+            return found
+    return owner_meant(asked.get("account", "")) or owner_meant(asked.get("actor", ""))
+
+
 def _owner(request: HttpRequest, code: str) -> uuid.UUID | None:
     """Say for the audit trail whose account this is; answer it."""
-    owner = chart.owner_of(code)
-    try:
-        person = uuid.UUID(owner.id) if owner.kind == "user" else None
-    except ValueError:
-        return None
-    known = person if person and User.objects.filter(pk=person).exists() else None
+    known = owner_meant(code)
     about_person(request, known)
     return known
 
