@@ -20,6 +20,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.devices import known_mark
 from accounts.models import User
 from accounts.permissions import about_person, may_act, may_see, staff_page
 from accounts.roles import Role
@@ -179,6 +180,7 @@ def _page(request: HttpRequest, found: Any, *, refused: Refused | None = None, a
         "then": _shown(asked) if differs else None,
         "then_title": _THEN,
         "own": found.maker_id == me.pk,
+        "same_browser": found.maker_id != me.pk and _same_browser(request, found),
         "why_not": why_not,
         "decides": decides,
         "retype": _typed(shown.effect, _typed_values(request), wrong.get("approve", {})),
@@ -189,6 +191,11 @@ def _page(request: HttpRequest, found: Any, *, refused: Refused | None = None, a
         "typed": {act: {"words": request.POST.get("words", "")}} if act else {},
     }
     return render(request, "oversight/approval.html", context, status=refused.status if refused else 200)
+
+
+def _same_browser(request: HttpRequest, found: Request) -> bool:
+    """Whether who asked has signed in with the reader's browser: one person with two accounts, or a shared computer."""
+    return bool(known_mark(request=request, person_id=found.maker_id))
 
 
 def _title(found: Request, preview: Preview | None) -> str:
@@ -272,7 +279,8 @@ def approval_approve(request: HttpRequest, request_id: uuid.UUID) -> HttpRespons
         services.approval_check(request_id=request_id, by=_me(request), **form)
         _evidence_opened(request, request_id)
         _code_shown(request)
-        return services.request_approve(request_id=request_id, by=_me(request), **form)
+        shared = _same_browser(request, _found(request, request_id))
+        return services.request_approve(request_id=request_id, by=_me(request), **form, same_browser=shared)
 
     return _decide(request, request_id, act, lambda done: f"Approved and done. {done.result}", name="approve")
 

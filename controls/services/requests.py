@@ -5,6 +5,8 @@ order: the request first, then whatever its kind locks.
 """
 
 import base64
+import binascii
+import datetime as dt
 import hashlib
 import json
 import uuid
@@ -13,6 +15,8 @@ from decimal import Decimal
 from typing import Any
 
 import pghistory
+import structlog
+from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 
 from controls import audit, kinds
@@ -20,11 +24,14 @@ from controls.effects import AccountChange, Amount, Description, Effect
 from controls.kinds import KINDS, Kind
 from controls.models import REQUEST_MOVES, Attachment, Request, RequestState
 from controls.selectors import threshold
-from goldwallet.clock import Now, after
+from goldwallet.clock import Now, now
 from goldwallet.errors import Conflict, Refused
 from goldwallet.money import parse_grams, parse_price
+from goldwallet.sealing import SealBroken
 from goldwallet.sql import insert
 from goldwallet.states import move
+
+log = structlog.get_logger(__name__)
 
 #: Shorter ones say nothing to whoever reads the history.
 _LEAST_REASON = 10
@@ -50,7 +57,8 @@ def _hash(*parts: Any) -> str:
     return hashlib.sha256(_canonical(parts).encode()).hexdigest()
 
 
-def _content_hash(request: Request, evidence: str) -> str:
+def _content_hash(request: Request, evidence: str, *, ends: bool = True) -> str:
+    """A hash of all that was asked. `evidence` is the hash of its file; `ends`: it covers when the request ends."""
     return _hash(
         request.kind,
         request.subject,
@@ -61,7 +69,17 @@ def _content_hash(request: Request, evidence: str) -> str:
         evidence,
         # Requests of before there was this column have no such part.
         *([str(request.person_id)] if request.person_id else []),
+        *([["expires_at", request.expires_at.astimezone(dt.UTC).isoformat()]] if ends else []),
     )
+
+
+def _as_made(request: Request) -> bool:
+    """Whether everything is as it was when it was made.
+
+    Requests of before the hash covered when they end have one without that part. It fits none that was made since.
+    """
+    evidence = _evidence_hash(request)
+    return request.content_hash in {_content_hash(request, evidence, ends=ends) for ends in (True, False)}
 
 
 def request_seal(request: Request, effect: Effect) -> str:
@@ -93,6 +111,17 @@ def _check_role(person: Any, allowed: frozenset[str], sentence: str) -> None:
     held = _roles(person)
     if not held & allowed or "auditor" in held or not person.is_active:
         raise Refused(sentence, code="role", status=403)
+
+
+#: Where a page says why its reader does not decide.
+ON_HOLD = "Your account is on hold, so you neither ask for anything nor decide anything."
+_MAKER_ON_HOLD = "Who asked is on hold. Refuse it, or wait until the hold is lifted."
+
+
+def _check_not_on_hold(person: Any, sentence: str = ON_HOLD) -> None:
+    """As the row stands now: the hold may have come since the person's page was opened."""
+    if get_user_model().objects.filter(pk=person.pk).exclude(frozen_reason="").exists():
+        raise Refused(sentence, code="hold", status=403)
 
 
 def _words(text: str, *, least: int, what: str) -> str:
@@ -131,12 +160,14 @@ def request_make(
     attachment = None if evidence is None else _attachment(request, evidence)
     request.person_id = kinds.person_about(kind, request.payload)
     _check_not_about(request, by)
+    _check_not_on_hold(by)
     request.effect = json.loads(_canonical(request_effect(request).as_json()))
+    request.expires_at = now() + dt.timedelta(hours=definition.hours)
     request.content_hash = _content_hash(request, attachment.sha256 if attachment else "")
     try:
         with pghistory.context(user=str(by.pk), action="request_make"), transaction.atomic():
             requests_expire(subject=subject)
-            insert(request, expires_at=after(definition.hours * 3600))
+            insert(request)
             if attachment is not None:
                 attachment.save(force_insert=True)
             _record("request_make", request, reason=request.reason)
@@ -180,13 +211,31 @@ def _type(content: bytes) -> str:
 
 def evidence_open(*, request: Request, by: Any) -> tuple[Attachment, bytes]:
     """The attachment and its content, for somebody who reads it; the history of the request notes who. Raises
-    Attachment.DoesNotExist.
+    Attachment.DoesNotExist, and Conflict when it is not what was attached, or is not kept any more.
     """
     attachment = Attachment.objects.get(request=request)
+    content = _content(attachment)
     with pghistory.context(user=str(by.pk), action="evidence_open"), transaction.atomic():
         pghistory.create_event(request, label="evidence_open")
         _record("evidence_open", request, by=by)
-    return attachment, base64.b64decode(attachment.content)
+    return attachment, content
+
+
+def _content(attachment: Attachment) -> bytes:
+    """Raises Conflict when this is not the file that was attached."""
+    if not attachment.content_sealed:
+        raise Conflict("We do not keep this file any more: the request was decided long ago.", code="gone")
+    try:
+        content = base64.b64decode(attachment.content, validate=True)
+    except (SealBroken, binascii.Error):
+        content = b""
+    if hashlib.sha256(content).hexdigest() != attachment.sha256:
+        log.error("evidence is not what was attached", request=str(attachment.request_id))
+        raise Conflict(_EDITED, code="edited")
+    return content
+
+
+_EDITED = "This request was changed after it was made. Do not approve it."
 
 
 # --- the second person ----------------------------------------------------------------------------
@@ -212,6 +261,7 @@ def _check_checker(request: Request, definition: Kind, by: Any) -> None:
             status=403,
         )
     _check_not_about(request, by)
+    _check_not_on_hold(by)
 
 
 _ABOUT_ONESELF = "This is about yourself. Two other people must do it."
@@ -273,9 +323,10 @@ def _check_amount(needed: Amount, typed: str, *, does: str, code: str) -> None:
 
 
 def _check_content(request: Request, definition: Kind) -> None:
-    if request.content_hash != _content_hash(request, _evidence_hash(request)):
-        raise Conflict("This request was changed after it was made. Do not approve it.", code="edited")
+    if not _as_made(request):
+        raise Conflict(_EDITED, code="edited")
     _check_role(request.maker, definition.makers, "Who asked may not ask for this any more. Refuse it.")
+    _check_not_on_hold(request.maker, _MAKER_ON_HOLD)
     # Since it was made, the two may have come to share a phone or an ID.
     _check_not_about(request, request.maker, sentence=_ABOUT_THE_MAKER)
 
@@ -314,10 +365,17 @@ def refusal_check(*, request_id: uuid.UUID, by: Any, words: str) -> None:
 
 
 def request_approve(
-    *, request_id: uuid.UUID, by: Any, seen: str, words: str, typed: tuple[str, ...] = ()
+    *,
+    request_id: uuid.UUID,
+    by: Any,
+    seen: str,
+    words: str,
+    typed: tuple[str, ...] = (),
+    same_browser: bool = False,
 ) -> Request:
     """Do what was asked, once. `seen` is the `request_seal` of the page that the second person looked at, `typed` the
     amounts as they typed them where `retype_needed` says so, and `words` say why they agree.
+    `same_browser`: who asked has signed in there, too. It forbids nothing, and the trail keeps it for whoever looks.
 
     It is done first and then held against what was seen and typed, so that nothing can move between the look and the
     act. Raises Refused or Conflict; then nothing has changed and the request waits as before.
@@ -344,7 +402,15 @@ def request_approve(
         _check_typed(effect, typed)
         Request.objects.filter(pk=request.pk).update(result=sentence[:300])
         request.result = sentence[:300]
-        _record("request_approve", request, by=by, before=RequestState.WAITING, reason=said, effect=effect)
+        _record(
+            "request_approve",
+            request,
+            by=by,
+            before=RequestState.WAITING,
+            reason=said,
+            effect=effect,
+            more={"same_browser": "as who asked"} if same_browser else {},
+        )
     return request
 
 
@@ -356,6 +422,7 @@ def _record(
     by: Any = None,
     before: str = "",
     effect: Effect | None = None,
+    more: dict[str, str] | None = None,
 ) -> None:
     """The audit trail's line, in the transaction of what was done, with what it did."""
     what = {"kind": request.kind, "about": request.subject}
@@ -367,7 +434,10 @@ def _record(
         about=request.subject,
         person_id=request.person_id,
         before={"state": before} | what | changed if before else None,
-        after={"state": str(request.state)} | what | {label: new for label, (_, new) in did.items()},
+        after={"state": str(request.state)}
+        | what
+        | {label: new for label, (_, new) in did.items()}
+        | (more or {}),
         reason=reason,
         by=request.maker_id if by is None else by.pk,
     )
@@ -388,7 +458,9 @@ def _did(request: Request, effect: Effect) -> dict[str, tuple[str, str]]:
 
 
 def _evidence_hash(request: Request) -> str:
-    return Attachment.objects.filter(request=request).values_list("sha256", flat=True).first() or ""
+    """Of the content as it stands, not of what a column says about it. Raises Conflict when these differ."""
+    attachment = Attachment.objects.filter(request=request).first()
+    return hashlib.sha256(_content(attachment)).hexdigest() if attachment else ""
 
 
 def request_refuse(*, request_id: uuid.UUID, by: Any, words: str) -> Request:

@@ -2,6 +2,7 @@
 about, what was asked and nothing else, once, in time, with its evidence, and a large amount typed again.
 """
 
+import base64
 import uuid
 from decimal import Decimal
 from typing import Any
@@ -17,7 +18,7 @@ from accounts.tests.people import signed_in, staff
 from controls import kinds
 from controls.effects import AccountChange, Effect
 from controls.kinds import KINDS, NOBODY
-from controls.models import AuditEntry, Request, RequestState
+from controls.models import Attachment, AuditEntry, Request, RequestState
 from controls.services import (
     approval_check,
     refusal_check,
@@ -178,6 +179,45 @@ def test_who_asked_has_become_whom_it_is_about(world: World, kind: str, link: st
     assert Request.objects.get(pk=request.pk).checker == checker
 
 
+def moves_to(person: User, phone: str) -> None:
+    """As `accounts.numbers` leaves it when a new number has cooled off."""
+    adopted = PayoutNumber(user=person, usable_from=after(3600), adopted_at=after(3601))
+    adopted.phone = phone
+    adopted.save(force_insert=True)
+    person.phone = phone
+    person.save()
+
+
+@pytest.mark.fault("Z02", "Z07")
+@pytest.mark.parametrize("moved", ["maker", "checker", "both"])
+def test_a_number_that_an_account_had_before_tells_too(world: World, moved: str) -> None:
+    """Two accounts have one phone; then one of them, or each, changes its number."""
+    maker, twin = staff("treasury", phone=PHONE), staff("treasury", phone=PHONE)
+    for person, phone in ((maker, "254799000222"), (twin, "254799000333")):
+        if moved in {"both", "maker" if person is maker else "checker"}:
+            moves_to(person, phone)
+    request = made("adjust_cash", world, maker)
+    form = {"seen": seal(request), "words": YES, "typed": typed_for(request_effect(request))}
+    with pytest.raises(Refused, match="under another account"):
+        request_approve(request_id=request.pk, by=twin, **form)
+    with pytest.raises(Refused, match="under another account"):
+        request_refuse(request_id=request.pk, by=twin, words="I had rather not.")
+    with pytest.raises(DatabaseError, match="one person be two"), transaction.atomic():
+        Request.objects.filter(pk=request.pk).update(checker=twin, state="refused", decided_at=Now())
+    assert waits(request)
+    assert_books()
+
+
+@pytest.mark.fault("Z07")
+def test_a_number_that_the_person_had_before_tells_whom_it_is_about(world: World) -> None:
+    reviewer = staff("reviewer", phone=PHONE)
+    world.bob.phone = PHONE
+    world.bob.save()
+    moves_to(world.bob, "254799000222")
+    with pytest.raises(Refused, match="about yourself"):
+        asked("tier_set", {"person": str(world.bob.pk), "enhanced": True}, by=reviewer)
+
+
 @pytest.mark.fault("Z07")
 def test_the_database_lets_such_a_request_be_refused_and_not_approved(world: World) -> None:
     """Past the code: a third person may refuse it, one of the two may not, and nobody does it."""
@@ -193,6 +233,17 @@ def test_the_database_lets_such_a_request_be_refused_and_not_approved(world: Wor
     assert rows.update(checker=checker, state="refused", decided_at=Now()) == 1
 
 
+def exchange(request: Request, content: bytes) -> None:
+    """Another file in the place of what was attached, sealed as the house seals it, with the guards off."""
+    attachment = Attachment.objects.get(request=request)
+    attachment.content = base64.b64encode(content).decode()
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute("ALTER TABLE controls_attachment DISABLE TRIGGER USER")
+        attachment.save(update_fields=["content_sealed"])
+        cursor.execute("ALTER TABLE controls_attachment ENABLE TRIGGER USER")
+
+
 @every_kind
 def test_what_was_edited_is_not_done(world: World, kind: str) -> None:
     """By the database's own rights, past its triggers."""
@@ -202,13 +253,18 @@ def test_what_was_edited_is_not_done(world: World, kind: str) -> None:
         {"payload": request.payload | {"more": "1"}},
         {"reason": "Another reason altogether."},
         {"maker": maker_of(kind)},
+        {"expires_at": after(3600)},
+        {"evidence": b"%PDF-1.7 another page"},
     ]
     if request.person_id:
         edits.append({"person": None})
     for edit in edits:
         with transaction.atomic():
-            with pgtrigger.ignore("controls.Request:content_stays"):
-                Request.objects.filter(pk=request.pk).update(**edit)
+            if "evidence" in edit:
+                exchange(request, edit["evidence"])
+            else:
+                with pgtrigger.ignore("controls.Request:content_stays"):
+                    Request.objects.filter(pk=request.pk).update(**edit)
             with pytest.raises(Conflict, match="changed after it was made"):
                 request_approve(request_id=request.pk, by=checker_of(kind), seen=token, words=YES)
             transaction.set_rollback(True)

@@ -36,7 +36,7 @@ MUTANTS = (
         name="edited_request_approved",
         world="The amount was changed in the table after somebody had asked for it.",
         file=_REQUESTS,
-        old="    if request.content_hash != _content_hash(request, _evidence_hash(request)):",
+        old="    if not _as_made(request):",
         new="    if not request.content_hash:",
         tests=(f"{_TESTS}::test_an_edited_request_is_not_approved",),
     ),
