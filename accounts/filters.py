@@ -242,7 +242,9 @@ class ListFilters(forms.Form):
         asked = self.cleaned_data
         if not any(asked.get(name) for name in ("person", "phone", "reference", "receipt")):
             return None
-        return only(shown) or person_meant(name=asked.get("person", ""), phone=asked.get("phone", ""))
+        if found := only(shown):
+            return found
+        return only(self._people) if self._people is not None else person_meant(phone=asked.get("phone", ""))
 
     def query(self, **more: str) -> str:
         """The filters as part of an address, those that say something; `more` stands behind them."""

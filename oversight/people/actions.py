@@ -55,9 +55,7 @@ def write(*, person: User, subject: str, text: str, reason: str, by: User, key: 
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
         if _sent(person, name, about, words):
             return
-        message_enqueue(
-            user_id=person.pk, to=person.email, subject=about, text=words, kind=MESSAGE, key=name
-        )
+        message_enqueue(user_id=person.pk, to=person.email, subject=about, text=words, kind=MESSAGE, key=name)
         record(
             "message",
             subject=f"person:{person.pk}",
