@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from django.apps import apps
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from accounts.models import Authenticator, RecoveryCode, User
 from accounts.roles import Role
@@ -148,8 +148,9 @@ def _addresses_since(user: User, hours: float) -> list[str]:
     return [*lately, *before]
 
 
-def people_on_hold() -> QuerySet[User]:
-    return User.objects.exclude(frozen_reason="").order_by("email")
+def people_on_hold(*, limit: int) -> list[User]:
+    """So many at most; the list of people has all of them."""
+    return list(User.objects.exclude(frozen_reason="").order_by("email")[:limit])
 
 
 def staff_with_roles() -> list[tuple[User, list[str]]]:

@@ -9,6 +9,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import OuterRef, Q, Subquery
 
+from goldwallet.paging import Page, page_of
 from ledger.chart import Code
 from ledger.models import Account, Entry, Transaction
 
@@ -43,25 +44,32 @@ class Resting:
     since: dt.datetime
 
 
-def people_resting(part: str, *, until: dt.datetime, limit: int = 100) -> list[Resting]:
-    """People's accounts of this part ("cash") with a balance since before `until`, the longest first."""
-    return _resting(part, limit, balance__gt=0, since__lte=until)
+#: So many accounts stand on a page of them.
+_RESTING = 50
 
 
-def people_below_zero(part: str, *, limit: int = 100) -> list[Resting]:
-    """People's accounts of this part ("receivable") below zero, the longest unmoved first."""
-    return _resting(part, limit, balance__lt=0)
+def people_resting(part: str, *, until: dt.datetime, after: str = "") -> Page[Resting]:
+    """People's accounts of this part ("cash") with a balance since before `until`, the longest first. A page of them;
+    `after` as in `goldwallet.paging`.
+    """
+    return _resting(part, after, balance__gt=0, since__lte=until)
 
 
-def _resting(part: str, limit: int, **conditions: Any) -> list[Resting]:
+def people_below_zero(part: str, *, after: str = "") -> Page[Resting]:
+    """People's accounts of this part ("receivable") below zero, the longest unmoved first. A page of them."""
+    return _resting(part, after, balance__lt=0)
+
+
+def _resting(part: str, after: str, **conditions: Any) -> Page[Resting]:
     last = Transaction.objects.filter(entries__account=OuterRef("pk"), entries__seq=OuterRef("seq"))
     rows = (
         Account.objects.filter(code__startswith="user:", code__endswith=f":{part}")
         .annotate(since=Subquery(last.values("created_at")[:1]))
         .filter(**conditions)
-        .order_by("since")
+        .values_list("pk", "code", "balance", "since", named=True)
     )
-    return [Resting(*row) for row in rows.values_list("code", "balance", "since")[:limit]]
+    page: Page[Any] = page_of(rows, by="since", after=after, limit=_RESTING, oldest_first=True)
+    return Page([Resting(row.code, row.balance, row.since) for row in page.rows], page.older)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from typing import cast
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from accounts.asking import ask, may_ask
@@ -13,9 +14,11 @@ from accounts.resets import resets_waiting
 from accounts.roles import Role
 from controls.selectors import requests_waiting, threshold
 from goldwallet.errors import Refused
+from goldwallet.paging import page_of
 from oversight.adjust import PersonForm
 
 KIND = "factor_reset"
+_PAGE, _ASKED = 50, 10
 
 
 @require_http_methods(["GET", "POST"])
@@ -43,11 +46,19 @@ def _again(request: HttpRequest, form: PersonForm, refused: Refused) -> HttpResp
 
 
 def _page(request: HttpRequest, form: PersonForm, *, status: int = 200) -> HttpResponse:
+    # One more than is shown: then there are others.
+    asked = list(requests_waiting().filter(kind=KIND).select_related("maker")[: _ASKED + 1])
+    page = page_of(
+        resets_waiting(), by="due_at", after=request.GET.get("after", ""), limit=_PAGE, oldest_first=True
+    )
     context = {
         "form": form,
         "reason": request.POST.get("reason", ""),
-        "asked": requests_waiting().filter(kind=KIND).select_related("maker"),
-        "waiting": resets_waiting(),
+        "asked": asked[:_ASKED],
+        "more_asked": len(asked) > _ASKED,
+        "waiting": page.rows,
+        "further": bool(request.GET.get("after")),
+        "next_url": f"{reverse('desk_factor')}?after={page.older}" if page.older else "",
         "may_ask": may_ask(cast(User, request.user), KIND),
         "hours": int(threshold("factor_reset_hours")),
         "cooloff_hours": int(threshold("payout_cooloff_hours")),

@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple, cast
 
 from django.contrib import messages
@@ -24,6 +24,8 @@ from goldwallet.errors import Refused
 from oversight.people import actions
 
 _READERS = (Role.TREASURY, Role.ADMINISTRATOR)
+#: Of people on hold so many stand here; the list of people has all of them.
+_ON_HOLD = 50
 
 
 class Page(NamedTuple):
@@ -77,8 +79,9 @@ def _me(request: HttpRequest) -> User:
     return cast(User, request.user)
 
 
-def _requests(kind: str) -> dict[str, Request]:
-    return {found.subject: found for found in requests_waiting().filter(kind=kind)}
+def _requests(kind: str, subjects: Iterable[str]) -> dict[str, Request]:
+    waiting = requests_waiting().filter(kind=kind, subject__in=list(subjects))
+    return {found.subject: found for found in waiting}
 
 
 @require_GET
@@ -90,10 +93,16 @@ def roles(request: HttpRequest) -> HttpResponse:
 def _page(request: HttpRequest, *, refused: Refused | None = None, about: str = "") -> HttpResponse:
     """`about`: what a refused form was about, so that what was typed stands in it again."""
     me = _me(request)
-    lifts, changes = _requests("person_unfreeze"), _requests("roles_set")
+    staff = staff_with_roles()
+    # One more than is shown: then there are others.
+    held = people_on_hold(limit=_ON_HOLD + 1)
+    shown = held[:_ON_HOLD]
+    changes = _requests("roles_set", (f"roles:{person.pk}" for person, _ in staff))
+    lifts = _requests("person_unfreeze", (f"person:{person.pk}" for person in shown))
     context = {
-        "staff": [(person, held, changes.get(f"roles:{person.pk}")) for person, held in staff_with_roles()],
-        "on_hold": [OnHold(person, lifts.get(f"person:{person.pk}")) for person in people_on_hold()],
+        "staff": [(person, roles, changes.get(f"roles:{person.pk}")) for person, roles in staff],
+        "on_hold": [OnHold(person, lifts.get(f"person:{person.pk}")) for person in shown],
+        "more_on_hold": len(held) > len(shown),
         "me": me,
         "roles": list(Role),
         "places": _places(),
@@ -143,7 +152,7 @@ def _person_page(request: HttpRequest, person: User, *, refused: Refused | None 
     context = {
         "person": person,
         "choices": [(role, role in chosen) for role in Role],
-        "open_request": _requests("roles_set").get(f"roles:{person.pk}"),
+        "open_request": _requests("roles_set", [f"roles:{person.pk}"]).get(f"roles:{person.pk}"),
         "own": person.pk == me.pk,
         "may_change": may_ask(me, "roles_set"),
         "sentence": refused.sentence if refused else "",

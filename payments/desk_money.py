@@ -54,7 +54,7 @@ def money(request: HttpRequest) -> HttpResponse:
         "receipt": receipt,
         "everything": everything,
         "last_pull": Pull.objects.filter(complete=True).order_by("-ends_at").first(),
-        "cash": [] if everything else cash_resting(),
+        "cash": None if everything else cash_resting(),
     }
     return render(request, "payments/money.html", context)
 

@@ -9,6 +9,7 @@ from django.db.models import F, Q, QuerySet
 
 from accounts.models import User
 from goldwallet.clock import now
+from goldwallet.paging import Page
 from ledger.chart import owner_of
 from ledger.selectors import Resting, people_resting
 from payments.models import Arrival, ArrivalState, Direction, Payment
@@ -78,8 +79,8 @@ class Cash:
     resting: Resting
 
 
-def cash_resting() -> list[Cash]:
-    """Everybody who has cash in the wallet for more than a day, the longest first."""
-    rows = people_resting("cash", until=now() - _DAY)
-    people = User.objects.in_bulk([UUID(owner_of(row.code).id) for row in rows])
-    return [Cash(people.get(UUID(owner_of(row.code).id)), row) for row in rows]
+def cash_resting() -> Page[Cash]:
+    """Those who have had cash in the wallet for more than a day, the longest first: the first page of them."""
+    page = people_resting("cash", until=now() - _DAY)
+    people = User.objects.in_bulk([UUID(owner_of(row.code).id) for row in page.rows])
+    return Page([Cash(people.get(UUID(owner_of(row.code).id)), row) for row in page.rows], page.older)

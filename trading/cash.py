@@ -13,6 +13,7 @@ from accounts.models import User
 from accounts.numbers import payouts_held
 from goldwallet import clock, phones
 from goldwallet.money import show_kes
+from goldwallet.paging import Page
 from ledger import chart
 from ledger.selectors import Resting, balances, people_below_zero, people_resting
 from payments.models import FINAL, Payment
@@ -77,9 +78,10 @@ class Debtor:
     since: dt.datetime
 
 
-def holders() -> list[Holder]:
-    """Everybody who has cash with us, the longest first."""
-    rows = _of_people(people_resting("cash", until=clock.now()))
+def holders(*, after: str = "") -> Page[Holder]:
+    """Everybody who has cash with us, the longest first, a page at a time."""
+    page = people_resting("cash", until=clock.now(), after=after)
+    rows = _of_people(page.rows)
     late = _late_orders(person for person, _ in rows)
     debts = balances(chart.user_receivable(person.pk) for person, _ in rows)
     found = []
@@ -88,16 +90,18 @@ def holders() -> list[Holder]:
         kept = late_kept(late[person.pk], is_open=person.is_active)
         payable = ZERO if barred else cash_loose(kept, cash=row.balance)
         found.append(Holder(person, row.balance, payable, row.since))
-    return found
+    return Page(found, page.older)
 
 
-def debtors() -> list[Debtor]:
-    """Everybody who owes us, the longest first."""
-    rows = _of_people(people_below_zero("receivable"))
+def debtors(*, after: str = "") -> Page[Debtor]:
+    """Everybody who owes us, the longest first, a page at a time."""
+    page = people_below_zero("receivable", after=after)
+    rows = _of_people(page.rows)
     cash = balances(chart.user_cash(person.pk) for person, _ in rows)
-    return [
+    found = [
         Debtor(person, -row.balance, cash[chart.user_cash(person.pk).code], row.since) for person, row in rows
     ]
+    return Page(found, page.older)
 
 
 def _of_people(rows: Sequence[Resting]) -> list[tuple[User, Resting]]:

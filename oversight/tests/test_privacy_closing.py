@@ -298,7 +298,7 @@ def test_late_money_for_a_closed_person_stands_for_staff(world: World) -> None:
         page = text(desk.get("/desk/adjustments/"))
         assert "bob@example.com" in page
         assert desk.get(f"/desk/orders/{order.pk}/").status_code == 200
-        (holder,) = holders()
+        (holder,) = holders().rows
         assert (holder.person, holder.payable) == (world.bob, 1000)
     assert_books()
 

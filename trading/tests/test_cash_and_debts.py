@@ -132,14 +132,14 @@ def test_cash_that_could_not_be_sent_is_cash_again(world: World, maker: User, ch
     assert (cash(world.bob), balance(chart.payouts_clearing())) == (1500, 0)
     letter = Message.objects.get(kind="cash_failed").text
     assert "That number is not registered with M-Pesa. The money is safe" in letter
-    assert [row.payable for row in holders()] == [1500]
+    assert [row.payable for row in holders().rows] == [1500]
     assert_all_books()
 
 
 def test_what_late_orders_wait_for_is_left_to_the_customer(world: World, maker: User, checker: User) -> None:
     order = late(world.bob, 700)
     give(world.bob, 500, maker, checker)
-    (row,) = holders()
+    (row,) = holders().rows
     assert (row.person, row.cash, row.payable) == (world.bob, 1200, 500)
     with (
         nothing_changes(),
@@ -170,13 +170,13 @@ def test_nobody_on_hold_and_nobody_who_owes_is_paid(world: World, maker: User, c
     with pytest.raises(Conflict, match="on hold"):
         approve(request, checker)
     assert "stays here while your account is on hold" in wallet(world.bob)
-    assert [(row.cash, row.payable) for row in holders()] == [(1500, 0)]
+    assert [(row.cash, row.payable) for row in holders().rows] == [(1500, 0)]
     owes(world.alice)
     give(world.alice, 300, maker, checker)
     User.objects.filter(pk=world.alice.pk).update(frozen_reason="")
     with pytest.raises(Conflict, match="owes us KES 1,000"):
         asked("cash_payout", payout(world.alice, "300"), by=maker)
-    assert [(row.cash, row.payable) for row in holders()] == [(1500, 0), (300, 0)]
+    assert [(row.cash, row.payable) for row in holders().rows] == [(1500, 0), (300, 0)]
     assert "we settle it with what you owe us" in wallet(world.alice)
     assert not Payment.objects.filter(purpose="cash").exists()
     assert_all_books()
@@ -275,7 +275,7 @@ def test_paid_after_all_it_is_owed_and_the_cash_covers_it(world: World, maker: U
 def test_cash_covers_a_debt(world: World, maker: User, checker: User) -> None:
     owes(world.bob)
     give(world.bob, 400, maker, checker)
-    (row,) = debtors()
+    (row,) = debtors().rows
     assert (row.person, row.owed, row.cash) == (world.bob, 1000, 400)
     with nothing_changes(), pytest.raises(Conflict, match="only KES 400 in cash"):
         asked("debt_settle", debt(world.bob, "401"), by=maker)
@@ -305,7 +305,7 @@ def test_a_debt_is_given_up(world: World, maker: User, checker: User) -> None:
     assert owed(world.bob) == 0
     assert balance(chart.house_adjustments()) == -1000
     assert "You owe us nothing any more." in Message.objects.get(kind="debt_settled").text
-    assert debtors() == []
+    assert debtors().rows == []
     assert "You owe us" not in wallet(world.bob)
     assert_all_books()
 
