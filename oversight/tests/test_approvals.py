@@ -8,12 +8,13 @@ from django.contrib.auth.models import Group
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
+from django.utils.html import escape
 
-from accounts.models import User
+from accounts.models import Authenticator, User
 from accounts.roles import Role
 from accounts.tests.people import code_now, customer, person_of, signed_in, staff
 from controls import services
-from controls.models import Request, RequestState
+from controls.models import AuditEntry, Request, RequestState
 from controls.selectors import thresholds
 from controls.services import Evidence
 from goldwallet.test.clock import shift_clock
@@ -48,8 +49,8 @@ def seen(page) -> str:
 
 
 def approve(desk: Client, request: Request, **data: str):
-    """What the second person does who has read the page and the evidence: the amounts where they are asked for, why, and
-    a fresh code.
+    """What the second person does who has read the page and the evidence: the amounts where they are asked for, why,
+    and a fresh code.
     """
     page = desk.get(url(request))
     if page.context["attachment"]:
@@ -377,3 +378,105 @@ def test_a_page_asks_by_a_form(maker: User) -> None:
     assert "larger than 1 MB" in text(refused)
     assert "Gold is wild this week." in text(refused)
     assert Request.objects.count() == 1
+
+
+# --- evidence -------------------------------------------------------------------------------------
+
+
+def test_who_approves_has_opened_the_evidence(maker: User, checker: User) -> None:
+    """This very person: that another one has opened it tells nothing."""
+    request = asked(maker, evidence=Evidence("letter.pdf", b"%PDF-1.7"))
+    signed_in(staff("treasury")).get(url(request, "_file"))
+    desk = signed_in(checker)
+    page = desk.get(url(request))
+    assert "Open the evidence first: letter.pdf" in text(page)
+    form = {"seen": seen(page), "words": YES, "typed": "50000", "code": code_now(checker)}
+    refused = desk.post(url(request, "_approve"), form)
+    assert refused.status_code == 409
+    assert "Open the evidence first." in text(refused)
+    assert ">I have looked at the statement myself.</textarea>" in refused.content.decode()
+    assert Authenticator.objects.get(user=checker).last_step == 0, "no code is used up for it"
+    assert Request.objects.get().state == RequestState.WAITING
+    assert thresholds()[NAME] == 100_000
+    desk.get(url(request, "_file"))
+    assert "Open the evidence first" not in text(desk.get(url(request)))
+    assert "Approved and done." in text(desk.post(url(request, "_approve"), form, follow=True))
+
+
+def test_refusing_takes_no_look_at_the_evidence(maker: User, checker: User) -> None:
+    request = asked(maker, evidence=Evidence("letter.pdf", b"%PDF-1.7"))
+    refuse(signed_in(checker), request, "The insurer did not ask.")
+    assert Request.objects.get().state == RequestState.REFUSED
+
+
+# --- the queues -----------------------------------------------------------------------------------
+
+
+def waiting_on(page) -> dict[str, list[str]]:
+    return {queue.name: [str(row.request.pk) for row in queue.rows] for queue in page.context["queues"]}
+
+
+def test_what_waits_goes_on_page_by_page(maker: User, checker: User, monkeypatch) -> None:
+    """The oldest first, each once, in each of the three lists; a hundred do not stand on one page."""
+    monkeypatch.setattr("oversight.inbox._PAGE", 3)
+    names = ["payout_approval_kes", "break_pause_kes", "float_least_kes", "payouts_hour_kes", "buy_min_kes"]
+    made = [str(asked(maker, "2000", name=name).pk) for name in [*names, "sell_min_kes", "sell_stepup_kes"]]
+    for reader, name in ((checker, "me"), (maker, "mine"), (staff("auditor"), "others")):
+        desk = signed_in(reader)
+        first = desk.get(reverse("desk_approvals"))
+        assert "7 in all, the oldest first" in text(first)
+        found, page = waiting_on(first)[name], first
+        while next_url := next(q.next_url for q in page.context["queues"] if q.name == name):
+            assert f'href="{escape(next_url)}"' in page.content.decode()
+            page = desk.get(next_url)
+            assert list(waiting_on(page)) == [name]
+            assert "Back to the first ones" in text(page)
+            found += waiting_on(page)[name]
+        assert found == made
+    line = AuditEntry.objects.filter(action="read", actor=checker).latest("pk")
+    assert (line.subject, line.after) == ("requests", {"asked_by": ["after", "waiting"]})
+
+
+@pytest.mark.parametrize(
+    "query", ["?waiting=x", "?waiting=me&after=x", "?waiting=others&after=9-9", "?waiting="]
+)
+def test_nonsense_for_a_queue_is_the_inbox_or_its_first_page(maker: User, checker: User, query: str) -> None:
+    request = asked(maker)
+    page = signed_in(checker).get(reverse("desk_approvals") + query)
+    assert page.status_code == 200
+    assert waiting_on(page).get("me", [str(request.pk)]) == [str(request.pk)]
+
+
+@pytest.mark.fault("Z02", "Z07")
+def test_the_navigation_counts_what_the_inbox_offers(maker: User) -> None:
+    """Also for a second account of who asked or of whom it is about, for who only reads, and for who is on hold."""
+    person = customer(phone="254799000333")
+    maker.phone = "254799000222"
+    maker.save()
+    asked(maker)
+    asked(maker, "2000", name="float_least_kes")
+    services.request_make(
+        kind="adjust_cash",
+        payload={"person": str(person.pk), "kes": "5", "way": "credit", "words": "For the long wait."},
+        subject="adjustment:1",
+        reason=WHY,
+        by=maker,
+    )
+    on_hold = staff("treasury")
+    User.objects.filter(pk=on_hold.pk).update(frozen_reason="A stolen phone.")
+    readers = {
+        "another": (staff("treasury"), 3),
+        "the maker": (maker, 0),
+        "a twin of the maker": (staff("treasury", phone="254799000222"), 0),
+        "a twin of the person": (staff("treasury", phone="254799000333"), 2),
+        "pricing": (staff("pricing"), 2),
+        "an auditor who is more": (staff("treasury", "auditor"), 0),
+        "on hold": (User.objects.get(pk=on_hold.pk), 0),
+    }
+    for name, (reader, offered) in readers.items():
+        page = signed_in(reader).get(reverse("desk_approvals"))
+        found = re.search(r'class="nav-count">(\d+)<', page.content.decode())
+        assert len(waiting_on(page)["me"]) == offered, name
+        assert (int(found.group(1)) if found else 0) == offered, name
+        for queue in page.context["queues"]:
+            assert all(bool(row.why_not) == (queue.name != "me") for row in queue.rows), name

@@ -112,8 +112,16 @@ def customers() -> set[str]:
 ASKED = {"desk_kyc_case": {"why": "Review of this case"}, "desk_orders": {"person": "alice"}}
 
 
+def about_alice(house: House) -> dict[str, dict[str, Any]]:
+    """Arguments of the pages of a request: the scene's is about a number, this one about Alice."""
+    payload = {"person": str(house.scene.alice.pk), "kes": "50", "way": "credit", "words": "For the wait."}
+    request = asked("adjust_cash", payload, by=house.world.staff(Role.TREASURY, email="ada@example.com"))
+    return {name: {"request_id": request.pk} for name in DESK if "request_id" in DESK[name]}
+
+
 @pytest.mark.fault("Z10")
 def test_whose_page_shows_data_of_a_customer_says_who_looked(house: House) -> None:
+    own = about_alice(house)
     words, silent, telling = customers(), [], set()
     for name in DESK:
         if ROUTES[name].answers[0] is None:
@@ -121,7 +129,7 @@ def test_whose_page_shows_data_of_a_customer_says_who_looked(house: House) -> No
         for query in ({}, ASKED.get(name, {})):
             with taken_back():
                 before = len(lines_of(house.me))
-                answer = house.browser.get(house.path(name), query)
+                answer = house.browser.get(house.path(name, **own.get(name, {})), query)
                 if answer.status_code != 200 or answer.streaming:
                     continue
                 told = tells_of(answer.content.decode(errors="replace"), words)
@@ -131,26 +139,30 @@ def test_whose_page_shows_data_of_a_customer_says_who_looked(house: House) -> No
             telling |= {name} if told else set()
     assert silent == [], f"staff_page(..., reads=...) is missing: {silent}"
     assert {"desk_orders", "desk_order", "desk_kyc", "desk_kyc_case", "desk_payment"} <= telling
+    assert {"desk_approvals", "desk_approval"} <= telling
 
 
 @pytest.mark.fault("Z10")
 def test_a_form_that_is_refused_and_shows_the_page_again_counts_as_a_look(house: House) -> None:
-    words, silent = customers(), []
+    own = about_alice(house)
+    words, silent, telling = customers(), [], set()
     for name in DESK:
         if ROUTES[name].answers[1] is None:
             continue
         with taken_back():
             before = len(lines_of(house.me))
-            answer = house.browser.post(house.path(name), {})
+            answer = house.browser.post(house.path(name, **own.get(name, {})), {})
             if answer.status_code < 400:
                 continue
             told = tells_of(answer.content.decode(errors="replace"), words)
             lines = [line.action for line in lines_of(house.me)[before:]]
         if told and "read" not in lines:
             silent.append((name, told[:3]))
+        telling |= {name} if told else set()
         # Nothing was done, so nothing is told to have been done.
         assert set(lines) <= LOOKS, (name, lines)
     assert silent == [], f"staff_page(..., reads=...) is missing: {silent}"
+    assert {"desk_approval_approve", "desk_approval_refuse", "desk_approval_withdraw"} <= telling
 
 
 _FILTERS = re.compile(r'<form[^>]*method="get".*?</form>', re.DOTALL)
