@@ -104,6 +104,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A lane does not even read the files of the others."""
+    lane = config.getoption("lane")
+    if not lane or not collection_path.match("test_*.py"):
+        return None
+    browses = lane == LANES[0] and "mark.browser" in collection_path.read_text()
+    return None if browses or _lane_of(collection_path, config) == lane else True
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Browser tests come last: Playwright leaves a running event loop in this thread, and tests that run the worker
@@ -117,8 +126,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _lane(item: pytest.Item) -> str:
-    folder = item.path.relative_to(item.config.rootpath).parts[0]
-    if folder == "trials" or _in_browser(item):
+    return LANES[0] if _in_browser(item) else _lane_of(item.path, item.config)
+
+
+def _lane_of(path: Path, config: pytest.Config) -> str:
+    """The lane of what stands in this file and needs no browser."""
+    folder = path.relative_to(config.rootpath).parts[0]
+    if folder == "trials":
         return "machinery"
     return "money" if folder in _MONEY else "house"
 
