@@ -146,7 +146,16 @@ def _take_tables(own: Cluster, url: str) -> None:
     """The tables of another database, and that its migrations have run. `migrate` then finds nothing left to do."""
     dump: list[str | Path] = [own.server.place.programs / "pg_dump", "--dbname", url]
     rows = [word for name in _KNOWN for word in ("--table", name)]
-    load = [own.server.place.programs / "psql", "-X", "-q", "-1", "-v", "ON_ERROR_STOP=1", "-d", own.url]
+    load: list[str | Path] = [
+        own.server.place.programs / "psql",
+        "-X",
+        "-q",
+        "-1",
+        "-v",
+        "ON_ERROR_STOP=1",
+        "-d",
+        own.url,
+    ]
     for what in (["--schema-only"], ["--data-only", *rows]):
         text = subprocess.run([*dump, *what], check=True, capture_output=True).stdout
         subprocess.run(load, input=text, check=True, stdout=subprocess.DEVNULL)

@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -19,8 +20,13 @@ APPS = (
 )
 
 
-def modules() -> Iterator[tuple[str, ast.Module]]:
-    """Every module that runs in production, as ("payments/services.py", its tree)."""
+@cache
+def modules() -> list[tuple[str, ast.Module]]:
+    """Every module that runs in production, as ("payments/services.py", its tree). Nobody changes the trees."""
+    return list(_modules())
+
+
+def _modules() -> Iterator[tuple[str, ast.Module]]:
     for app in APPS:
         for path in sorted((CHECKOUT / app).rglob("*.py")):
             name = path.relative_to(CHECKOUT)
