@@ -180,7 +180,7 @@ def _page(request: HttpRequest, found: Any, *, refused: Refused | None = None, a
         "then": _shown(asked) if differs else None,
         "then_title": _THEN,
         "own": found.maker_id == me.pk,
-        "same_browser": found.maker_id != me.pk and _same_browser(request, found),
+        "same_browser": decides and _same_browser(request, found),
         "why_not": why_not,
         "decides": decides,
         "retype": _typed(shown.effect, _typed_values(request), wrong.get("approve", {})),
