@@ -424,13 +424,13 @@ def test_what_waits_goes_on_page_by_page(maker: User, checker: User, monkeypatch
     for reader, name in ((checker, "me"), (maker, "mine"), (staff("auditor"), "others")):
         desk = signed_in(reader)
         first = desk.get(reverse("desk_approvals"))
-        assert "7 in all, the oldest first" in text(first)
+        assert "These 3 of 7 wait the longest. The next ones" in text(first)
         found, page = waiting_on(first)[name], first
         while next_url := next(q.next_url for q in page.context["queues"] if q.name == name):
             assert f'href="{escape(next_url)}"' in page.content.decode()
             page = desk.get(next_url)
             assert list(waiting_on(page)) == [name]
-            assert "Back to the first ones" in text(page)
+            assert "From the first one" in text(page)
             found += waiting_on(page)[name]
         assert found == made
     line = AuditEntry.objects.filter(action="read", actor=checker).latest("pk")
