@@ -66,7 +66,9 @@ def _the_same(stored: Note, note: Note) -> Note:
         return one.subject, one.author_id, one.flag, one.text
 
     if says(stored) != says(note):
-        raise Conflict("This form has written a note already. Write the new one below.", code="sent")
+        raise Conflict(
+            "This form has written a note already. The new one below is not written yet.", code="sent"
+        )
     done_before()
     return stored
 

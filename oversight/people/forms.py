@@ -77,7 +77,8 @@ class MessageForm(forms.Form):
             "required": "Write the text.",
             "max_length": f"Keep the text under {TEXT_LETTERS} letters.",
         },
-        widget=forms.Textarea(attrs={"rows": 6}),
+        # Text that a browser puts back after Back would be sent again under the page's new key.
+        widget=forms.Textarea(attrs={"rows": 6, "autocomplete": "off"}),
     )
     reason = forms.CharField(
         label="Why? The audit trail keeps it.",
