@@ -296,6 +296,18 @@ def test_a_number_that_was_adopted_links_by_several_steps() -> None:
     refused_as_own(sent(customer(phone="254722333444")), rose)
 
 
+@pytest.mark.fault("Z07")
+def test_nor_that_of_an_account_that_had_their_phone_before() -> None:
+    """Whoever changes a number does not become somebody else, neither the one nor the other, nor in between."""
+    rose, second = reviewer(phone="254711222333"), customer(phone="254711222333")
+    third = sent(customer(phone="254722333444"))
+    for person, phone in ((second, "254722333444"), (rose, "254700000001")):
+        person.phone = phone
+        person.save()
+    assert accounts_of(rose.pk) == accounts_of(third.user_id) == {rose.pk, second.pk, third.user_id}
+    refused_as_own(third, rose)
+
+
 def test_two_people_are_two_people(rose: User) -> None:
     """The limit of it: another phone and another ID are another person, until somebody compares the faces."""
     other = sent(customer(), name="Rose Akinyi")
