@@ -110,9 +110,11 @@ def approves(staff: Visitor, *sentences: str, evidence: Path) -> None:
     mine = staff.page.get_by_role("region", name="For you to decide")
     mine.get_by_role("link", name="Payment resolved as paid or not paid").click()
     staff.sees(*sentences, WHY, "treasury@example.com")
-    look(staff, "approval-of-a-payout", staff.page.get_by_role("button", name="Approve"))
+    decision = staff.page.get_by_role("region", name="Your decision")
+    unopened = decision.get_by_role("link", name=evidence.name)
+    look(staff, "approval-of-a-payout", unopened)
     with staff.page.expect_download() as download:
-        staff.page.get_by_role("link", name=evidence.name).click()
+        unopened.click()
     assert download.value.path().read_bytes() == evidence.read_bytes()
     agrees(staff)
     staff.sees("Approved and done.", sentences[0])
