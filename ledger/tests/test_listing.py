@@ -75,6 +75,10 @@ def test_pages_by_number_and_by_nonsense(many: None) -> None:
     first = page_of(rows, by="created_at", after="", limit=3)
     second = page_of(rows, by="created_at", after=first.older, limit=3)
     assert [row.key for row in first.rows + second.rows] == [f"many:{n}" for n in range(19_999, 19_993, -1)]
+    turned = page_of(rows, by="created_at", after="", limit=3, oldest_first=True)
+    onward = page_of(rows, by="created_at", after=turned.older, limit=3, oldest_first=True)
+    by_age = rows.order_by("created_at", "pk")[:6]
+    assert [row.key for row in turned.rows + onward.rows] == [row.key for row in by_age]
     for nonsense in ("x", "1-", "-1", "²-1", "1-²", f"{'9' * 18}-1", f"1-{'9' * 19}", "\x00"):
         assert page_of(rows, by="created_at", after=nonsense, limit=3).rows == first.rows, nonsense
 
