@@ -50,9 +50,7 @@ def write(*, person: User, subject: str, text: str, reason: str, by: User, key: 
     # Before the transaction: a try that is refused counts too.
     hit("staff_message", str(person.pk), most=MESSAGES_A_DAY, seconds=_DAY)
     with transaction.atomic():
-        # Of two that come at once the second waits here until the first is there.
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
+        _wait_for(name)
         if _sent(person, name, about, words):
             return
         message_enqueue(user_id=person.pk, to=person.email, subject=about, text=words, kind=MESSAGE, key=name)
@@ -64,6 +62,12 @@ def write(*, person: User, subject: str, text: str, reason: str, by: User, key: 
             reason=reason,
             by=by.pk,
         )
+
+
+def _wait_for(name: str) -> None:
+    """Of two that come at once the second waits here until the first one's transaction has ended."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
 
 
 def _sent(person: User, key: str, subject: str, text: str) -> bool:
