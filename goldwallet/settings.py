@@ -260,7 +260,7 @@ SESSION_IDLE_SECONDS = int(dt.timedelta(minutes=30).total_seconds())
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 # What the next page says ("The mail goes to ...") names people, so it stands in no cookie.
-MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+MESSAGE_STORAGE = "goldwallet.said.SealedMessages"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
 # By it a browser is known again (accounts.devices). It opens nothing.

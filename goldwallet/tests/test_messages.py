@@ -26,9 +26,19 @@ def test_what_is_said_about_a_customer_stands_in_no_cookie_and_is_said_once():
     alice, desk = customer(email="alice@example.com"), signed_in(staff("treasury"))
     kept = hold(desk, alice)
     assert "alice" not in kept and "messages" not in kept
+    waits = desk.session["_messages"]
+    assert "alice" not in waits and "hold" not in waits, "sealed"
     overview = reverse("desk_approvals")
     assert SAID in text(desk.get(overview))
     assert SAID not in text(desk.get(overview))
+
+
+def test_a_sentence_whose_key_is_gone_is_not_said_and_breaks_no_page():
+    desk = signed_in(staff("treasury"))
+    session = desk.session
+    session["_messages"] = "gone:bm90aGluZw=="
+    session.save()
+    assert desk.get(reverse("desk_approvals")).status_code == 200
 
 
 def test_whoever_signs_out_reads_so_and_nothing_that_waited_for_somebody_else():
