@@ -132,6 +132,11 @@ def shows_too_much(export: Export, user: User) -> bool:
     return export.shows_people and not sees_people(user)
 
 
+def may_fetch(export: Export, user: User) -> bool:
+    """Whether this person may have the file that was written for them."""
+    return export.kind in EXPORTS and may_take(user, export.kind) and not shows_too_much(export, user)
+
+
 # --- at once --------------------------------------------------------------------------------------
 
 

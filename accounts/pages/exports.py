@@ -28,6 +28,7 @@ from accounts.exporting import (
     asked_by,
     export_ask,
     export_parts,
+    may_fetch,
     may_take,
     sees_people,
     shows_too_much,
@@ -105,11 +106,15 @@ def _asked(kind: str, given: QueryDict, by: User) -> Asked:
 @staff_page()
 def exports(request: HttpRequest) -> HttpResponse:
     """What one has had written."""
-    mine = Export.objects.filter(by=_me(request)).defer("filters_sealed").order_by("-created_at")[:_RECENT]
-    rows = [(one, EXPORTS[one.kind].label if one.kind in EXPORTS else one.kind) for one in mine]
+    me = _me(request)
+    mine = Export.objects.filter(by=me).defer("filters_sealed").order_by("-created_at")[:_RECENT]
+    rows = [
+        (one, EXPORTS[one.kind].label if one.kind in EXPORTS else one.kind, may_fetch(one, me))
+        for one in mine
+    ]
     context = {
         "exports": rows,
-        "open": any(one.state in {ExportState.WAITING, ExportState.RUNNING} for one, _ in rows),
+        "open": any(one.state in {ExportState.WAITING, ExportState.RUNNING} for one, *_ in rows),
         "now": now(),
     }
     return page_or_part(request, "accounts/exports.html", context, part="rows")

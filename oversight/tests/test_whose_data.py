@@ -204,6 +204,8 @@ def test_a_written_file_with_people_in_it_closes_with_the_right_to_see_people(
     assert answer.status_code == 403
     assert "your roles do not open that any more" in answer.content.decode()
     assert AuditEntry.objects.filter(action="export_fetch").count() == 1
+    page = signed_in(User.objects.get(pk=person.pk)).get(reverse("desk_exports")).content.decode()
+    assert "Your roles do not open it any more" in page and "Download" not in page
     # Written anew it shows nobody, and so it opens, and goes on to when the role comes back.
     other = written_for(signed_in(User.objects.get(pk=person.pk)), "orders")
     text = content(fetched(person, other))
