@@ -81,10 +81,8 @@ def threshold_set_describe(payload: dict[str, Any]) -> Description:
     )
 
 
-#: These say what is typed again. Whoever moves one types it, whatever it is: else one careless yes would spare all
-#: later approvals the typing.
-_ALWAYS_TYPED = frozenset({"approval_retype_kes", "approval_retype_grams"})
-#: By the unit: which threshold says what is large, and how the page asks.
+#: By the unit: which threshold says what is large, and how the page asks. These two are typed whatever they become,
+#: since neither is below itself: else one careless yes would spare all later approvals the typing.
 _LARGE = {
     "KES": ("approval_retype_kes", "How many shillings is the new value?"),
     "g": ("approval_retype_grams", "How many grams is the new value?"),
@@ -98,7 +96,7 @@ def _typed(
     if definition.unit not in _LARGE:
         return ()
     least, question = _LARGE[definition.unit]
-    if definition.name not in _ALWAYS_TYPED and large < found[least]:
+    if large < found[least]:
         return ()
     return (Retype(str(value), question, grams=definition.unit == "g"),)
 
