@@ -192,7 +192,6 @@ def content(answer: Any) -> str:
     return b"".join(answer.streaming_content).decode()
 
 
-@pytest.mark.fault("Z03")
 def test_a_written_file_with_people_in_it_closes_with_the_right_to_see_people(
     world: World, bought: Order
 ) -> None:
