@@ -7,6 +7,7 @@ to start without its own secrets or with an unsafe setting (`goldwallet.checks`,
 import base64
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
@@ -160,7 +161,7 @@ SCHEMA_GUARDED = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # What one process has told, another must not tell again (oversight.watch), so all share it.
-CACHES = {
+CACHES: dict[str, dict[str, Any]] = {
     "default": {
         "BACKEND": "django.core.cache.backends.db.DatabaseCache",
         "LOCATION": "goldwallet_cache",

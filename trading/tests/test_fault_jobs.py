@@ -37,7 +37,10 @@ def runs_started():
 
 #: What a job is about, where it is about one row. All others come by the clock, or are about everything.
 ROWS: dict[str, tuple[str, Callable[[], list]]] = {
-    "payments.look": ("payment_id", lambda: list(Payment.objects.values_list("pk", flat=True))),
+    "payments.look": (
+        "payment_id",
+        lambda: list(Payment.objects.order_by("created_at").values_list("pk", flat=True)),
+    ),
     "payments.arrival": ("arrival_id", lambda: list(Arrival.objects.values_list("pk", flat=True))),
     "payments.balance": ("exchange_id", lambda: list(balances_asked())),
     "oversight.reconcile_run": ("run_id", lambda: list(runs_started())),
@@ -87,6 +90,7 @@ def test_every_job_of_the_house_delivered_three_times(world: World, provider: Sc
     assert len(provider.sent) == 2, "one prompt for each"
     payment = Payment.objects.get(pk=order.payment_id)
     told("collect", payment.token, stk(payment, receipt="UKL7A2B3C4"))
+    # For whoever is asked about first: the older one.
     provider.reports.append(PAID)
     Payment.objects.filter(pk=left.payment_id).update(due_at=None)  # nobody asks about this one meanwhile
     three_times()
