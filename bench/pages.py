@@ -242,7 +242,8 @@ def raw(statements: Seen, *, seconds: float) -> float:
         with connection.connection.cursor() as cursor:
             for statement in statements:
                 cursor.execute(statement)
-                cursor.fetchall()
+                if cursor.description:
+                    cursor.fetchall()
 
     return _per_second(ask, seconds)
 

@@ -100,10 +100,20 @@ def state(value: object, kind: str) -> Word:
     return STATES[kind].get(key, (key.replace("_", " ").capitalize(), "todo"))
 
 
+# Not by strftime: a page has hundreds of times, and its names are those of the machine's language.
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("", "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def _clock(local: dt.datetime) -> str:
+    return f"{local.hour:02}:{local.minute:02}"
+
+
 def exact_time(moment: dt.datetime) -> str:
     """`Sat 21 Nov 2026, 14:05:33`, in Nairobi."""
     local = moment.astimezone(NAIROBI)
-    return f"{local:%a} {local.day} {local:%b %Y, %H:%M:%S}"
+    day = f"{_DAYS[local.weekday()]} {local.day} {_MONTHS[local.month]} {local.year}"
+    return f"{day}, {_clock(local)}:{local.second:02}"
 
 
 def said_time(moment: dt.datetime, current: dt.datetime) -> str:
@@ -115,13 +125,13 @@ def said_time(moment: dt.datetime, current: dt.datetime) -> str:
         ahead = -seconds // 60
         return "in less than a minute" if ahead == 0 else f"in {_count(ahead, 'minute')}"
     local, today = moment.astimezone(NAIROBI), current.astimezone(NAIROBI).date()
-    clock = f"{local:%H:%M}"
+    clock = _clock(local)
     days = (local.date() - today).days
     if days in _NEAR:
         return f"{_NEAR[days]}, {clock}"
     if local.year == today.year:
-        return f"{local.day} {local:%b}, {clock}"
-    return f"{local.day} {local:%b %Y}"
+        return f"{local.day} {_MONTHS[local.month]}, {clock}"
+    return f"{local.day} {_MONTHS[local.month]} {local.year}"
 
 
 _NEAR = {-1: "yesterday", 0: "today", 1: "tomorrow"}
