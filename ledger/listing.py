@@ -15,9 +15,8 @@ from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from goldwallet.paging import Page, page_of
-from ledger.chart import Code
 from ledger.models import Account, Entry, Transaction
-from ledger.selectors import ZERO, Leg
+from ledger.selectors import LEGS, ZERO, Leg, key_begins, leg_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,33 +78,13 @@ def _entries(wanted: Wanted) -> QuerySet[Entry]:
     return entries.filter(into if wanted.accounts is None else into | out)
 
 
-def key_begins(beginnings: Iterable[str]) -> Q:
-    """Transactions whose key begins with one of these. A range, not LIKE: it walks the key's index ("C")."""
-    asked = Q(pk__in=[])
-    for text in beginnings:
-        asked |= Q(key__gte=text, key__lt=text[:-1] + chr(ord(text[-1]) + 1))
-    return asked
-
-
-_LEGS_OF = """
-SELECT credit.transaction_id, s.code, s.asset, s.may_go_negative, s.shared,
-       d.code, d.asset, d.may_go_negative, d.shared, credit.amount
-FROM ledger_entry credit
-JOIN ledger_entry out ON out.transaction_id = credit.transaction_id AND out.leg = credit.leg AND out.amount < 0
-JOIN ledger_account d ON d.id = credit.account_id
-JOIN ledger_account s ON s.id = out.account_id
-WHERE credit.transaction_id = ANY (%s) AND credit.amount > 0
-ORDER BY credit.transaction_id, credit.leg
-"""
-
-
 def legs_of(transaction_ids: Iterable[int]) -> dict[int, list[Leg]]:
     """The transfers of each of these transactions, as posted, in one statement."""
     found: dict[int, list[Leg]] = {number: [] for number in transaction_ids}
     with connection.cursor() as cursor:
-        cursor.execute(_LEGS_OF, [list(found)])
-        for row in cursor.fetchall():
-            found[row[0]].append(Leg(Code(*row[1:5]), Code(*row[5:9]), row[9]))
+        cursor.execute(LEGS, [list(found)])
+        for number, *row in cursor.fetchall():
+            found[number].append(leg_of(row))
     return found
 
 

@@ -1,7 +1,7 @@
 """Every read of the book that is more than a get."""
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -133,19 +133,29 @@ class Leg:
     amount: Decimal
 
 
-_LEGS = """
-SELECT s.code, s.asset, s.may_go_negative, s.shared, d.code, d.asset, d.may_go_negative, d.shared,
-credit.amount FROM ledger_entry credit JOIN ledger_entry out ON out.transaction_id = credit.transaction_id AND
-out.leg = credit.leg AND out.amount < 0 JOIN ledger_account d ON d.id = credit.account_id JOIN ledger_account
-s ON s.id = out.account_id WHERE credit.transaction_id = %s AND credit.amount > 0 ORDER BY credit.leg
+#: A row a transfer of these transactions, as posted: the transaction's number, then what `leg_of` reads.
+LEGS = """
+SELECT credit.transaction_id, s.code, s.asset, s.may_go_negative, s.shared,
+       d.code, d.asset, d.may_go_negative, d.shared, credit.amount
+FROM ledger_entry credit
+JOIN ledger_entry out ON out.transaction_id = credit.transaction_id AND out.leg = credit.leg AND out.amount < 0
+JOIN ledger_account d ON d.id = credit.account_id
+JOIN ledger_account s ON s.id = out.account_id
+WHERE credit.transaction_id = ANY (%s) AND credit.amount > 0
+ORDER BY credit.transaction_id, credit.leg
 """
+
+
+def leg_of(row: Sequence[Any]) -> Leg:
+    """A transfer from its columns: both accounts, and the amount."""
+    return Leg(Code(*row[:4]), Code(*row[4:8]), row[8])
 
 
 def legs(transaction_id: int) -> list[Leg]:
     """The transfers of a transaction, in the order in which they were posted."""
     with connection.cursor() as cursor:
-        cursor.execute(_LEGS, [transaction_id])
-        return [Leg(Code(*row[:4]), Code(*row[4:8]), row[8]) for row in cursor.fetchall()]
+        cursor.execute(LEGS, [[transaction_id]])
+        return [leg_of(row[1:]) for row in cursor.fetchall()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +192,7 @@ def postings_of(prefixes: Iterable[str], *, limit: int = 10) -> list[Posting]:
         cursor.execute(_POSTINGS.format(keys=keys), [*bounds, limit])
         for number, kind, at, *row in cursor.fetchall():
             posting = found.setdefault(number, Posting(number, kind, at, []))
-            posting.legs.append(Leg(Code(*row[:4]), Code(*row[4:8]), row[8]))
+            posting.legs.append(leg_of(row))
     return list(found.values())
 
 
@@ -262,11 +272,15 @@ def trial_balance() -> list[AssetTotal]:
 
 def transactions_of(prefixes: Iterable[str]) -> list[Transaction]:
     """Transactions whose key begins with one of `prefixes` (say `order:<id>:`), oldest first."""
+    return list(Transaction.objects.filter(key_begins(prefixes)).order_by("pk"))
+
+
+def key_begins(prefixes: Iterable[str]) -> Q:
+    """Transactions whose key begins with one of these. A range, not LIKE: it walks the key's index ("C")."""
     asked = Q(pk__in=[])
     for prefix in prefixes:
-        # A range, not LIKE: it walks the key's index, whose collation is "C".
         asked |= Q(key__gte=prefix, key__lt=_after_all_of(prefix))
-    return list(Transaction.objects.filter(asked).order_by("pk"))
+    return asked
 
 
 def _after_all_of(prefix: str) -> str:
