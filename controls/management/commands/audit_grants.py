@@ -7,16 +7,10 @@ right from the application, too, so that nobody who holds its password can switc
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-from django.db import connection, transaction
-from psycopg import sql
+from django.core.management.base import BaseCommand
 
 from controls.models import AuditEntry
-
-_ROLE = """
-SELECT r.rolsuper, pg_has_role(r.oid, c.relowner, 'MEMBER')
-FROM pg_roles r, pg_class c WHERE r.rolname = %s AND c.oid = %s::regclass
-"""
+from goldwallet.grants import rights_set
 
 
 class Command(BaseCommand):
@@ -26,21 +20,13 @@ class Command(BaseCommand):
         parser.add_argument("role")
 
     def handle(self, *args: Any, role: str, **options: Any) -> None:
-        table = AuditEntry._meta.db_table
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(_ROLE, [role, table])
-            row = cursor.fetchone()
-            if row is None:
-                raise CommandError(f"There is no role {role!r} in this database.")
-            if row[0] or row[1]:
-                raise CommandError(
-                    f"{role!r} is a superuser or owns the trail: no grant can bind it. "
-                    "Give the application another role."
-                )
-            for statement in (
-                "REVOKE ALL ON {table} FROM PUBLIC, {role}",
-                "GRANT SELECT, INSERT ON {table} TO {role}",
-            ):
-                command = sql.SQL(statement).format(table=sql.Identifier(table), role=sql.Identifier(role))
-                cursor.execute(command.as_string(connection.connection))
+        rights_set(
+            role=role,
+            tables=[AuditEntry._meta.db_table],
+            what="the trail",
+            statements=[
+                "REVOKE ALL ON {tables} FROM PUBLIC, {role}",
+                "GRANT SELECT, INSERT ON {tables} TO {role}",
+            ],
+        )
         self.stdout.write(f"{role} may read the audit trail and add to it, and nothing else.")
