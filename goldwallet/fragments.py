@@ -9,7 +9,12 @@ from django.shortcuts import render
 def page_or_part(
     request: HttpRequest, template: str, context: dict[str, Any], *, part: str, status: int = 200
 ) -> HttpResponse:
-    """The whole page; for htmx asking with `hx-target="#<part>"` the partial of this name in the same template."""
+    """The whole page; for htmx asking with `hx-target="#<part>"` the partial of this name in the same template.
+
+    htmx leaves the page as it is when an answer says that something is wrong, and nobody would see why. So the part
+    goes out with 200, and says itself what is wrong.
+    """
     htmx: Any = request.htmx  # type: ignore[attr-defined]
-    wanted = htmx and not htmx.boosted and htmx.target == part
-    return render(request, f"{template}#{part}" if wanted else template, context, status=status)
+    if htmx and not htmx.boosted and htmx.target == part:
+        return render(request, f"{template}#{part}", context)
+    return render(request, template, context, status=status)

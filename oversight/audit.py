@@ -224,7 +224,8 @@ def audit(request: HttpRequest) -> HttpResponse:
         "older_url": f"{reverse('desk_audit')}?{form.query(after=page.older)}" if page.older else "",
         "takes_out": may_see(me, *EXPORTS["audit"].roles),
     }
-    return page_or_part(request, "oversight/audit.html", context, part="rows")
+    status = 200 if form.is_valid() else 400
+    return page_or_part(request, "oversight/audit.html", context, part="rows", status=status)
 
 
 def _row(entry: AuditEntry, reader: User) -> Row:

@@ -76,8 +76,7 @@ def payments(request: HttpRequest) -> HttpResponse:
         "older_url": older,
         "query": filters.query(),
     }
-    # htmx puts in no answer that says that something is wrong; the part itself says what.
-    status = 200 if sound or request.headers.get("HX-Request") else 400
+    status = 200 if sound else 400
     return page_or_part(request, "payments/desk_payments.html", context, part="rows", status=status)
 
 

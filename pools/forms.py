@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from django import forms
 
+from accounts.filters import one_of
 from goldwallet import money
 from goldwallet.clock import NAIROBI
 from goldwallet.errors import Refused
@@ -86,36 +87,26 @@ class BarFilters(forms.Form):
         label="Serial or refiner",
         required=False,
         max_length=80,
+        error_messages={"max_length": "This is too long: at most 80 characters."},
         widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off"}),
     )
-    status = forms.ChoiceField(
-        label="State",
-        required=False,
-        choices=[("", BarStatus.ACTIVE.label), (BarStatus.WITHDRAWN.value, "Withdrawn"), ("all", "Both")],
+    status = one_of(
+        "State", [(BarStatus.WITHDRAWN.value, "Withdrawn"), ("all", "Both")], any_=BarStatus.ACTIVE.label
     )
-    assay = forms.ChoiceField(
-        label="Assay",
-        required=False,
-        choices=[("", "With or without"), ("with", "With an assay"), ("without", "Without an assay")],
+    assay = one_of(
+        "Assay", [("with", "With an assay"), ("without", "Without an assay")], any_="With or without"
     )
-    sort = forms.ChoiceField(
-        label="Sorted by",
-        required=False,
-        choices=[
-            ("", "Serial number"),
-            ("refiner", "Refiner"),
-            ("heaviest", "Fine gold, most first"),
-            ("newest", "Newest first"),
-        ],
+    sort = one_of(
+        "Sorted by",
+        [("refiner", "Refiner"), ("heaviest", "Fine gold, most first"), ("newest", "Newest first")],
+        any_="Serial number",
     )
 
 
 class RangeForm(forms.Form):
     """The days, in Nairobi, whose movements a ledger page shows. Both count; empty is without an end."""
 
-    account = forms.ChoiceField(
-        label="Account", required=False, choices=[("", "Free grams"), ("vault", "Vault")]
-    )
+    account = one_of("Account", [("vault", "Vault")], any_="Free grams")
     start = _day("From")
     end = _day("To")
 

@@ -63,8 +63,7 @@ def orders(request: HttpRequest) -> HttpResponse:
         "query": filters.query(),
         "sees_people": may_see(cast(User, request.user), *_PEOPLE),
     }
-    # htmx puts in no answer that says that something is wrong; the part itself says what.
-    status = 200 if sound or request.headers.get("HX-Request") else 400
+    status = 200 if sound else 400
     return page_or_part(request, "trading/desk_orders.html", context, part="rows", status=status)
 
 

@@ -70,9 +70,8 @@ def _tabs(current: str) -> list[tuple[str, str, bool]]:
 def _answer(
     request: HttpRequest, template: str, context: dict[str, Any], refused: Refused | None
 ) -> HttpResponse:
-    """The list. htmx leaves a page as it is when the answer is a refusal, so its part says the sentence with 200."""
-    htmx = bool(request.htmx)  # type: ignore[attr-defined]
-    status = refused.status if refused and not htmx else 200
+    """The list, or the sentence in its place."""
+    status = refused.status if refused else 200
     return page_or_part(request, template, context | {"refused": refused}, part="rows", status=status)
 
 
@@ -200,7 +199,7 @@ def _account_page(
         "trail_subject": f"account:{found.code}",
         "refused": refused,
     }
-    status = refused.status if refused and not request.htmx else 200  # type: ignore[attr-defined]
+    status = refused.status if refused else 200
     return page_or_part(request, "oversight/account.html", context, part="rows", status=status)
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 
+from accounts.filters import one_of
 from accounts.models import KycStatus
 from goldwallet import wording
 from goldwallet.once import form_key
@@ -35,19 +36,14 @@ class PeopleFilters(forms.Form):
         label="Name, e-mail, phone or ID number",
         required=False,
         max_length=254,
+        error_messages={"max_length": "This is too long: at most 254 characters."},
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
-    identity = forms.ChoiceField(label="Identity", required=False)
-    standing = forms.ChoiceField(
-        label="Account",
-        required=False,
-        choices=[
-            ("", "Any"),
-            ("hold", "On hold"),
-            ("flagged", "With a flag"),
-            ("staff", "Staff"),
-            ("closed", "Closed"),
-        ],
+    identity = one_of("Identity", [], any_="Any")
+    standing = one_of(
+        "Account",
+        [("hold", "On hold"), ("flagged", "With a flag"), ("staff", "Staff"), ("closed", "Closed")],
+        any_="Any",
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

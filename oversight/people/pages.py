@@ -105,8 +105,8 @@ def people(request: HttpRequest) -> HttpResponse:
     rows = _filtered(not_erased(), asked) if not filters.errors else User.objects.none()
     text, refused = clean(asked.get("q", "")), None
     if text:
-        _count(request)
         try:
+            _count(request)
             with in_time(less=_LESS):
                 found = people_found(text)
         except Refused as error:
@@ -135,8 +135,7 @@ def people(request: HttpRequest) -> HttpResponse:
         "older_url": f"{reverse('desk_people')}?{urlencode(older)}" if page.older else "",
         "text": text,
     }
-    # htmx puts in no answer that says that something is wrong; the part itself says what.
-    late = refused.status if refused and not request.headers.get("HX-Request") else 200
+    late = refused.status if refused else 200
     status = 400 if filters.is_bound and filters.errors else late
     return page_or_part(request, "oversight/people.html", context, part="rows", status=status)
 
