@@ -7,7 +7,6 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.asking import ask, may_ask
@@ -15,6 +14,7 @@ from accounts.models import User
 from accounts.permissions import may_act, may_see, staff_page
 from goldwallet.errors import Refused
 from goldwallet.fragments import page_or_part
+from goldwallet.papers import as_download
 from pools import selectors, services
 from pools.bars import arrivals_of, assays_of, bars_chosen, movements_of
 from pools.forms import AssayForm, BarForms, bar_forms
@@ -226,17 +226,9 @@ def assay_add(request: HttpRequest, pool_id: UUID, bar_id: UUID) -> HttpResponse
 @require_GET
 @staff_page("vault")
 def assay(request: HttpRequest, assay_id: UUID) -> HttpResponse:
-    """A certificate as a download, never as a page of ours: somebody else has made it. Who opens it is noted."""
+    """A certificate. Who opens it is noted."""
     try:
         found, content = services.assay_open(assay_id=assay_id, by=_staff(request))
     except Assay.DoesNotExist:
         raise Http404 from None
-    return HttpResponse(
-        content,
-        content_type=found.type,
-        headers={
-            "Content-Disposition": content_disposition_header(True, found.name) or "attachment",
-            "X-Content-Type-Options": "nosniff",
-            "Content-Security-Policy": "default-src 'none'; sandbox",
-        },
-    )
+    return as_download(content, name=found.name, type=found.type)

@@ -7,6 +7,7 @@ from uuid import UUID
 from accounts.models import User
 from controls.audit import record
 from goldwallet.errors import Conflict, Refused
+from goldwallet.papers import name_kept, type_of
 from pools.models import Assay, Bar
 from pools.services.acting import acting
 
@@ -14,9 +15,6 @@ from pools.services.acting import acting
 MOST_BYTES = 2 * 1024 * 1024
 #: Of one bar: its certificate, and the assays of later years.
 MOST_ASSAYS = 20
-# By its first bytes, whatever its name says. It is handed out as a download only, never shown in a page.
-_TYPES = {b"%PDF-": "application/pdf", b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
-_LONGEST_NAME = 120
 
 
 def assay_add(*, bar_id: UUID, name: str, content: bytes, by: User) -> Assay:
@@ -29,7 +27,7 @@ def assay_add(*, bar_id: UUID, name: str, content: bytes, by: User) -> Assay:
         raise Refused(
             "The file is larger than 2 MB. Scan it smaller, or only the page that matters.", code="size"
         )
-    kind = next((name for start, name in _TYPES.items() if content.startswith(start)), "")
+    kind = type_of(content)
     if not kind:
         raise Refused(
             "This is no PDF and no PNG or JPEG picture, whatever its name says. Choose another file.",
@@ -45,7 +43,8 @@ def assay_add(*, bar_id: UUID, name: str, content: bytes, by: User) -> Assay:
             raise Conflict(f"Bar {bar.serial} has this file already. Nothing was added.", code="twice")
         if len(kept) >= MOST_ASSAYS:
             raise Refused(f"A bar keeps {MOST_ASSAYS} files at most.", code="many")
-        assay = Assay(bar=bar, name=_name(name), type=kind, sha256=digest, size=len(content), added_by=by)
+        assay = Assay(bar=bar, type=kind, sha256=digest, size=len(content), added_by=by)
+        assay.name = name_kept(name, nameless="assay")
         assay.content = base64.b64encode(content).decode()
         assay.save(force_insert=True)
         record(
@@ -69,8 +68,3 @@ def assay_open(*, assay_id: UUID, by: User) -> tuple[Assay, bytes]:
             by=by.pk,
         )
     return assay, content
-
-
-def _name(name: str) -> str:
-    """The end of it, with its ending, without signs that do not print."""
-    return "".join(sign for sign in name if sign.isprintable())[-_LONGEST_NAME:] or "assay"
