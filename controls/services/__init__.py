@@ -1,10 +1,8 @@
 """Every write of what staff steer: thresholds, switches, requests."""
 
+from controls.services.evidence import MOST_BYTES, Evidence, evidence_open
 from controls.services.requests import (
-    MOST_BYTES,
-    Evidence,
     approval_check,
-    evidence_open,
     refusal_check,
     request_approve,
     request_effect,
@@ -13,8 +11,8 @@ from controls.services.requests import (
     request_seal,
     request_withdraw,
     requests_expire,
-    retype_needed,
 )
+from controls.services.retyping import retype_needed
 from controls.services.switches import (
     anchor_check,
     switch_pause,

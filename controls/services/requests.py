@@ -4,49 +4,30 @@ The approval is bound to a hash of what was asked and of what it would do now (d
 order: the request first, then whatever its kind locks.
 """
 
-import base64
-import binascii
 import datetime as dt
 import hashlib
 import json
 import uuid
-from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 import pghistory
-import structlog
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 
-from controls import audit, kinds
-from controls.effects import AccountChange, Amount, Description, Effect
+from controls import kinds
+from controls.effects import AccountChange, Description, Effect
 from controls.kinds import KINDS, Kind
-from controls.models import REQUEST_MOVES, Attachment, Request, RequestState
-from controls.selectors import threshold
+from controls.models import REQUEST_MOVES, Request, RequestState
+from controls.services.evidence import EDITED, Evidence, attachment_of, evidence_hash
+from controls.services.lines import request_record
+from controls.services.retyping import typed_check
 from goldwallet.clock import Now, now
 from goldwallet.errors import Conflict, Refused
-from goldwallet.money import parse_grams, parse_price
-from goldwallet.sealing import SealBroken
 from goldwallet.sql import insert
 from goldwallet.states import move
 
-log = structlog.get_logger(__name__)
-
 #: Shorter ones say nothing to whoever reads the history.
 _LEAST_REASON = 10
-#: Of an attached file.
-MOST_BYTES = 1024 * 1024
-#: What staff attach, by its first bytes. It is handed out as a download only, never shown in a page.
-_TYPES = {b"%PDF-": "application/pdf", b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """A file that a maker attaches: PDF, PNG, JPEG, or text (CSV, mail), at most 1 MB."""
-
-    name: str
-    content: bytes
 
 
 def _canonical(value: Any) -> str:
@@ -78,7 +59,7 @@ def _as_made(request: Request) -> bool:
 
     Requests of before the hash covered when they end have one without that part. It fits none that was made since.
     """
-    evidence = _evidence_hash(request)
+    evidence = evidence_hash(request)
     return request.content_hash in {_content_hash(request, evidence, ends=ends) for ends in (True, False)}
 
 
@@ -113,12 +94,11 @@ def _check_role(person: Any, allowed: frozenset[str], sentence: str) -> None:
         raise Refused(sentence, code="role", status=403)
 
 
-#: Where a page says why its reader does not decide.
-ON_HOLD = "Your account is on hold, so you neither ask for anything nor decide anything."
+_ON_HOLD = "Your account is on hold, so you neither ask for anything nor decide anything."
 _MAKER_ON_HOLD = "Who asked is on hold. Refuse it, or wait until the hold is lifted."
 
 
-def _check_not_on_hold(person: Any, sentence: str = ON_HOLD) -> None:
+def _check_not_on_hold(person: Any, sentence: str = _ON_HOLD) -> None:
     """As the row stands now: the hold may have come since the person's page was opened."""
     if get_user_model().objects.filter(pk=person.pk).exclude(frozen_reason="").exists():
         raise Refused(sentence, code="hold", status=403)
@@ -157,7 +137,7 @@ def request_make(
     )
     if definition.evidence and evidence is None:
         raise Refused("Attach what shows it: a page of M-Pesa's statement, or their letter.", code="evidence")
-    attachment = None if evidence is None else _attachment(request, evidence)
+    attachment = None if evidence is None else attachment_of(request, evidence)
     request.person_id = kinds.person_about(kind, request.payload)
     _check_not_about(request, by)
     _check_not_on_hold(by)
@@ -170,7 +150,7 @@ def request_make(
             insert(request)
             if attachment is not None:
                 attachment.save(force_insert=True)
-            _record("request_make", request, reason=request.reason)
+            request_record("request_make", request, reason=request.reason)
     except IntegrityError as error:
         name = getattr(getattr(error.__cause__, "diag", None), "constraint_name", "")
         if name != "request_one_open_a_subject":
@@ -179,63 +159,6 @@ def request_make(
             "Somebody has asked for this already. It waits among the approvals.", code="asked"
         ) from error
     return request
-
-
-def _attachment(request: Request, evidence: Evidence) -> Attachment:
-    if not evidence.content:
-        raise Refused("The file is empty.", code="evidence")
-    if len(evidence.content) > MOST_BYTES:
-        raise Refused("The file is larger than 1 MB. Attach the page that matters.", code="evidence")
-    attachment = Attachment(
-        request=request,
-        name="".join(sign for sign in evidence.name if sign.isprintable())[-120:] or "evidence",
-        type=_type(evidence.content),
-        sha256=hashlib.sha256(evidence.content).hexdigest(),
-    )
-    attachment.content = base64.b64encode(evidence.content).decode()
-    return attachment
-
-
-def _type(content: bytes) -> str:
-    for start, name in _TYPES.items():
-        if content.startswith(start):
-            return name
-    try:
-        text = content.decode()
-    except UnicodeDecodeError:
-        text = "\x00"
-    if "\x00" in text:
-        raise Refused("Attach a PDF, a PNG or JPEG picture, or a text file.", code="evidence")
-    return "text/plain"
-
-
-def evidence_open(*, request: Request, by: Any) -> tuple[Attachment, bytes]:
-    """The attachment and its content, for somebody who reads it; the history of the request notes who. Raises
-    Attachment.DoesNotExist, and Conflict when it is not what was attached, or is not kept any more.
-    """
-    attachment = Attachment.objects.get(request=request)
-    content = _content(attachment)
-    with pghistory.context(user=str(by.pk), action="evidence_open"), transaction.atomic():
-        pghistory.create_event(request, label="evidence_open")
-        _record("evidence_open", request, by=by)
-    return attachment, content
-
-
-def _content(attachment: Attachment) -> bytes:
-    """Raises Conflict when this is not the file that was attached."""
-    if not attachment.content_sealed:
-        raise Conflict("We do not keep this file any more: the request was decided long ago.", code="gone")
-    try:
-        content = base64.b64decode(attachment.content, validate=True)
-    except (SealBroken, binascii.Error):
-        content = b""
-    if hashlib.sha256(content).hexdigest() != attachment.sha256:
-        log.error("evidence is not what was attached", request=str(attachment.request_id))
-        raise Conflict(_EDITED, code="edited")
-    return content
-
-
-_EDITED = "This request was changed after it was made. Do not approve it."
 
 
 # --- the second person ----------------------------------------------------------------------------
@@ -276,55 +199,9 @@ def _check_not_about(request: Request, by: Any, *, sentence: str = _ABOUT_ONESEL
         raise Refused(sentence, code="own", status=403)
 
 
-def retype_needed(effect: Effect) -> tuple[Amount, ...]:
-    """The amounts that the second person types again, in this order; none: too small for that (faults.md Z06).
-
-    What its kind names counts first, then the larger of what leaves the house and the most that any one account moves
-    in shillings, then grams.
-    """
-    if effect.retype:
-        named = effect.retype
-        return tuple(Amount(Decimal(one.amount), grams=one.grams, question=one.question) for one in named)
-    leaving, most = Decimal(effect.leaving_kes), effect.most_moved(grams=False)
-    kes = max(leaving, most)
-    if kes >= threshold("approval_retype_kes"):
-        return (Amount(kes, question=_HOW_MUCH_LEAVES if leaving >= most else _HOW_MUCH_MOVES),)
-    grams = effect.most_moved(grams=True)
-    if grams >= threshold("approval_retype_grams"):
-        return (Amount(grams, grams=True, question=_HOW_MANY_GRAMS),)
-    return ()
-
-
-_HOW_MUCH_LEAVES = "How many shillings leave the house?"
-_HOW_MUCH_MOVES = "How many shillings does this move? The largest of the accounts below."
-_HOW_MANY_GRAMS = "How many grams does this move? The largest of the accounts below."
-
-
-def _check_typed(effect: Effect, typed: tuple[str, ...]) -> None:
-    """Raises Refused with the code `typed_<place>`, from 1 on."""
-    does = "sets" if effect.retype else "moves"
-    for place, needed in enumerate(retype_needed(effect)):
-        text = typed[place] if place < len(typed) else ""
-        _check_amount(needed, text, does=does, code=f"typed_{place + 1}")
-
-
-def _check_amount(needed: Amount, typed: str, *, does: str, code: str) -> None:
-    parse = parse_grams if needed.grams else parse_price
-    if not typed.strip():
-        raise Refused(f"Type the amount that this request {does}.", code=code)
-    try:
-        amount = Amount(parse(typed), grams=needed.grams)
-    except Refused as refused:
-        raise Refused(refused.sentence, code=code) from None
-    if amount != needed:
-        raise Refused(
-            f"You typed {amount.show()}, this request {does} {needed.show()}. Look at it again.", code=code
-        )
-
-
 def _check_content(request: Request, definition: Kind) -> None:
     if not _as_made(request):
-        raise Conflict(_EDITED, code="edited")
+        raise Conflict(EDITED, code="edited")
     _check_role(request.maker, definition.makers, "Who asked may not ask for this any more. Refuse it.")
     _check_not_on_hold(request.maker, _MAKER_ON_HOLD)
     # Since it was made, the two may have come to share a phone or an ID.
@@ -353,7 +230,7 @@ def approval_check(
         request.checker = by
         effect = request_effect(request)
         _check_seen(request, effect, seen)
-        _check_typed(effect, typed)
+        typed_check(effect, typed)
         _words(words, least=_LEAST_REASON, what=_WHY_YES)
 
 
@@ -399,10 +276,10 @@ def request_approve(
         sentence, moved = kinds.execute(request)
         effect = _effect(description, moved)
         _check_seen(request, effect, seen)
-        _check_typed(effect, typed)
+        typed_check(effect, typed)
         Request.objects.filter(pk=request.pk).update(result=sentence[:300])
         request.result = sentence[:300]
-        _record(
+        request_record(
             "request_approve",
             request,
             by=by,
@@ -414,55 +291,6 @@ def request_approve(
     return request
 
 
-def _record(
-    action: str,
-    request: Request,
-    *,
-    reason: str = "",
-    by: Any = None,
-    before: str = "",
-    effect: Effect | None = None,
-    more: dict[str, str] | None = None,
-) -> None:
-    """The audit trail's line, in the transaction of what was done, with what it did."""
-    what = {"kind": request.kind, "about": request.subject}
-    did = _did(request, effect) if effect is not None else {}
-    changed = {label: old for label, (old, _) in did.items() if old}
-    audit.record(
-        action,
-        subject=f"request:{request.pk}",
-        about=request.subject,
-        person_id=request.person_id,
-        before={"state": before} | what | changed if before else None,
-        after={"state": str(request.state)}
-        | what
-        | {label: new for label, (_, new) in did.items()}
-        | (more or {}),
-        reason=reason,
-        by=request.maker_id if by is None else by.pk,
-    )
-
-
-def _did(request: Request, effect: Effect) -> dict[str, tuple[str, str]]:
-    """What an approval did, before and after, without a word about a person: the trail keeps it for ever."""
-    amounts = {
-        "leaving_kes": Decimal(effect.leaving_kes),
-        "moved_kes": effect.most_moved(grams=False),
-        "moved_grams": effect.most_moved(grams=True),
-    }
-    found = {name: ("", f"{amount.normalize():f}") for name, amount in amounts.items() if amount}
-    # Why something was paused is somebody's own words.
-    if KINDS[request.kind].about == kinds.NOBODY and request.kind != "switch_resume":
-        found |= {change.label: (change.before, change.after) for change in effect.changes}
-    return found
-
-
-def _evidence_hash(request: Request) -> str:
-    """Of the content as it stands, not of what a column says about it. Raises Conflict when these differ."""
-    attachment = Attachment.objects.filter(request=request).first()
-    return hashlib.sha256(_content(attachment)).hexdigest() if attachment else ""
-
-
 def request_refuse(*, request_id: uuid.UUID, by: Any, words: str) -> Request:
     """Say no, with a reason. Nothing was done and nothing is."""
     said = _words(words, least=_LEAST_REASON, what=_WHY_NO)
@@ -471,7 +299,7 @@ def request_refuse(*, request_id: uuid.UUID, by: Any, words: str) -> Request:
         _check_checker(request, definition, by)
         decided = {"checker": by, "decided_at": Now(), "decision": said}
         move(request, RequestState.REFUSED, moves=REQUEST_MOVES, **decided)
-        _record("request_refuse", request, by=by, before=RequestState.WAITING, reason=said)
+        request_record("request_refuse", request, by=by, before=RequestState.WAITING, reason=said)
     return request
 
 
@@ -482,7 +310,7 @@ def request_withdraw(*, request_id: uuid.UUID, by: Any) -> Request:
         if request.maker_id != by.pk:
             raise Refused("Only who asked can take this back. You may refuse it.", code="not_own", status=403)
         move(request, RequestState.WITHDRAWN, moves=REQUEST_MOVES, decided_at=Now())
-        _record("request_withdraw", request, by=by, before=RequestState.WAITING)
+        request_record("request_withdraw", request, by=by, before=RequestState.WAITING)
     return request
 
 

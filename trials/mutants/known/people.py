@@ -51,7 +51,7 @@ MUTANTS = (
     Mutant(
         name="evidence_exchanged",
         world="The file is another one than what was attached; only the column with its hash is looked at.",
-        file=_REQUESTS,
+        file="controls/services/evidence.py",
         old="    if hashlib.sha256(content).hexdigest() != attachment.sha256:",
         new="    if not attachment.sha256:",
         tests=(f"{_TESTS}::test_evidence_that_was_exchanged_all_the_same_opens_for_nobody",),
