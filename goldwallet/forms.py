@@ -6,11 +6,11 @@ page's time (row 15 of docs/performance.md). What comes out is the same, charact
 """
 
 from collections.abc import Mapping
+from html import escape
 from typing import Any
 
 from django.forms.renderers import DjangoTemplates
 from django.http import HttpRequest
-from django.utils.html import escape
 from django.utils.safestring import SafeString
 
 _INPUTS = frozenset(
@@ -52,10 +52,10 @@ def _input(widget: Mapping[str, Any]) -> str:
 def _select(widget: Mapping[str, Any]) -> str:
     options = []
     for group, choices, _ in widget["optgroups"]:
-        options += [f'\n  <optgroup label="{escape(group)}">'] if group else []
+        options += [f'\n  <optgroup label="{escape(str(group))}">'] if group else []
         options += [
             f'\n  <option value="{escape(str(option["value"]))}"{_attributes(option["attrs"])}>'
-            f"{escape(option['label'])}</option>\n"
+            f"{escape(str(option['label']))}</option>\n"
             for option in choices
         ]
         options += ["\n  </optgroup>"] if group else []

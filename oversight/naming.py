@@ -33,18 +33,24 @@ _POOL = {"vault": "in the vault", "available": "free gold"}
 
 
 def account_names(
-    codes: Iterable[str], *, people: Iterable[User] = (), pools: Iterable[Pool] = ()
+    codes: Iterable[str],
+    *,
+    actors: Iterable[str] = (),
+    people: Iterable[User] = (),
+    pools: Iterable[Pool] = (),
 ) -> dict[str, str]:
     """Each account in words: `user:U:cash` -> `alice@example.com: cash that we owe`.
 
+    With `actors`, who posted something, as well: the e-mail address behind an id, and any other text as it is.
     `people` and `pools` are those that the caller has read already: nobody asks for them twice.
     """
-    owners = {code: chart.owner_of(code) for code in set(codes)}
+    owners, actors = {code: chart.owner_of(code) for code in set(codes)}, set(actors)
     known = {str(person.pk): person.email for person in people}
-    emails = _names(User, "email", known, [owner.id for owner in owners.values() if owner.kind == "user"])
+    asked = [owner.id for owner in owners.values() if owner.kind == "user"]
+    emails = _names(User, "email", known, [*asked, *actors])
     known = {str(pool.pk): pool.name for pool in pools}
     vaults = _names(Pool, "name", known, [owner.id for owner in owners.values() if owner.kind == "pool"])
-    names = {}
+    names = {actor: emails.get(actor, actor) for actor in actors}
     for code, owner in owners.items():
         if owner.kind == "house":
             names[code] = _HOUSE.get(code, code)
@@ -61,15 +67,8 @@ def kind_words(kind: str) -> str:
 
 
 def actor_name(actor: str) -> str:
-    """Who posted something: the e-mail address behind an id, and any other text as it is."""
-    return actor_names([actor])[actor]
-
-
-def actor_names(actors: Iterable[str]) -> dict[str, str]:
-    """The same for many, in one question."""
-    known = set(actors)
-    emails = _names(User, "email", {}, known)
-    return {actor: emails.get(actor, actor) for actor in known}
+    """Who posted something, as `account_names` has it."""
+    return account_names((), actors=[actor])[actor]
 
 
 def _names(

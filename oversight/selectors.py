@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from django.db import connection
 from django.db.models import CharField, Count, F, Min, Q, QuerySet, Value
 from django.urls import reverse
 
@@ -13,7 +14,7 @@ from accounts.models import KycStatus, User
 from accounts.resets import resets_waiting
 from accounts.roles import Role
 from controls.kinds import KINDS, accounts_of
-from controls.models import Note
+from controls.models import Note, RequestState
 from controls.selectors import requests_waiting
 from goldwallet.clock import after
 from kyc.models import Case, CaseState
@@ -186,6 +187,12 @@ def _kinds() -> list[tuple[str, QuerySet[Any], str, str, tuple[str, ...]]]:
     ]
 
 
+_TO_DECIDE = """
+SELECT maker_id, person_id FROM controls_request
+WHERE state = %s AND expires_at > wallet_now() AND kind = ANY (%s) AND maker_id <> %s
+"""
+
+
 def to_decide(user: User) -> int:
     """How many requests wait for this person to decide them: of kinds that their roles decide, and neither asked for by
     them nor about them, whichever of their accounts it is (as `oversight.inbox.Reader` has it).
@@ -195,8 +202,10 @@ def to_decide(user: User) -> int:
     kinds = [name for name in KINDS if may_decide(user, name)]
     if not kinds or user.frozen_reason:
         return 0
-    waiting = requests_waiting().select_related(None).order_by().filter(kind__in=kinds).exclude(maker=user)
-    found = list(waiting.values_list("maker_id", "person_id"))
+    # As a queryset it took a tenth of a page of the ledger.
+    with connection.cursor() as cursor:
+        cursor.execute(_TO_DECIDE, [RequestState.WAITING, kinds, user.pk])
+        found = cursor.fetchall()
     own = accounts_of(user.pk) if found else frozenset()
     return sum(own.isdisjoint(pair) for pair in found)
 

@@ -1,9 +1,9 @@
 """What pages of all layers show about people."""
 
 import uuid
+from html import escape
 
 from django import template
-from django.utils.html import escape
 from django.utils.safestring import SafeString
 
 from accounts.models import User

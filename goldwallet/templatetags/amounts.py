@@ -6,6 +6,7 @@ digits, fixed words and times, in which there is nothing to escape, and the rest
 
 import datetime as dt
 from decimal import Decimal
+from functools import lru_cache
 
 from django import template
 from django.template import Context
@@ -129,6 +130,12 @@ def words(value: str) -> str:
 @register.simple_tag
 def state(value: str, kind: str) -> SafeString:
     """The word for a state, with its dot: `{% state order.status "order" %}`."""
+    return _state(str(value), kind)
+
+
+# Few words stand in many rows.
+@lru_cache(maxsize=256)
+def _state(value: str, kind: str) -> SafeString:
     word, tone = wording.state(value, kind)
     return dot(tone, word)
 
@@ -152,13 +159,16 @@ def when(context: Context, moment: dt.datetime | None, style: str = "") -> SafeS
     if moment is None:
         return NOTHING
     current = context.get("now") or timezone.now()
-    exact = wording.exact_time(moment)
-    age = int((current - moment).total_seconds())
-    text = exact if style == "exact" else wording.said_time(moment, current)
-    # Only "5 minutes ago" grows old on an open page; page.js counts those on.
-    counts = f' data-age="{age}"' if style != "exact" and 0 <= age < 3600 else ""
-    local = moment.astimezone(NAIROBI).isoformat(timespec="seconds")
-    return SafeString(f'<time datetime="{local}" title="{exact}, Nairobi time"{counts}>{text}</time>')
+    local = moment.astimezone(NAIROBI)
+    exact = wording.exact_time(local)
+    text, counts = exact, ""
+    if style != "exact":
+        text = wording.said_time(local, current)
+        age = int((current - moment).total_seconds())
+        # Only "5 minutes ago" grows old on an open page; page.js counts those on.
+        counts = f' data-age="{age}"' if 0 <= age < 3600 else ""
+    at = local.isoformat(timespec="seconds")
+    return SafeString(f'<time datetime="{at}" title="{exact}, Nairobi time"{counts}>{text}</time>')
 
 
 def _plus(value: Decimal) -> str:

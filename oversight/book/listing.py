@@ -7,7 +7,7 @@ from decimal import Decimal
 from ledger.listing import legs_of
 from ledger.models import Transaction
 from ledger.selectors import Leg
-from oversight.naming import account_names, actor_names
+from oversight.naming import account_names
 
 SYSTEM = "the system"
 
@@ -39,14 +39,13 @@ class Row:
 
 
 def rows_of(transactions: Sequence[Transaction]) -> list[Row]:
-    """Transactions with all that a list shows about them: four questions, however many there are."""
+    """Transactions with all that a list shows about them: three questions, however many there are."""
     legs = legs_of(transaction.pk for transaction in transactions)
-    names = account_names(_codes(legs.values()))
-    actors = actor_names(transaction.actor for transaction in transactions)
+    names = account_names(_codes(legs.values()), actors=(transaction.actor for transaction in transactions))
     return [
         Row(
             transaction,
-            actors[transaction.actor] or SYSTEM,
+            names[transaction.actor] or SYSTEM,
             [
                 NamedLeg(leg, names[leg.source.code], names[leg.destination.code])
                 for leg in legs[transaction.pk]

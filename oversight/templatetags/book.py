@@ -1,11 +1,11 @@
 """The rows of the ledger's long lists, each list's in one go (`goldwallet.rows`)."""
 
 from collections.abc import Iterable, Sequence
+from html import escape
 from urllib.parse import quote
 
 from django import template
 from django.template import Context
-from django.utils.html import escape
 from django.utils.safestring import SafeString
 
 from accounts.permissions import may_see

@@ -1,10 +1,10 @@
 """What the desk's pages show about payments."""
 
 from collections.abc import Iterable
+from html import escape
 
 from django import template
 from django.template import Context
-from django.utils.html import escape
 from django.utils.safestring import SafeString
 
 from accounts.templatetags.people import person_link

@@ -1,12 +1,12 @@
 """What pages of the layers below show about orders."""
 
 from collections.abc import Iterable
+from html import escape
 from typing import Any
 
 from django import template
 from django.db.models import Q
 from django.template import Context
-from django.utils.html import escape
 from django.utils.safestring import SafeString
 
 from accounts.templatetags.people import link_to
