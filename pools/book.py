@@ -2,28 +2,14 @@
 
 import datetime as dt
 from dataclasses import dataclass
-from decimal import Decimal
 
 from goldwallet.clock import NAIROBI
 from ledger.chart import Code
-from ledger.listing import period_of
+from ledger.listing import Period, period_of
 from ledger.models import Account
 from ledger.selectors import ZERO, Line, statement
 
 PAGE = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """The entries of some days: those after the line `first` up to the line `last` (None: to the newest).
-
-    `opening` and `closing` are the balances before and after them.
-    """
-
-    first: int
-    last: int | None
-    opening: Decimal
-    closing: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,32 +20,29 @@ class BookPage:
     older: str
 
 
-def book_range(code: Code, *, start: dt.date | None, end: dt.date | None) -> Span:
+def book_range(code: Code, *, start: dt.date | None, end: dt.date | None) -> Period:
     """The entries from the morning of `start` to the night of `end`; both days count, None is without an end.
 
     The bounds are those of the account's page of the ledger: a stretch of lines without a gap.
     """
     found = Account.objects.filter(code=code.code).first()
     if found is None:
-        return Span(0, None, ZERO, ZERO)
+        return Period(0, 0, ZERO, ZERO)
     last_day = None if end is None or end == dt.date.max else end + dt.timedelta(days=1)
-    period = period_of(
+    return period_of(
         found,
         since=_morning(start) if start else None,
         until=_morning(last_day) if last_day else None,
     )
-    return Span(period.first, period.last if last_day else None, period.opening, period.closing)
 
 
-def book_page(code: Code, span: Span, *, after: str) -> BookPage:
+def book_page(code: Code, period: Period, *, after: str) -> BookPage:
     """A page of these entries. `after` is the `older` of the page before, as it came from outside; nonsense is page
     one.
     """
-    upper = None if span.last is None else span.last + 1
-    if after.isascii() and after.isdigit() and len(after) < 19:
-        upper = int(after) if upper is None else min(upper, int(after))
-    found = statement(code, after=upper, limit=PAGE + 1, newest_first=True)
-    lines = [line for line in found if line.seq > span.first]
+    seq = int(after) if after.isascii() and after.isdigit() and len(after) < 19 else None
+    first, last = period.first + 1, period.last
+    lines = statement(code, after=seq, limit=PAGE + 1, newest_first=True, first=first, last=last)
     return BookPage(lines[:PAGE], str(lines[PAGE - 1].seq) if len(lines) > PAGE else "")
 
 
