@@ -155,13 +155,7 @@ def written_at_once(asked: Asked) -> tuple[IO[bytes], int]:
 @contextmanager
 def _place_of_two(about: int) -> Iterator[bool]:
     """One of two places in the whole house while the block lasts, or the word that there is none."""
-    number = None
-    with connection.cursor() as cursor:
-        for free in range(_AT_ONCE):
-            cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [about, free])
-            if cursor.fetchone()[0]:
-                number = free
-                break
+    number = next((free for free in range(_AT_ONCE) if _locked(about, free)), None)
     try:
         yield number is not None
     finally:
@@ -356,16 +350,21 @@ def _take_up(export: Export) -> None:
 
 @contextmanager
 def _held(export_id: uuid.UUID) -> Iterator[bool]:
-    """Hold the export while the block lasts, or say that somebody does. When a session dies, PostgreSQL lets go."""
+    """Hold the export while the block lasts, or say that somebody does."""
     number = int.from_bytes(export_id.bytes[:4], signed=True)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [_ABOUT_EXPORT, number])
-        held = bool(cursor.fetchone()[0])
+    held = _locked(_ABOUT_EXPORT, number)
     try:
         yield held
     finally:
         if held:
             _unlock(_ABOUT_EXPORT, number)
+
+
+def _locked(about: int, number: int) -> bool:
+    """Take the lock if it is free. When the session dies, PostgreSQL lets go."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s, %s)", [about, number])
+        return bool(cursor.fetchone()[0])
 
 
 def _unlock(about: int, number: int) -> None:
