@@ -5,7 +5,8 @@ them, newest first, by keyset and in steps (`goldwallet.paging.every`): a millio
 thousand. `filters` are the fields of the list's own form as they were typed (text to text). What the form would refuse
 raises Refused.
 
-`exceeds(filters, most)` counts no further than it must, so that nobody waits for a file that comes to nothing.
+`exceeds(filters, most)`, named in the same way, says whether there are more rows than that. It counts no further than
+it must, and every list has it, so that nobody waits for a file that comes to nothing.
 
 A list of `hides_people` is told whether its reader may open people's pages: `rows(filters, sees_people=...)`. A file
 goes further than a page: for who may not, it holds short ids in the place of addresses.
@@ -27,8 +28,7 @@ class Listing:
     columns: tuple[str, ...]
     rows: str
     roles: frozenset[str]
-    #: Whether there are more rows than so many. Empty: only writing tells.
-    exceeds: str = ""
+    exceeds: str
     hides_people: bool = False
 
 
@@ -87,6 +87,7 @@ EXPORTS: dict[str, Listing] = {
             "Reverses",
         ),
         rows="oversight.exports.transactions",
+        exceeds="oversight.exports.transactions_exceed",
         roles=frozenset({"treasury"}),
     ),
     "account": Listing(
@@ -134,6 +135,5 @@ def rows_of(kind: str, filters: dict[str, str], *, sees_people: bool = False) ->
 
 
 def exceeds(kind: str, filters: dict[str, str], most: int) -> bool:
-    """Whether the list has more rows than `most`; False, too, where only writing tells. Raises as `rows_of`."""
-    path = EXPORTS[kind].exceeds
-    return bool(path) and bool(_load(path)(filters, most))
+    """Whether the list has more rows than `most`. Raises as `rows_of`."""
+    return bool(_load(EXPORTS[kind].exceeds)(filters, most))

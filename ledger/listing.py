@@ -14,7 +14,7 @@ from decimal import Decimal
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from goldwallet.paging import Page, page_of
+from goldwallet.paging import Page, more_than, page_of
 from ledger.models import Account, Entry, Transaction
 from ledger.selectors import LEGS, ZERO, Leg, key_begins, leg_of
 
@@ -43,6 +43,12 @@ class Wanted:
 def transactions_page(wanted: Wanted, *, after: str = "", limit: int = 50) -> Page[Transaction]:
     """A page of what is wanted, newest first. `after` is the `older` of the page before, as it came from outside."""
     return page_of(_wanted(wanted), by="created_at", after=after, limit=limit)
+
+
+def transfers_exceed(wanted: Wanted, most: int) -> bool:
+    """Whether the wanted transactions have more transfers than that, all together. Counts no further."""
+    # Each transfer has one entry above zero.
+    return more_than(Entry.objects.filter(amount__gt=0, transaction__in=_wanted(wanted)), most)
 
 
 def _wanted(wanted: Wanted) -> QuerySet[Transaction]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from goldwallet.errors import Refused
 from ledger.chart import GOLD
-from ledger.listing import Period, period_of, transactions_page
+from ledger.listing import Period, Wanted, period_of, transactions_page, transfers_exceed
 from ledger.models import Account
 from ledger.selectors import statement
 from oversight.book.forms import Days, TransactionFilters, refusal
@@ -18,10 +18,7 @@ _STEP = 500
 
 def transactions(filters: dict[str, str]) -> Iterator[tuple[Any, ...]]:
     """One row for each transfer, newest transaction first. Raises Refused for what the page's form refuses."""
-    form = TransactionFilters(filters)
-    if not form.is_valid():
-        raise refusal(form)
-    wanted = form.wanted()
+    wanted = _wanted(filters)
     if wanted is None:
         return
     after = ""
@@ -45,6 +42,19 @@ def transactions(filters: dict[str, str]) -> Iterator[tuple[Any, ...]]:
         if not page.older:
             return
         after = page.older
+
+
+def transactions_exceed(filters: dict[str, str], most: int) -> bool:
+    wanted = _wanted(filters)
+    return wanted is not None and transfers_exceed(wanted, most)
+
+
+def _wanted(filters: dict[str, str]) -> Wanted | None:
+    """What the page's form makes of these; None: what it names is nobody's."""
+    form = TransactionFilters(filters)
+    if not form.is_valid():
+        raise refusal(form)
+    return form.wanted()
 
 
 def account(filters: dict[str, str]) -> Iterator[tuple[Any, ...]]:

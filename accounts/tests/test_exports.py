@@ -48,6 +48,11 @@ def tiny(filters: dict[str, str]) -> Iterator[tuple[Any, ...]]:
         yield number, NAME, dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
 
 
+def tiny_grows(filters: dict[str, str], most: int) -> bool:
+    """It was short when it was counted."""
+    return False
+
+
 def tiny_exceeds(filters: dict[str, str], most: int) -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = '20ms'")
@@ -61,6 +66,7 @@ def _tiny_list(monkeypatch: pytest.MonkeyPatch) -> None:
         label="Tiny",
         columns=("Number", "Name", "At"),
         rows=f"{__name__}.tiny",
+        exceeds=f"{__name__}.tiny_grows",
         roles=frozenset({"treasury"}),
     )
     monkeypatch.setitem(EXPORTS, "tiny", listing)
