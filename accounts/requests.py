@@ -4,8 +4,7 @@ import uuid
 from collections.abc import Iterable
 from typing import Any
 
-from django.contrib.auth.models import Group
-
+from accounts.holds import lifters_lock, may_lift, refuse_too_few
 from accounts.models import KycStatus, User
 from accounts.roles import Role
 from accounts.services import person_lock, roles_give
@@ -74,18 +73,23 @@ def _unknown(person: User) -> bool:
 
 
 def roles_set_execute(request: Request) -> str:
-    # Whoever changes roles waits here for the others: two at once must not leave the house without an administrator.
-    Group.objects.select_for_update().get(name=Role.ADMINISTRATOR)
+    # Two at once must not leave the house without an administrator, nor a change and a hold without two who decide.
+    lifters_lock()
     description = roles_set_describe(request.payload)
     person, roles = person_of(request.payload), _roles(request.payload)
     if Role.ADMINISTRATOR not in roles and not _other_administrators(person):
         raise Refused("Then nobody would be administrator. Give somebody else the role first.", code="last")
+    lifted = may_lift(person.pk)
     roles_give(person=person, roles=roles)
+    if lifted and not may_lift(person.pk):
+        refuse_too_few()
     return description.summary
 
 
 def _other_administrators(person: User) -> bool:
-    active = User.objects.filter(is_active=True, is_staff=True, groups__name=Role.ADMINISTRATOR)
+    active = User.objects.filter(
+        is_active=True, is_staff=True, frozen_reason="", groups__name=Role.ADMINISTRATOR
+    )
     return active.exclude(pk=person.pk).exists()
 
 

@@ -9,7 +9,7 @@ from allauth.account.models import EmailAddress
 from django.contrib.auth.models import Group
 from django.db import connection, transaction
 
-from accounts import second_factor
+from accounts import holds, second_factor
 from accounts.models import KycStatus, Tier, User, tier_of
 from accounts.plain import address_refuse
 from accounts.roles import Role
@@ -123,7 +123,8 @@ def person_lock_now(user_id: uuid.UUID) -> LockedPerson | None:
 
 def person_freeze(*, user_id: uuid.UUID, reason: str, by: uuid.UUID | None = None) -> bool:
     """Put a person on hold, by staff or by the house itself (None); False: they were on hold already, and the first
-    reason stays. Lifting it takes two people. Raises Refused without a reason, and for a hold on oneself.
+    reason stays. Lifting it takes two people. Raises Refused without a reason, and for a hold on oneself, and Conflict
+    when staff would leave fewer than two who can lift it (`accounts.holds`).
     """
     if by == user_id:
         raise Refused("You cannot put yourself on hold. Ask somebody else to do it.", code="own", status=403)
@@ -132,8 +133,11 @@ def person_freeze(*, user_id: uuid.UUID, reason: str, by: uuid.UUID | None = Non
         raise Refused("Write why. The person's history keeps it.", code="reason")
     who = {"user": str(by)} if by else {}
     with pghistory.context(**who, action="person_freeze"), transaction.atomic():
+        one_less = by is not None and _one_less(user_id)
         changed = User.objects.filter(pk=user_id, frozen_reason="").update(frozen_reason=said) == 1
         if changed:
+            if one_less:
+                holds.refuse_too_few(but=user_id)
             record(
                 "hold",
                 subject=f"person:{user_id}",
@@ -144,6 +148,14 @@ def person_freeze(*, user_id: uuid.UUID, reason: str, by: uuid.UUID | None = Non
                 by=by,
             )
     return changed
+
+
+def _one_less(user_id: uuid.UUID) -> bool:
+    """Whether a hold takes this person away from those who lift holds. Of such holds the second waits here."""
+    if not User.objects.filter(pk=user_id, groups__name__in=holds.LIFTERS).exists():
+        return False
+    holds.lifters_lock()
+    return holds.may_lift(user_id)
 
 
 # --- identity -------------------------------------------------------------------------------------

@@ -38,6 +38,7 @@ ACTIONS: dict[str, str] = {
     "evidence_open": "Opened the evidence of a request",
     # People.
     "hold": "Put a person on hold",
+    "hold_lift": "Lifted a hold from the command line",
     "message": "Wrote to a person",
     "note": "Wrote a note",
     "flag": "Raised a flag",

@@ -389,6 +389,11 @@ def _held(house: House) -> Made:
     return {"person_id": house.world.charlie.pk}, asking()
 
 
+def _roles(house: House) -> Made:
+    staff("treasury")  # two are left who lift holds
+    return {}, asking() | {"role": ["vault"]}
+
+
 def _tier(house: House) -> Made:
     return {}, asking() | {"enhanced": "1"}
 
@@ -480,7 +485,7 @@ BODIES: dict[str, Callable[[House], Made]] = {
     "desk_flag_lower": _flagged,
     "desk_factor": _lost_factor,
     "desk_hold": plain(email="charlie@example.com", reason="A stolen phone."),
-    "desk_person_roles": asks(role=["vault"]),
+    "desk_person_roles": _roles,
     "desk_hold_lift": _held,
     "desk_person_hold": plain(reason="A stolen phone."),
     "desk_person_lift": _held,
