@@ -8,19 +8,17 @@ from typing import Any, cast
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.asking import ask, may_ask
+from accounts.lists import list_page
 from accounts.models import User
 from accounts.numbers import number_waiting, numbers_waiting
 from accounts.permissions import about_person, may_act, staff_page
 from controls.models import Request
 from controls.selectors import PAUSED, request_about, requests_about, requests_ever, switch, threshold
 from controls.services import threshold_set
-from goldwallet.budget import in_time
 from goldwallet.errors import Refused
-from goldwallet.fragments import page_or_part
 from goldwallet.history import events_of
 from goldwallet.paging import Page, page_of
 from ledger.selectors import postings_of
@@ -54,30 +52,11 @@ _SHOWN = (
 @staff_page("treasury", reads="payments")
 def payments(request: HttpRequest) -> HttpResponse:
     filters = PaymentFilters(request.GET)
-    page: Page[Payment] = Page([], "")
-    sound, refused = False, None
-    try:
-        with in_time():
-            if sound := filters.is_valid():
-                page = page_of(
-                    filters.rows().only(*_SHOWN),
-                    by="created_at",
-                    after=request.GET.get("after", ""),
-                    limit=_PAGE,
-                )
-            about_person(request, filters.person_id(row.user_id for row in page.rows))
-    except Refused as error:
-        page, sound, refused = Page([], ""), False, error
-    older = f"{reverse('desk_payments')}?{filters.query(after=page.older)}" if page.older else ""
-    context = {
-        "filters": filters,
-        "refused": refused,
-        "payments": page.rows,
-        "older_url": older,
-        "query": filters.query(),
-    }
-    status = 200 if sound else 400
-    return page_or_part(request, "payments/desk_payments.html", context, part="rows", status=status)
+
+    def read(after: str) -> Page[Payment]:
+        return page_of(filters.rows().only(*_SHOWN), by="created_at", after=after, limit=_PAGE)
+
+    return list_page(request, filters, "payments/desk_payments.html", name="payments", read=read)
 
 
 # --- the queue ------------------------------------------------------------------------------------

@@ -5,19 +5,16 @@ from typing import Any, cast
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.urls import reverse
 from django.views.decorators.http import require_GET
 
+from accounts.lists import list_page
 from accounts.models import User
 from accounts.permissions import about_person, may_act, may_see, staff_page
 from controls.selectors import requests_ever
-from goldwallet.budget import in_time
-from goldwallet.errors import Refused
-from goldwallet.fragments import page_or_part
 from goldwallet.history import events_of
 from goldwallet.paging import Page
 from ledger.selectors import postings_of
-from payments.models import Arrival, ArrivalState, State
+from payments.models import State
 from payments.selectors import arrivals_of, lines_of, trail
 from payments.shown import shown
 from pools.selectors import price_at
@@ -25,6 +22,7 @@ from pools.services import allocations_of
 from trading import selectors
 from trading.forms import OrderFilters
 from trading.models import Order
+from trading.strays import strays_among
 from trading.timeline import look_around, timeline
 
 _PAGE = 50
@@ -41,30 +39,16 @@ _POSTINGS = 10
 @staff_page("treasury", "pricing", "vault", reads="orders")
 def orders(request: HttpRequest) -> HttpResponse:
     filters = OrderFilters(request.GET)
-    page: Page[Any] = Page([], "")
-    sound, refused = False, None
-    try:
-        with in_time():
-            if sound := filters.is_valid():
-                page = selectors.orders_page(
-                    filters.rows().values_list(*_SHOWN, named=True),
-                    after=request.GET.get("after", ""),
-                    limit=_PAGE,
-                )
-            about_person(request, filters.person_id(row.user_id for row in page.rows))
-    except Refused as error:
-        page, sound, refused = Page([], ""), False, error
-    older = f"{reverse('desk_orders')}?{filters.query(after=page.older)}" if page.older else ""
-    context = {
-        "filters": filters,
-        "refused": refused,
-        "orders": page.rows,
-        "older_url": older,
-        "query": filters.query(),
-        "sees_people": may_see(cast(User, request.user), *_PEOPLE),
-    }
-    status = 200 if sound else 400
-    return page_or_part(request, "trading/desk_orders.html", context, part="rows", status=status)
+
+    def read(after: str) -> Page[Any]:
+        return selectors.orders_page(
+            filters.rows().values_list(*_SHOWN, named=True), after=after, limit=_PAGE
+        )
+
+    sees_people = may_see(cast(User, request.user), *_PEOPLE)
+    return list_page(
+        request, filters, "trading/desk_orders.html", name="orders", read=read, sees_people=sees_people
+    )
 
 
 #: To whom a person's page opens.
@@ -82,7 +66,7 @@ def order(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
     keys = [f"order:{found.pk}:", *(f"payment:{payment.pk}:" for payment in payments)]
     subjects = [f"order:{found.pk}", *(f"payment:{payment.pk}" for payment in payments)]
     arrivals, allocations = arrivals_of(payments), allocations_of(order_id=found.pk)
-    strays = _strays(found, arrivals)
+    strays = strays_among(found, arrivals)
     # Only a payout that M-Pesa has not heard of is told by the switches.
     paused = selectors.paused() if any(payment.state == State.CREATED for payment in payments) else set()
     context = {
@@ -112,17 +96,3 @@ def order(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
         "sees_phone": may_act(staff, "treasury"),
     }
     return render(request, "trading/desk_order.html", context)
-
-
-def _strays(order: Order, arrivals: list[Arrival]) -> list[Arrival]:
-    """Of the money that belongs to it what has its reference and could not pay it (`payments.arrivals_naming`)."""
-    pays = {ArrivalState.NEW, ArrivalState.MATCHED}
-    if not order.is_buy or order.rebuys_id is not None:
-        return []
-    return [
-        arrival
-        for arrival in arrivals
-        if arrival.payment_id == order.payment_id
-        and arrival.state not in pays
-        and arrival.receipt != order.payment.receipt
-    ]

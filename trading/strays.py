@@ -11,9 +11,28 @@ from trading.models import Order, Status
 
 def strays_of(order: Order) -> list[Arrival]:
     """Money that came with the order's reference and could not pay it, oldest first."""
-    if not order.is_buy or order.rebuys_id is not None:
+    return list(arrivals_naming(order.payment_id)) if _may_have(order) else []
+
+
+def strays_among(order: Order, arrivals: Iterable[Arrival]) -> list[Arrival]:
+    """The same out of the arrivals around the order's payments, for who has read them (`payments.selectors`)."""
+    if not _may_have(order):
         return []
-    return list(arrivals_naming(order.payment_id))
+    return [
+        arrival
+        for arrival in arrivals
+        if arrival.payment_id == order.payment_id
+        and arrival.state not in _PAYS
+        and arrival.receipt != order.payment.receipt
+    ]
+
+
+_PAYS = frozenset({ArrivalState.NEW, ArrivalState.MATCHED})
+
+
+def _may_have(order: Order) -> bool:
+    """An order that is paid from late money has the payment of the order before; what came for it belongs to that."""
+    return order.is_buy and order.rebuys_id is None
 
 
 def stray_news(order: Order, strays: Iterable[Arrival]) -> list[str]:
