@@ -31,6 +31,9 @@ from oversight.reversing import reversal_subject, why_not
 
 _ACCOUNTS, _PAGE = 100, 50
 _LESS = "Write more of the code, or choose whose account it is."
+_NO_SUMS = (
+    "The sums of the book are left out. The accounts below are whole. Open this page again in some minutes."
+)
 
 
 def _query(form: forms.Form) -> QueryDict:
@@ -68,10 +71,15 @@ def _tabs(current: str) -> list[tuple[str, str, bool]]:
 
 
 def _answer(
-    request: HttpRequest, template: str, context: dict[str, Any], refused: Refused | None
+    request: HttpRequest,
+    template: str,
+    context: dict[str, Any],
+    refused: Refused | None,
+    lacks: Refused | None = None,
 ) -> HttpResponse:
-    """The list, or the sentence in its place."""
-    status = refused.status if refused else 200
+    """The list, or the sentence in its place. `lacks`: why something beside it is not there, which the status tells."""
+    wrong = refused or lacks
+    status = wrong.status if wrong else 200
     return page_or_part(request, template, context | {"refused": refused}, part="rows", status=status)
 
 
@@ -98,16 +106,27 @@ def accounts(request: HttpRequest) -> HttpResponse:
     if asked.get("code"):
         about_person(request, owner_meant(*(account.code for account in found)) or owner_meant(asked["code"]))
     names = account_names(account.code for account in found)
+    # The sums of the whole book go with the whole list.
+    sums, sums_refused = (None, None) if request.GET else _sums()
     context = {
         "tabs": _tabs("desk_ledger"),
         "form": form,
         "accounts": [(account, names[account.code]) for account in found],
-        # The sums of the whole book go with the whole list.
-        "trial_balance": None if request.GET else ledger.trial_balance(),
+        "trial_balance": sums,
+        "sums_refused": sums_refused,
         "filtered": bool(query),
         "older_url": _older(request.path, query, found[-1].code) if len(found) == _ACCOUNTS else "",
     }
-    return _answer(request, "oversight/ledger.html", context, refused)
+    return _answer(request, "oversight/ledger.html", context, refused, lacks=sums_refused)
+
+
+def _sums() -> tuple[list[ledger.AssetTotal] | None, Refused | None]:
+    """The trial balance, or why it is not there: the list of accounts stands without it."""
+    try:
+        with in_time(less=_NO_SUMS):
+            return ledger.trial_balance(), None
+    except Refused as refused:
+        return None, refused
 
 
 @require_GET

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from django.test import Client
 
 from accounts.tests.people import customer, signed_in, staff
 from goldwallet import budget
+from ledger import chart
+from ledger.services import Transfer, post
 from trading.tests.pages import text
 
 pytestmark = [pytest.mark.django_db, pytest.mark.fault("X10")]
@@ -65,3 +68,20 @@ def test_a_list_that_takes_too_long_says_so_and_how_to_ask_for_less(
     assert rows.status_code == 200 and "<html" not in rows.content.decode()
     assert "This looks through too much at once." in text(rows)
     assert desk.get(url).status_code == 200, "and the next question is answered"
+
+
+def test_the_accounts_stand_without_the_sums_of_the_book_when_these_take_too_long(desk: Client) -> None:
+    page = "/desk/ledger/"
+    moved = Transfer(chart.mpesa_payouts(), chart.mpesa_collections(), Decimal(7))
+    post(key="test:float", kind="float_in", transfers=[moved])
+    assert "Agrees" in text(desk.get(page))
+    with slow("count(*)") as asked:
+        answer = desk.get(page)
+    assert len(asked) == 1 and "ledger_account" in asked[0]
+    assert answer.status_code == 400
+    said = text(answer)
+    assert "This looks through too much at once. The sums of the book are left out." in said
+    assert said.index("Trial balance") < said.index("This looks through too much") < said.index("Entries")
+    assert "/desk/ledger/accounts/" in answer.content.decode(), "and the list of accounts stands"
+    assert "Above zero" not in said, "no half of the sums"
+    assert "Agrees" in text(desk.get(page))
