@@ -23,7 +23,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import User
 from accounts.permissions import may_see
-from accounts.roles import Role
+from accounts.roles import SEES_PEOPLE
 from accounts.whose import owner_meant, person_meant
 from controls.audit import record
 from controls.exports import EXPORTS, exceeds, rows_of
@@ -119,12 +119,12 @@ def asked_by(export: Export) -> Asked:
 
 def sees_people(user: User) -> bool:
     """To whom a person's page opens."""
-    return may_see(user, Role.REVIEWER, Role.TREASURY)
+    return may_see(user, *SEES_PEOPLE)
 
 
 def may_take(user: User, kind: str) -> bool:
-    """Whoever may read a list may take it out: its roles, the auditor, the administrator."""
-    return may_see(user, *EXPORTS[kind].roles)
+    """Whoever may read a list may take it out: its roles, the auditor, the administrator. Not who is on hold."""
+    return may_see(user, *EXPORTS[kind].roles) and not user.frozen_reason
 
 
 def shows_too_much(export: Export, user: User) -> bool:

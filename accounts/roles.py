@@ -14,3 +14,5 @@ class Role(StrEnum):
 
 # These two see every page of the desk. Seeing is not doing: a change needs a role that the page names.
 SEES_ALL = frozenset({Role.AUDITOR, Role.ADMINISTRATOR})
+# To these, too, a person's page opens: whoever else reads a list sees whose an order is, and no more of them.
+SEES_PEOPLE = (Role.REVIEWER, Role.TREASURY)

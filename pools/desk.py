@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.asking import may_ask
 from accounts.models import User
 from accounts.permissions import may_act, may_see, staff_page
+from accounts.roles import SEES_PEOPLE
 from controls.selectors import request_about
 from goldwallet.errors import Refused
 from goldwallet.fragments import page_or_part
@@ -161,7 +162,7 @@ def pool(request: HttpRequest, pool_id: UUID) -> HttpResponse:
         "may_act": _keeps_vault(request),
         "may_ask": waiting is None and may_ask(me, "bars_add"),
         "sees_treasury": may_see(me, "treasury"),
-        "sees_people": may_see(me, "treasury", "reviewer"),
+        "sees_people": may_see(me, *SEES_PEOPLE),
         "where": whereabouts(found.pk),
         "orders_url": f"{reverse('desk_orders')}?{urlencode({'side': 'buy', 'status': 'pending'})}",
         "sales_url": f"{reverse('desk_orders')}?{urlencode({'side': 'sell', 'status': 'pending'})}",

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET
 from accounts.lists import list_page
 from accounts.models import User
 from accounts.permissions import about_person, may_act, may_see, staff_page
+from accounts.roles import SEES_PEOPLE
 from controls.selectors import requests_ever
 from goldwallet.history import events_of
 from goldwallet.paging import Page
@@ -45,14 +46,10 @@ def orders(request: HttpRequest) -> HttpResponse:
             filters.rows().values_list(*_SHOWN, named=True), after=after, limit=_PAGE
         )
 
-    sees_people = may_see(cast(User, request.user), *_PEOPLE)
+    sees_people = may_see(cast(User, request.user), *SEES_PEOPLE)
     return list_page(
         request, filters, "trading/desk_orders.html", name="orders", read=read, sees_people=sees_people
     )
-
-
-#: To whom a person's page opens.
-_PEOPLE = ("treasury", "reviewer")
 
 
 @require_GET
@@ -91,7 +88,7 @@ def order(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
         "sees_treasury": may_see(staff, "treasury"),
         "sees_pricing": may_see(staff, "pricing"),
         "sees_vault": may_see(staff, "vault"),
-        "sees_people": may_see(staff, *_PEOPLE),
+        "sees_people": may_see(staff, *SEES_PEOPLE),
         # Who pays people out needs the number; who reads tells two apart by what is left of it.
         "sees_phone": may_act(staff, "treasury"),
     }
