@@ -38,11 +38,12 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 def _live(request: HttpRequest, today: TradeDay, moment: dt.datetime) -> dict[str, Any]:
     price, me, states = current_price(), cast(User, request.user), switches()
-    waiting = selectors.waiting()
+    waiting, (people, counted_at) = selectors.waiting(), selectors.customers_lately(moment)
     return {
         "now": moment,
         "figures": selectors.figures(),
-        "customers": selectors.customers(),
+        "customers": people,
+        "counted_at": counted_at,
         "today": today,
         "waiting": [(kind, _opens(kind, me)) for kind in waiting],
         "waiting_count": sum(kind.count for kind in waiting),

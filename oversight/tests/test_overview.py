@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import User
@@ -19,6 +20,7 @@ from goldwallet.money import show_grams, show_kes
 from goldwallet.test.books import assert_books
 from goldwallet.test.clock import shift_clock
 from goldwallet.test.world import BUY, SELL, World, buy, paid, sell
+from goldwallet.wording import exact_time
 from ledger import chart
 from ledger.models import Account, Entry
 from ledger.selectors import balance
@@ -189,6 +191,34 @@ def test_customers_are_counted(world: World) -> None:
     User.objects.filter(pk=world.bob.pk).update(frozen_reason="A test holds this person.")
     User.objects.filter(pk=world.charlie.pk).update(created_at=now() - dt.timedelta(days=31))
     assert customers() == Customers(everybody=3, verified=1, new=2, on_hold=1)
+
+
+def counts(queries: CaptureQueriesContext) -> int:
+    """How often everybody was read."""
+    return sum("FILTER" in one["sql"] and 'FROM "accounts_user"' in one["sql"] for one in queries)
+
+
+def test_customers_are_counted_once_a_minute_for_all_desks(world: World) -> None:
+    first, second = signed_in(staff("treasury")), signed_in(staff("auditor"))
+    with CaptureQueriesContext(connection) as queries:
+        page = first.get(reverse("desk"))
+    assert counts(queries) == 1
+    moment = page.context["counted_at"]
+    assert f"As of {exact_time(moment.astimezone(NAIROBI))}" in text(page)
+    User.objects.filter(pk=world.bob.pk).update(frozen_reason="A test holds this person.")
+    with CaptureQueriesContext(connection) as queries:
+        again = [refresh(first), refresh(second), second.get(reverse("desk"))]
+    assert counts(queries) == 0
+    assert {(one.context["customers"].on_hold, one.context["counted_at"]) for one in again} == {(0, moment)}
+    # What stands beside it is of this moment.
+    paid(buy(world.alice, 33_000))
+    assert "KES 33,000" in text(refresh(first))
+    with shift_clock(seconds=61), CaptureQueriesContext(connection) as queries:
+        assert refresh(second).context["customers"].on_hold == 1
+        assert refresh(first).context["counted_at"] > moment + dt.timedelta(seconds=60)
+    assert counts(queries) == 1
+    # A clock that was set back makes no count of the future one of now.
+    assert refresh(first).context["counted_at"] < moment + dt.timedelta(seconds=60)
 
 
 def test_what_waits_is_counted_with_its_oldest(world: World) -> None:
