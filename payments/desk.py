@@ -190,10 +190,10 @@ def payment_said(request: HttpRequest, payment_id: uuid.UUID, said_id: uuid.UUID
     """Something that was said, as it came: with a reason, and noted."""
     found = get_object_or_404(Payment, pk=payment_id)
     try:
-        opened = services.said_open(about=found, said_id=said_id, reason=request.POST.get("reason", ""))
+        services.said_open(about=found, said_id=said_id, reason=request.POST.get("reason", ""))
     except Refused as refused:
         return _payment_page(request, payment_id, refused)
-    return _payment_page(request, payment_id, opened=opened)
+    return _payment_page(request, payment_id, opened=said_id)
 
 
 def _decide(request: HttpRequest, decide: Callable[[uuid.UUID], None], done: str) -> HttpResponse:

@@ -83,10 +83,10 @@ def arrival_said(request: HttpRequest, arrival_id: uuid.UUID, said_id: uuid.UUID
     """Something that was said about it, as it came: with a reason, and noted."""
     found = get_object_or_404(Arrival.objects.select_related("payment"), pk=arrival_id)
     try:
-        opened = said_open(about=found, said_id=said_id, reason=request.POST.get("reason", ""))
+        said_open(about=found, said_id=said_id, reason=request.POST.get("reason", ""))
     except Refused as refused:
         return _arrival_page(request, arrival_id, refused)
-    return _arrival_page(request, arrival_id, opened=opened)
+    return _arrival_page(request, arrival_id, opened=said_id)
 
 
 def _arrival_page(
@@ -98,7 +98,7 @@ def _arrival_page(
 ) -> HttpResponse:
     """One arrival. After a refused form: its sentence, and what was typed. `opened`: what is shown as it came."""
     found = get_object_or_404(arrivals_all(), pk=arrival_id)
-    about_person(request, found.user_id or (found.payment.user_id if found.payment else None))
+    about_person(request, found.person_id)
     open_request = request_about(_subject(arrival_id))
     waits = found.state == ArrivalState.SUSPENSE
     may = waits and open_request is None and may_ask(cast(User, request.user), "suspense_assign")

@@ -100,9 +100,7 @@ def suspense_assign_execute(request: Request) -> str:
 def suspense_return_person(payload: dict[str, Any]) -> uuid.UUID | None:
     """Whose money it seems to be: the person of the payment that its reference names."""
     found = Arrival.objects.filter(pk=_uuid(payload.get("arrival", ""))).select_related("payment").first()
-    if found is None:
-        return None
-    return found.user_id or (found.payment.user_id if found.payment else None)
+    return found.person_id if found else None
 
 
 def suspense_return_describe(payload: dict[str, Any]) -> Description:

@@ -105,6 +105,11 @@ class Arrival(models.Model):
     def __str__(self) -> str:
         return self.receipt
 
+    @property
+    def person_id(self) -> uuid.UUID | None:
+        """Whose money it is, or else seems to be: of the payment that its reference names."""
+        return self.user_id or (self.payment.user_id if self.payment else None)
+
 
 class Pull(models.Model):
     """One question for the provider's list of a stretch of time. Complete: the list was read to its end.

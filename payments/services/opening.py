@@ -12,8 +12,8 @@ _LEAST = 5
 
 
 @transaction.atomic
-def said_open(*, about: Payment | Arrival, said_id: uuid.UUID, reason: str) -> uuid.UUID:
-    """Note that somebody opens this call or callback of a payment or of money that came; answers its id.
+def said_open(*, about: Payment | Arrival, said_id: uuid.UUID, reason: str) -> None:
+    """Note that somebody opens this call or callback of a payment or of money that came.
 
     Raises Refused without a reason, and for what was not said about it.
     """
@@ -21,17 +21,16 @@ def said_open(*, about: Payment | Arrival, said_id: uuid.UUID, reason: str) -> u
     if len(why) < _LEAST:
         raise Refused("Write why you open it. The audit trail keeps it.", code="reason")
     if isinstance(about, Payment):
-        subject, kind = f"payment:{about.pk}", _kind(said_id, "payment", about.pk)
+        column, person_id = "payment", about.user_id
     else:
-        subject, kind = f"arrival:{about.pk}", _kind(said_id, "arrival", about.pk)
+        column, person_id = "arrival", about.person_id
     record(
         "callback_open",
-        subject=subject,
-        person_id=about.user_id,
-        after={"opened": kind, "id": str(said_id)},
+        subject=f"{column}:{about.pk}",
+        person_id=person_id,
+        after={"opened": _kind(said_id, column, about.pk), "id": str(said_id)},
         reason=why,
     )
-    return said_id
 
 
 def _kind(said_id: uuid.UUID, column: str, key: uuid.UUID) -> str:

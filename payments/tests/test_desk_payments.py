@@ -395,6 +395,23 @@ def test_what_was_said_about_money_that_came_is_hidden_and_opened_alike(desk: Cl
     assert AuditEntry.objects.get(action="callback_open").subject == f"arrival:{arrival.pk}"
 
 
+def test_who_opens_what_was_said_about_money_is_noted_with_the_person_it_seems_to_be_of(
+    world: World, desk: Client
+) -> None:
+    arrival = Arrival.objects.create(
+        receipt="UKL7A2B3C9",
+        amount=Decimal(500),
+        source=Source.PULL,
+        arrived_at=now(),
+        state=ArrivalState.SUSPENSE,
+        payment=buy(world.alice, 500).payment,
+    )
+    asked = Exchange.objects.create(arrival=arrival, kind=Kind.REVERSE)
+    press = reverse("desk_arrival_said", args=[arrival.pk, asked.pk])
+    assert desk.post(press, {"reason": "Whose money is this?"}).status_code == 200
+    assert AuditEntry.objects.get(action="callback_open").person_id == world.alice.pk
+
+
 # --- what belongs together ------------------------------------------------------------------------
 
 
