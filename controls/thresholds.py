@@ -107,12 +107,10 @@ _ALL = [
         500_000,
         least=1_000,
     ),
-    _kes(
-        "approval_retype_kes", "Who approves that this much or more leaves types the amount", 50_000, least=1
-    ),
+    _kes("approval_retype_kes", "From this amount on, who approves types it again", 50_000, least=1),
     _count(
         "approval_retype_grams",
-        "Who approves that this many grams or more move types them",
+        "From this many grams on, who approves types them again",
         10,
         least=1,
         most=1_000_000,
