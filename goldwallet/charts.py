@@ -44,34 +44,47 @@ def polyline(history: Sequence[Point], *, until: dt.datetime | None = None) -> C
     end = max(until, points[-1][0]) if until and points else (points[-1][0] if points else None)
     if not points or end is None or end <= points[0][0]:
         return None
-    start, span = points[0][0], (end - points[0][0]).total_seconds()
     values = [value for _, value in points]
-    low, high = min(values), max(values)
-
-    def x(moment: dt.datetime) -> float:
-        return round((moment - start).total_seconds() / span * WIDTH, 1)
-
-    def y(value: Decimal) -> float:
-        # A price that never moved runs through the middle.
-        share = (value - low) / (high - low) if high > low else Decimal("0.5")
-        return round(float(HEIGHT - share * HEIGHT), 1)
-
+    box = _Box(points[0][0], end, min(values), max(values))
     corners: list[tuple[float, float]] = []
     bands: list[Band] = []
     for position, (moment, value) in enumerate(points):
         following = points[position + 1][0] if position + 1 < len(points) else end
-        corners += [(x(moment), y(value)), (x(following), y(value))]
-        bands.append(Band(x(moment), round(x(following) - x(moment), 1), moment, value))
-    line = " ".join(f"{left:g},{top:g}" for left, top in corners)
+        left, right, top = box.x(moment), box.x(following), box.y(value)
+        corners += [(left, top), (right, top)]
+        bands.append(Band(left, round(right - left, 1), moment, value))
+    line = _points(corners)
     return Chart(
         line=line,
         area=f"0,{HEIGHT} {line} {corners[-1][0]:g},{HEIGHT}",
         bands=tuple(bands),
         first=points[0],
         last=points[-1],
-        low=low,
-        high=high,
+        low=box.low,
+        high=box.high,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Box:
+    """Where things stand in the box: a moment from the left, a value from the top."""
+
+    start: dt.datetime
+    end: dt.datetime
+    low: Decimal
+    high: Decimal
+
+    def x(self, moment: dt.datetime) -> float:
+        return round((moment - self.start) / (self.end - self.start) * WIDTH, 1)
+
+    def y(self, value: Decimal) -> float:
+        # A price that never moved runs through the middle.
+        share = (value - self.low) / (self.high - self.low) if self.high > self.low else Decimal("0.5")
+        return round(float(HEIGHT - share * HEIGHT), 1)
+
+
+def _points(corners: Sequence[tuple[float, float]]) -> str:
+    return " ".join(f"{left:g},{top:g}" for left, top in corners)
 
 
 def _thinned[T](history: Sequence[T]) -> list[T]:
@@ -117,25 +130,16 @@ def pair_lines(history: Sequence[Pair], *, until: dt.datetime) -> PairChart | No
     pairs = _thinned(history)
     if not pairs or until <= pairs[0][0]:
         return None
-    start, end = pairs[0][0], max(until, pairs[-1][0])
-    span = (end - start).total_seconds()
     low, high = min(pair[2] for pair in pairs), max(pair[1] for pair in pairs)
-
-    def x(moment: dt.datetime) -> float:
-        return round((moment - start).total_seconds() / span * WIDTH, 1)
-
-    def y(value: Decimal) -> float:
-        share = (value - low) / (high - low) if high > low else Decimal("0.5")
-        return round(float(HEIGHT - share * HEIGHT), 1)
-
+    box = _Box(pairs[0][0], max(until, pairs[-1][0]), low, high)
     upper: list[tuple[float, float]] = []
     lower: list[tuple[float, float]] = []
     strips: list[PairStrip] = []
     for position, (moment, above, below) in enumerate(pairs):
-        left = x(moment)
-        right = x(pairs[position + 1][0]) if position + 1 < len(pairs) else float(WIDTH)
-        upper += [(left, y(above)), (right, y(above))]
-        lower += [(left, y(below)), (right, y(below))]
+        left = box.x(moment)
+        right = box.x(pairs[position + 1][0]) if position + 1 < len(pairs) else float(WIDTH)
+        upper += [(left, box.y(above)), (right, box.y(above))]
+        lower += [(left, box.y(below)), (right, box.y(below))]
         strips.append(PairStrip(left, round(right - left, 1), moment, above, below))
     return PairChart(
         upper=_points(upper),
@@ -147,10 +151,6 @@ def pair_lines(history: Sequence[Pair], *, until: dt.datetime) -> PairChart | No
         low=low,
         high=high,
     )
-
-
-def _points(corners: Sequence[tuple[float, float]]) -> str:
-    return " ".join(f"{left:g},{top:g}" for left, top in corners)
 
 
 # --- days side by side ----------------------------------------------------------------------------

@@ -40,11 +40,15 @@ class PriceEffect:
 
     @property
     def spread(self) -> Decimal:
-        return self.buy - self.sell
+        return self._pair.spread
 
     @property
     def spread_percent(self) -> Decimal:
-        return (self.spread * 100 / self.buy).quantize(Decimal("0.01"))
+        return self._pair.spread_percent
+
+    @property
+    def _pair(self) -> Price:
+        return Price(buy=self.buy, sell=self.sell)
 
     @property
     def buy_move(self) -> Decimal | None:
