@@ -1,6 +1,7 @@
 """The reconciliation at the desk: statements, runs, and the differences that are open."""
 
 import datetime as dt
+import re
 import uuid
 from typing import Any, cast
 
@@ -39,6 +40,19 @@ _RECENT = 15
 #: So many differences a report prints; a page of more is read by nobody.
 _REPORT = 1000
 _GRACE_MINUTES = int(GRACE.total_seconds()) // 60
+#: Days that something can have happened on. Others run over the edge of the calendar, in Python or in the database, and
+#: a run that was stored with one would close this page.
+_DAY = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}")
+#: What a refusal is about -> the field that it stands beside. Others stand on top of the page.
+_FIELDS = {
+    "account": "account",
+    "file": "statement",
+    "statement": "statement",
+    "shortcode": "statement",
+    "from": "from",
+    "to": "to",
+    "span": "to",
+}
 
 
 def _me(request: HttpRequest) -> User:
@@ -51,7 +65,9 @@ def reconciliation(request: HttpRequest) -> HttpResponse:
     return _page(request)
 
 
-def _page(request: HttpRequest, refused: Refused | None = None) -> HttpResponse:
+def _page(request: HttpRequest, refused: Refused | None = None, *, about: str = "") -> HttpResponse:
+    """`about`: which form was refused, `upload` or `run`: what was typed stays in it, and the sentence beside it."""
+    field = _FIELDS.get(refused.code, "") if refused else ""
     kind = request.GET.get("kind", "")
     kind = kind if kind in BreakKind.values else ""
     opened = Break.objects.filter(state=BreakState.OPEN)
@@ -75,8 +91,9 @@ def _page(request: HttpRequest, refused: Refused | None = None) -> HttpResponse:
         "accounts": Float.choices,
         "acts": may_act(_me(request), Role.TREASURY),
         "grace": _GRACE_MINUTES,
-        "refused": refused,
-        "typed": request.POST if refused else {},
+        "sentence": refused.sentence if refused and not field else "",
+        "wrong": {about: {field: refused.sentence}} if refused and field else {},
+        "typed": {about: request.POST} if refused else {},
     }
     return render(
         request, "oversight/reconciliation.html", context, status=refused.status if refused else 200
@@ -116,26 +133,30 @@ def upload(request: HttpRequest) -> HttpResponse:
             ends_at=end,
         )
     except Refused as refused:
-        return _page(request, refused)
+        return _page(request, refused, about="upload")
     (messages.success if taken.new else messages.info)(request, taken.sentence)
     return redirect("desk_reconciliation")
 
 
 def _days(request: HttpRequest) -> tuple[dt.datetime | None, dt.datetime | None]:
     """The first moment of the day `from` and the last of the day `to`, Nairobi's; None for what was left out."""
-    start, end = _day(request.POST.get("from", "")), _day(request.POST.get("to", ""))
+    start, end = _day(request, "from"), _day(request, "to")
     if start and end and start > end:
         raise Refused("The last day is before the first one.", code="span")
     return start, None if end is None else end + dt.timedelta(days=1) - dt.timedelta(seconds=1)
 
 
-def _day(text: str) -> dt.datetime | None:
-    if not text.strip():
+def _day(request: HttpRequest, name: str) -> dt.datetime | None:
+    """The first moment of the day that was typed. Raises Refused with the field's name as its code."""
+    text = request.POST.get(name, "").strip()
+    if not text:
         return None
     try:
-        day = dt.date.fromisoformat(text.strip())
+        day = dt.date.fromisoformat(text) if _DAY.fullmatch(text) else None
     except ValueError:
-        raise Refused("Write a day like 2026-11-21.", code="span") from None
+        day = None
+    if day is None:
+        raise Refused("Write a day like 2026-11-21.", code=name)
     return dt.datetime.combine(day, dt.time(), NAIROBI)
 
 
@@ -148,7 +169,7 @@ def run_now(request: HttpRequest) -> HttpResponse:
             begun = run_begin(by=_me(request), starts_at=start, ends_at=end)
             reconcile_run.defer(run_id=str(begun.pk))
     except Refused as refused:
-        return _page(request, refused)
+        return _page(request, refused, about="run")
     messages.success(request, "The comparison has begun. This page shows how far it is.")
     return redirect("desk_reconciliation")
 

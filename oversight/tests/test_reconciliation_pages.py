@@ -96,6 +96,8 @@ def test_a_statement_is_uploaded_once(day: Day, desk: Client) -> None:
         ({}, "no line with the headings"),
         ({"account": "house"}, "Choose the account"),
         ({"from": "21.11.2026"}, "Write a day like 2026-11-21."),
+        ({"from": "2026-02-31"}, "Write a day like 2026-11-21."),
+        ({"to": "9999-12-31"}, "Write a day like 2026-11-21."),
         ({"from": "2026-11-21", "to": "2026-11-20"}, "The last day is before the first one."),
         ({"statement": ""}, "Choose the file"),
     ],
@@ -106,6 +108,20 @@ def test_a_bad_upload_says_why(desk: Client, form: dict[str, str], sentence: str
     assert page.status_code == 400
     assert sentence in text(page)
     assert not StatementFile.objects.exists()
+
+
+@pytest.mark.parametrize("form", ["upload", "run"])
+@pytest.mark.parametrize("day", ["0001-01-01", "1999-12-31", "9999-12-31", "2026-02-31", "2026-W10-1", "\u0662", "\x00"])
+def test_a_day_that_cannot_be_is_refused_beside_its_field(desk: Client, form: str, day: str) -> None:
+    file = SimpleUploadedFile("november.csv", b"x")
+    page = desk.post(f"{PAGE}{form}/", {"statement": file, "account": "payouts", "from": "2026-11-20", "to": day})
+    assert page.status_code == 400
+    shown = page.content.decode().split(f'id="{form}-to"')[1].split("</div>")[0]
+    assert "Write a day like 2026-11-21." in shown
+    assert f'id="{form}-from" name="from" type="date" value="2026-11-20"' in page.content.decode()
+    assert page.content.decode().count('value="2026-11-20"') == 1
+    assert (Run.objects.count(), StatementFile.objects.count()) == (0, 0)
+    assert desk.get(PAGE).status_code == 200
 
 
 def test_run_now_is_a_job_and_one_at_a_time(world: World, desk: Client) -> None:
