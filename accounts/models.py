@@ -75,8 +75,8 @@ class User(AbstractUser):  # type: ignore[django-manager-missing]
     phone_sealed = models.TextField(blank=True, default="")
     phone_lookup = models.CharField(max_length=64, blank=True, default="", db_index=True)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
-    # On hold: signs in and reads, and neither buys nor sells nor is paid, and of staff neither asks for what takes two
-    # people nor decides it. Empty: not on hold.
+    # On hold: signs in and reads, and neither buys nor sells nor is paid, and of staff does nothing at the desk
+    # (`accounts.permissions`). Empty: not on hold.
     frozen_reason = models.CharField(max_length=200, blank=True, default="")
 
     # Two people have agreed that a verified person may trade more (`kyc.requests.tier_set`).

@@ -6,6 +6,9 @@ Put one of these on every view that is not for everybody:
     @staff_page("pricing", "treasury")    staff with the second factor: these roles, the auditor and the
                                           administrator read; these roles act, and an auditor never does
     @staff_page(..., reads="order")       and the audit trail says who looked (`controls.audit`)
+
+Who is on hold reads at the desk and does nothing there, whatever their roles. Their own account stays theirs: signing
+out, their security, their sessions.
 """
 
 import uuid
@@ -26,11 +29,15 @@ from accounts.models import User
 from accounts.roles import SEES_ALL, Role
 from accounts.selectors import is_staff_member, roles_of
 from controls import audit
+from goldwallet.errors import Refused
 from goldwallet.knocks import address_of
 
 type View = Callable[..., HttpResponseBase]
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
+ON_HOLD = (
+    "Your account is on hold. You can read here, and do nothing else until two other people have lifted it."
+)
 
 
 def customer_page(view: View) -> View:
@@ -47,7 +54,8 @@ def customer_page(view: View) -> View:
 def staff_page(*roles: str, reads: str = "", copies: bool = False) -> Callable[[View], View]:
     """For staff; `roles` may act. No role named: all staff may read and nobody may act.
 
-    `copies`: a POST only has a copy made of what one may read, so who may read may POST as well, the auditor too.
+    `copies`: it only hands out a copy of what one may read, so who may read may POST as well, the auditor too. Who is
+    on hold gets no copy, by whatever method: the whole list would leave the house.
 
     `reads`: the page shows data of people, so each look is a line of the audit trail: about `reads:<id>` where the path
     names one thing, else about the list `reads`. Such a view says whom it is about by `about_person`.
@@ -58,8 +66,10 @@ def staff_page(*roles: str, reads: str = "", copies: bool = False) -> Callable[[
         @wraps(view)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             answer: HttpResponseBase | None = staff_entry(request)
-            if answer is None and not _may(request, acting, copies=copies):
-                raise PermissionDenied("Your role does not allow this.")
+            if answer is None:
+                _check_not_on_hold(request, copies=copies)
+                if not _may(request, acting, copies=copies):
+                    raise PermissionDenied("Your role does not allow this.")
             return _private(answer or _noted(view, request, kwargs, reads=reads))
 
         # The page that tells who may do what reads it (oversight.roles).
@@ -120,6 +130,12 @@ def staff_entry(request: HttpRequest) -> HttpResponse | None:
     return None
 
 
+def _check_not_on_hold(request: HttpRequest, *, copies: bool) -> None:
+    """Raises Refused, so that the page has the sentence."""
+    if (copies or request.method not in _READING) and cast("User", request.user).frozen_reason:
+        raise Refused(ON_HOLD, code="hold", status=403)
+
+
 def _may(request: HttpRequest, acting: frozenset[Role], *, copies: bool) -> bool:
     held = roles_of(cast("User", request.user))
     if copies or request.method in _READING:
@@ -139,7 +155,8 @@ def may_see(user: User, *roles: str) -> bool:
 def may_act(user: User, *roles: str) -> bool:
     """For templates and views that leave out what a person could not use."""
     held = roles_of(user)
-    return bool(held & {Role(role) for role in roles}) and Role.AUDITOR not in held
+    allowed = bool(held & {Role(role) for role in roles}) and Role.AUDITOR not in held
+    return allowed and not user.frozen_reason
 
 
 def _go(request: HttpRequest, url: str) -> HttpResponse:

@@ -121,7 +121,7 @@ def exports(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-@staff_page()
+@staff_page(copies=True)
 def export_file(request: HttpRequest, export_id: uuid.UUID) -> HttpResponseBase:
     """The written file, for who asked for it and may still read the list."""
     me = _me(request)

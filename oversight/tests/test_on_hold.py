@@ -1,0 +1,106 @@
+"""Who of the staff is on hold reads at the desk as before and does nothing there, whatever their roles."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from accounts.models import Authenticator, User
+from accounts.permissions import ON_HOLD
+from accounts.tests.people import signed_in, staff
+from controls.selectors import thresholds_forget
+from goldwallet.test.world import World
+from goldwallet.tests.routes import ROUTES
+from goldwallet.tests.scene import ALL_ROLES, STAFF, Scene, taken_back, writes, written_since
+from goldwallet.tests.test_routes import SEEN, Visit, path_of, wanted
+from kyc.tests.making import photos_once
+from oversight.tests.test_audit_routes import BODIES, DESK, House, acting_routes
+from trading.tests.pages import text
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures(photos_once.__name__)]
+
+#: They hand out whole lists, by whatever method.
+COPIES = {"desk_export", "desk_export_file"}
+
+
+def hold(person: User) -> None:
+    User.objects.filter(pk=person.pk).update(frozen_reason="A stolen laptop.")
+
+
+def on_hold(*roles: str) -> Client:
+    person = staff(*roles)
+    hold(person)
+    return signed_in(person)
+
+
+@pytest.mark.parametrize("visitor", [*STAFF, "all_roles"])
+def test_every_form_of_the_desk_is_shut_and_every_page_stays_open(
+    shared: tuple[World, Scene], visitor: str
+) -> None:
+    visit, wrong = Visit(on_hold(*(ALL_ROLES if visitor == "all_roles" else (visitor,)))), []
+    for name in DESK:
+        path = path_of(name, shared[1].arguments(name, DESK[name]))
+        for method in ("get", "post"):
+            with taken_back():
+                before = writes()
+                answer = visit.ask(method, path)
+                written = written_since(before) - SEEN
+            as_before = wanted(ROUTES[name], visitor, post=method == "post")
+            shut = as_before != 405 and (method == "post" or name in COPIES)
+            if answer.status_code != (403 if shut else as_before):
+                wrong.append(f"{method} {name}: {answer.status_code}")
+            if shut and (ON_HOLD not in text(answer) or written):
+                wrong.append(f"{method} {name}: no sentence, or it writes {written}")
+    assert wrong == []
+
+
+def test_forms_that_are_filled_in_well_are_shut_as_well(shared: tuple[World, Scene]) -> None:
+    """They are those that leave their line in the trail when nobody is on hold (`test_audit_routes`)."""
+    me = staff(*ALL_ROLES)
+    house, wrong = House(*shared, me, signed_in(me)), []
+    for name in acting_routes():
+        with taken_back():
+            arguments, body = BODIES[name](house)
+            hold(me)
+            before = writes()
+            answer = house.browser.post(house.path(name, **arguments), body)
+            written = written_since(before) - SEEN
+        thresholds_forget()
+        if answer.status_code != 403 or ON_HOLD not in text(answer) or written:
+            wrong.append(f"{name}: {answer.status_code}, writes {written}")
+    assert wrong == []
+
+
+def test_the_hold_counts_from_the_next_request_on(shared: tuple[World, Scene]) -> None:
+    keeper = staff("treasury")
+    desk, asks = signed_in(keeper), reverse("desk_floats_ask")
+    assert desk.post(asks).status_code == 302
+    hold(keeper)
+    assert desk.post(asks).status_code == 403
+    User.objects.filter(pk=keeper.pk).update(frozen_reason="")
+    assert desk.post(asks).status_code == 302
+
+
+def test_the_desk_says_so_and_offers_nothing_to_press(shared: tuple[World, Scene]) -> None:
+    free, held = signed_in(staff("treasury", "pricing")), on_hold("treasury", "pricing")
+    for path, offer in [
+        (f"/desk/people/{shared[1].alice.pk}/", "Put on hold"),
+        ("/desk/prices/", "Show the effect"),
+        ("/desk/orders/", "The whole list as a file"),
+        ("/desk/steering/", "Pause buying"),
+    ]:
+        assert offer in text(free.get(path)), path
+        assert ON_HOLD not in text(free.get(path))
+        assert offer not in text(held.get(path)), path
+        assert ON_HOLD in text(held.get(path))
+
+
+def test_their_own_account_stays_theirs(shared: tuple[World, Scene]) -> None:
+    person = staff("treasury")
+    hold(person)
+    browser, elsewhere = signed_in(person), signed_in(person)
+    assert browser.get("/accounts/security/").status_code == 200
+    assert browser.post(reverse("account_sessions_end")).status_code == 302
+    assert elsewhere.get("/desk/").status_code == 302
+    assert Authenticator.objects.filter(user=person, confirmed=True).exists()
+    assert browser.post(reverse("account_logout")).status_code == 302
+    assert browser.get("/desk/").status_code == 302
