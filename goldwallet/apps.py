@@ -6,5 +6,7 @@ class GoldwalletConfig(AppConfig):
 
     def ready(self) -> None:
         from goldwallet import checks  # registers them, too
+        from goldwallet.refusals import plain_words
 
         checks.refuse_unsafe()
+        plain_words()

@@ -86,7 +86,7 @@ def test_cash_is_asked_for_by_email(world: World, maker, checker) -> None:
     [
         ({"person": ""}, "Write whose it is."),
         ({"person": "nobody@example.com"}, "Nobody has this e-mail address or username."),
-        ({"person": "\x00"}, "Null characters"),
+        ({"person": "\x00"}, "A sign in this cannot be read"),
         ({"way": ""}, "gets it or gives it back"),
         ({"grams": ""}, "Write how many grams."),
         ({"grams": "1,5"}, "digits only"),

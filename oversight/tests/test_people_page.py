@@ -426,7 +426,7 @@ def test_a_mail_goes_out_in_our_frame_and_is_noted_without_its_words(
     [
         ({"subject": ""}, "Write what it is about."),
         ({"subject": "x" * 121}, "Keep the subject under 120 letters."),
-        ({"subject": "a\x00b"}, "Null characters are not allowed."),
+        ({"subject": "a\x00b"}, "A sign in this cannot be read. Type it anew."),
         ({"text": " "}, "Write the text."),
         ({"text": "x" * 4001}, "Keep the text under 4000 letters."),
         ({"reason": ""}, "Write why."),

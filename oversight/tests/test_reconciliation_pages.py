@@ -111,10 +111,14 @@ def test_a_bad_upload_says_why(desk: Client, form: dict[str, str], sentence: str
 
 
 @pytest.mark.parametrize("form", ["upload", "run"])
-@pytest.mark.parametrize("day", ["0001-01-01", "1999-12-31", "9999-12-31", "2026-02-31", "2026-W10-1", "\u0662", "\x00"])
+@pytest.mark.parametrize(
+    "day", ["0001-01-01", "1999-12-31", "9999-12-31", "2026-02-31", "2026-W10-1", "\u0662", "\x00"]
+)
 def test_a_day_that_cannot_be_is_refused_beside_its_field(desk: Client, form: str, day: str) -> None:
     file = SimpleUploadedFile("november.csv", b"x")
-    page = desk.post(f"{PAGE}{form}/", {"statement": file, "account": "payouts", "from": "2026-11-20", "to": day})
+    page = desk.post(
+        f"{PAGE}{form}/", {"statement": file, "account": "payouts", "from": "2026-11-20", "to": day}
+    )
     assert page.status_code == 400
     shown = page.content.decode().split(f'id="{form}-to"')[1].split("</div>")[0]
     assert "Write a day like 2026-11-21." in shown

@@ -133,7 +133,7 @@ class TestPools:
             ({"purity": "1000.5"}, "up to 1000"),
             ({"purity": "999.9999"}, "3 digits"),
             ({"purity": ""}, "Write the purity"),
-            ({"name": "\x00"}, "Null characters"),
+            ({"name": "\x00"}, "A sign in this cannot be read"),
         ],
     )
     def test_a_mistake_is_said_and_changes_nothing(self, desk, pool, change, sentence):

@@ -123,7 +123,7 @@ def test_a_large_move_takes_a_second_person(desk, pricing):
         ({"effective_from": "2020-01-01T10:00"}, "has passed"),
         ({"effective_from": "2999-01-01T10:00"}, "31 days"),
         ({"effective_from": "soon"}, "Write the day and the time"),
-        ({"buy": "13000\x00"}, "Null characters are not allowed"),
+        ({"buy": "13000\x00"}, "A sign in this cannot be read"),
         ({"reason": " "}, "Say in a few words why"),
     ],
 )
