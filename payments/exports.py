@@ -4,28 +4,21 @@ from collections.abc import Iterator
 from typing import Any
 
 from goldwallet import phones, wording
-from goldwallet.paging import Page, every, more_than, page_of
+from goldwallet.paging import all_of, more_than
 from payments.forms import FOR, PaymentFilters
 from payments.models import Payment
-
-#: Read at once: few enough to hold, many enough that a million rows take a thousand questions.
-_STEP = 1000
 
 
 def payments(filters: dict[str, str]) -> Iterator[tuple[Any, ...]]:
     """A row a payment, newest first. Raises Refused for filters that make no sense."""
     asked = PaymentFilters(filters)
     asked.or_refuse()
-    rows = asked.rows()
-
-    def page(after: str) -> Page[Payment]:
-        return page_of(rows, by="created_at", after=after, limit=_STEP)
-
     # A function, not a generator: what is refused is refused at once and not with the first row.
-    return (_row(payment) for payment in every(page))
+    return (_row(payment) for payment in all_of(asked.rows(), by="created_at"))
 
 
 def payments_exceed(filters: dict[str, str], most: int) -> bool:
+    """Whether there are more than so many. Raises as `payments`."""
     asked = PaymentFilters(filters)
     asked.or_refuse()
     return more_than(asked.rows(), most)

@@ -4,13 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from goldwallet import wording
-from goldwallet.paging import Page, every, more_than
+from goldwallet.paging import all_of, more_than
 from trading.forms import OrderFilters
 from trading.models import Order
-from trading.selectors import orders_page
 
-#: Read at once: few enough to hold, many enough that a million rows take a thousand questions.
-_STEP = 1000
 #: Letters of an id.
 _SHORT = 8
 
@@ -24,15 +21,12 @@ def orders(filters: dict[str, str], *, sees_people: bool = False) -> Iterator[tu
     asked = OrderFilters(filters)
     asked.or_refuse()
     rows = asked.rows().select_related("user", "payment")
-
-    def page(after: str) -> Page[Order]:
-        return orders_page(rows, after=after, limit=_STEP)
-
     # A function, not a generator: what is refused is refused at once and not with the first row.
-    return (_row(order, sees_people=sees_people) for order in every(page))
+    return (_row(order, sees_people=sees_people) for order in all_of(rows, by="created_at"))
 
 
 def orders_exceed(filters: dict[str, str], most: int) -> bool:
+    """Whether there are more than so many. Raises as `orders`."""
     asked = OrderFilters(filters)
     asked.or_refuse()
     return more_than(asked.rows(), most)
