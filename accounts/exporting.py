@@ -258,7 +258,9 @@ def _do(export_id: uuid.UUID) -> None:
             raise
         _fail(export, too_much().sentence)
     except Exception:
-        _fail(export, "It could not be written. Somebody who knows the house has to look.")
+        _fail(
+            export, "It could not be written: something in the system is wrong. Tell whoever looks after it."
+        )
         raise
 
 

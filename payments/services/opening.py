@@ -20,14 +20,11 @@ def said_open(*, about: Payment | Arrival, said_id: uuid.UUID, reason: str) -> N
     why = " ".join(reason.replace("\x00", " ").split())
     if len(why) < _LEAST:
         raise Refused("Write why you open it. The audit trail keeps it.", code="reason")
-    if isinstance(about, Payment):
-        column, person_id = "payment", about.user_id
-    else:
-        column, person_id = "arrival", about.person_id
+    column = "payment" if isinstance(about, Payment) else "arrival"
     record(
         "callback_open",
         subject=f"{column}:{about.pk}",
-        person_id=person_id,
+        person_id=about.user_id if isinstance(about, Payment) else about.person_id,
         after={"opened": _kind(said_id, column, about.pk), "id": str(said_id)},
         reason=why,
     )
@@ -39,4 +36,4 @@ def _kind(said_id: uuid.UUID, column: str, key: uuid.UUID) -> str:
     of_it = {column: key} if column == "payment" else {f"exchange__{column}": key}
     if Callback.objects.filter(pk=said_id, **of_it).exists():
         return "callback"
-    raise Refused("Nothing like that was said about this.", code="unknown", status=404)
+    raise Refused("There is no such message here.", code="unknown", status=404)
