@@ -20,7 +20,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET, require_POST
 
-from accounts.devices import known_mark
+from accounts.devices import known_here
 from accounts.models import User
 from accounts.permissions import about_person, may_act, may_see, staff_page
 from accounts.roles import Role
@@ -180,7 +180,7 @@ def _page(request: HttpRequest, found: Any, *, refused: Refused | None = None, a
         "then": _shown(asked) if differs else None,
         "then_title": _THEN,
         "own": found.maker_id == me.pk,
-        "same_browser": decides and _same_browser(request, found),
+        "same_browser": _same_browser(request, found) if decides else "",
         "why_not": why_not,
         "decides": decides,
         "retype": _typed(shown.effect, _typed_values(request), wrong.get("approve", {})),
@@ -193,9 +193,12 @@ def _page(request: HttpRequest, found: Any, *, refused: Refused | None = None, a
     return render(request, "oversight/approval.html", context, status=refused.status if refused else 200)
 
 
-def _same_browser(request: HttpRequest, found: Request) -> bool:
-    """Whether who asked has signed in with the reader's browser: one person with two accounts, or a shared computer."""
-    return bool(known_mark(request=request, person_id=found.maker_id))
+def _same_browser(request: HttpRequest, found: Request) -> str:
+    """Who of the others has signed in with the reader's browser: one person with two accounts, or a shared computer."""
+    others = {"who asked": found.maker_id, "whom it is about": found.person_id}
+    here = known_here(request=request, people=filter(None, others.values()))
+    known = " and ".join(who for who, person in others.items() if person in here)
+    return f"as {known}" if known else ""
 
 
 def _title(found: Request, preview: Preview | None) -> str:

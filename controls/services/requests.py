@@ -248,11 +248,12 @@ def request_approve(
     seen: str,
     words: str,
     typed: tuple[str, ...] = (),
-    same_browser: bool = False,
+    same_browser: str = "",
 ) -> Request:
     """Do what was asked, once. `seen` is the `request_seal` of the page that the second person looked at, `typed` the
     amounts as they typed them where `retype_needed` says so, and `words` say why they agree.
-    `same_browser`: who asked has signed in there, too. It forbids nothing, and the trail keeps it for whoever looks.
+    `same_browser`: in words, who of the others has signed in there, too. It forbids nothing, and the trail keeps it for
+    whoever looks.
 
     It is done first and then held against what was seen and typed, so that nothing can move between the look and the
     act. Raises Refused or Conflict; then nothing has changed and the request waits as before.
@@ -286,7 +287,7 @@ def request_approve(
             before=RequestState.WAITING,
             reason=said,
             effect=effect,
-            more={"same_browser": "as who asked"} if same_browser else {},
+            more={"same_browser": same_browser} if same_browser else {},
         )
     return request
 

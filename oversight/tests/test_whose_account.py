@@ -5,8 +5,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import KycStatus, User
-from accounts.tests.people import code_now, signed_in, staff, totp
-from accounts.tests.test_factor import password_step
+from accounts.tests.people import PASSWORD, code_now, signed_in, staff, totp
 from controls.models import AuditEntry, Request, RequestState
 from controls.services import request_effect, request_seal
 from goldwallet.test.two import YES, asked, typed_for
@@ -16,12 +15,14 @@ from trading.tests.pages import text
 pytestmark = [pytest.mark.django_db, pytest.mark.fault("Z02")]
 
 SHARED = "Who asked for this has signed in with this browser too."
+ABOUT = "The person whom this is about has signed in with this browser too."
 UNKNOWN = "Nobody can see whether this account is a second one of somebody"
 
 
-def browser_of(person: User) -> Client:
+def browser_of(person: User, browser: Client | None = None) -> Client:
     """A browser in which this person has signed in, and then out."""
-    browser, _ = password_step(person)
+    browser = browser or Client()
+    assert browser.post("/accounts/login/", {"login": person.email, "password": PASSWORD}).status_code == 302
     assert browser.post("/accounts/code/", {"code": totp(person)}).status_code == 302
     browser.post("/accounts/logout/")
     return browser
@@ -59,12 +60,36 @@ def test_who_decides_in_the_browser_of_who_asked_is_told_and_the_trail_says_so(w
     assert "same browser" in page and "as who asked" in page
 
 
+@pytest.mark.parametrize("both", [False, True])
+def test_who_decides_in_the_browser_of_whom_it_is_about_is_told_as_well(both: bool) -> None:
+    person, maker, checker = staff("vault"), staff("administrator"), staff("treasury")
+    request = asked("roles_set", {"person": str(person.pk), "roles": ["pricing"]}, by=maker)
+    home = browser_of(person)
+    desk = signed_in(checker, client=browser_of(maker, home) if both else home)
+    page = page_of(desk, request)
+    assert ABOUT in page
+    assert (SHARED in page) == both
+    line = approved(desk, checker, request)
+    told = "as who asked and whom it is about" if both else "as whom it is about"
+    assert line.after is not None and line.after["same_browser"] == told
+
+
+def test_a_request_about_nobody_is_about_nobodys_browser() -> None:
+    maker, checker = staff("treasury"), staff("treasury")
+    request = asked("threshold_set", {"name": "buy_min_kes", "value": "20"}, by=maker)
+    page = page_of(signed_in(checker, client=browser_of(maker)), request)
+    assert SHARED in page
+    assert ABOUT not in page
+
+
 def test_another_browser_is_nothing_to_tell(world: World) -> None:
     maker, checker = staff("reviewer"), staff("treasury")
     request = asked("tier_set", {"person": str(world.alice.pk), "enhanced": True}, by=maker)
     browser_of(maker)
     desk = signed_in(checker, client=browser_of(checker))
-    assert SHARED not in page_of(desk, request)
+    page = page_of(desk, request)
+    assert SHARED not in page
+    assert ABOUT not in page
     line = approved(desk, checker, request)
     assert line.after is not None and "same_browser" not in line.after
 
