@@ -14,6 +14,8 @@ from goldwallet.clock import Now, now
 from pools.models import Pool, Price
 
 ZERO = Decimal(0)
+#: The smallest step of the database's time.
+_TICK = dt.timedelta(microseconds=1)
 
 
 # --- prices ---------------------------------------------------------------------------------------
@@ -21,27 +23,35 @@ def _newest_first() -> QuerySet[Price]:
     return Price.objects.order_by(F("effective_from").desc(), F("id").desc())
 
 
-def _counts(prices: QuerySet[Price]) -> Price | None:
-    """The first of `prices` (newest first) that was not taken back. One statement, but where something was."""
-    found = prices.first()
-    while found is not None and found.takes_back:
-        found = _newest_first().filter(effective_from__lt=found.effective_from).first()
-    return found
+# However many pairs in a row were taken back: each is passed over in the index, and none is asked for by itself.
+_IN_FORCE = """
+SELECT p.* FROM pools_price p
+WHERE p.effective_from <= coalesce(%(moment)s::timestamptz, wallet_now()) AND NOT p.takes_back AND NOT EXISTS (
+    SELECT 1 FROM pools_price later
+    WHERE later.effective_from = p.effective_from AND later.id > p.id AND later.takes_back
+)
+ORDER BY p.effective_from DESC, p.id DESC LIMIT 1
+"""
+
+
+def _in_force(moment: dt.datetime | None) -> Price | None:
+    """The newest pair that begins by then (None: by now) and was not taken back. One statement."""
+    return next(iter(Price.objects.raw(_IN_FORCE, {"moment": moment})), None)
 
 
 def current_price() -> Price | None:
     """The pair in force by the database's clock, however old. One statement."""
-    return _counts(_newest_first().filter(effective_from__lte=Now()))
+    return _in_force(None)
 
 
 def price_at(moment: dt.datetime) -> Price | None:
-    """The pair in force at a moment, as far as it is known now."""
-    return _counts(_newest_first().filter(effective_from__lte=moment))
+    """The pair in force at a moment, as far as it is known now. One statement."""
+    return _in_force(moment)
 
 
 def price_before(moment: dt.datetime) -> Price | None:
-    """The pair in force until a moment: what stays when the one for this moment is taken back."""
-    return _counts(_newest_first().filter(effective_from__lt=moment))
+    """The pair in force until a moment: what stays when the one for this moment is taken back. One statement."""
+    return _in_force(moment - _TICK)
 
 
 def price_history(days: int, *, end: dt.datetime | None = None) -> list[Price]:
@@ -58,6 +68,13 @@ def price_history(days: int, *, end: dt.datetime | None = None) -> list[Price]:
 def _not_taken_back(prices: QuerySet[Price]) -> QuerySet[Price]:
     later = Price.objects.filter(effective_from=OuterRef("effective_from"), pk__gt=OuterRef("pk"))
     return prices.filter(~Exists(later.filter(takes_back=True)), takes_back=False)
+
+
+def prices_between(start: dt.datetime, end: dt.datetime) -> list[Price]:
+    """The pair in force when this stretch of time begins, and those that begin in it, oldest first. One statement."""
+    before = _not_taken_back(_newest_first().filter(effective_from__lt=start)).values("pk")[:1]
+    asked = Q(effective_from__gte=start, effective_from__lt=end) | Q(pk=Subquery(before))
+    return _last_of_each(_newest_first().filter(asked))[::-1]
 
 
 def prices_scheduled() -> list[Price]:
