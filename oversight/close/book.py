@@ -7,7 +7,7 @@ began.
 """
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -19,6 +19,8 @@ from payments.floats import code_of
 from payments.models import Direction, Float
 
 ZERO = Decimal(0)
+#: Which way money goes through each of our accounts.
+_WAYS = {Float.COLLECTIONS: Direction.IN.value, Float.PAYOUTS: Direction.OUT.value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,39 +187,53 @@ def readings(span: Span, shortcodes: dict[str, str]) -> list[Reading]:
 # is all of the account that belongs to no payment, and payments that were there by then; with what was then still open
 # and its charge (none is above KES 200). An open payment that ended after the span is sought among a week's.
 _MOVING = """
-WITH later AS (
-    SELECT e.amount, t.kind, CASE WHEN t.key ~ '^payment:[0-9a-f-]{36}(:|$)'
-                                  THEN split_part(t.key, ':', 2)::uuid END AS payment
+WITH asked AS (
+    SELECT * FROM unnest(%(accounts)s::text[], %(codes)s::text[], %(directions)s::text[], %(reads)s::timestamptz[])
+        AS one (account, code, direction, read)
+), later AS MATERIALIZED (
+    SELECT a.code, e.amount, t.kind, t.created_at, CASE WHEN t.key ~ '^payment:[0-9a-f-]{36}(:|$)'
+                                                        THEN split_part(t.key, ':', 2)::uuid END AS payment
     FROM ledger_transaction t JOIN ledger_entry e ON e.transaction_id = t.id
     JOIN ledger_account a ON a.id = e.account_id
-    WHERE a.code = %(code)s AND t.created_at > %(read)s - interval '1 minute' AND t.created_at < %(end)s
+    WHERE a.code = ANY (%(codes)s) AND t.created_at > %(first)s - interval '1 minute' AND t.created_at < %(end)s
 )
-SELECT coalesce((SELECT sum(abs(later.amount)) FROM later LEFT JOIN payments_payment p ON p.id = later.payment
-                 WHERE p.id IS NULL OR later.kind LIKE '%%reversed'
-                    OR p.created_at <= %(read)s + interval '1 minute'), 0)
+SELECT asked.account, sum(
+       coalesce((SELECT sum(abs(later.amount)) FROM later LEFT JOIN payments_payment p ON p.id = later.payment
+                 WHERE later.code = asked.code AND later.created_at > asked.read - interval '1 minute'
+                   AND (p.id IS NULL OR later.kind LIKE '%%reversed'
+                        OR p.created_at <= asked.read + interval '1 minute')), 0)
        + coalesce((SELECT sum(amount + 200) FROM payments_payment
-                   WHERE direction = %(direction)s AND state IN ('sending', 'pending', 'unknown')
-                     AND created_at <= %(read)s + interval '1 minute'), 0)
+                   WHERE direction = asked.direction AND state IN ('sending', 'pending', 'unknown')
+                     AND created_at <= asked.read + interval '1 minute'), 0)
        + coalesce((SELECT sum(amount + 200) FROM payments_payment
-                   WHERE direction = %(direction)s AND sent_at IS NOT NULL AND ended_at >= %(end)s
-                     AND created_at > %(read)s - interval '7 days'
-                     AND created_at <= %(read)s + interval '1 minute'), 0)
+                   WHERE direction = asked.direction AND sent_at IS NOT NULL AND ended_at >= %(end)s
+                     AND created_at > asked.read - interval '7 days'
+                     AND created_at <= asked.read + interval '1 minute'), 0))
+FROM asked GROUP BY 1
 """
 
 
-def moving(span: Span, reading: Reading, shortcodes: dict[str, str]) -> Decimal:
-    """So much may stand on either side of the reading, of all accounts under its shortcode."""
-    found = ZERO
-    for one in Float:
-        if shortcodes[one] == shortcodes[reading.account]:
-            asked = {
-                "code": code_of(one).code,
-                "read": reading.read_at,
-                "end": span.end,
-                "direction": Direction.IN if one == Float.COLLECTIONS else Direction.OUT,
-            }
-            found += sum((amount for (amount,) in _rows(_MOVING, **asked)), ZERO)
-    return found
+def moving(span: Span, said: Sequence[Reading], shortcodes: dict[str, str]) -> dict[str, Decimal]:
+    """So much may stand on either side of each reading, of all accounts under its shortcode. One statement for all."""
+    asked = [
+        (str(reading.account), code_of(one).code, reading.read_at, _WAYS[one])
+        for reading in said
+        for one in Float
+        if shortcodes[one] == shortcodes[reading.account]
+    ]
+    if not asked:
+        return {}
+    accounts, codes, reads, directions = (list(column) for column in zip(*asked, strict=True))
+    found = _rows(
+        _MOVING,
+        accounts=accounts,
+        codes=codes,
+        reads=reads,
+        directions=directions,
+        first=min(reads),
+        end=span.end,
+    )
+    return dict(found)
 
 
 def _rows(statement: str, **parameters: Any) -> Iterable[tuple[Any, ...]]:

@@ -26,8 +26,7 @@ from oversight.close.book import ZERO, Held, Posted, Reading, Span, bars, held, 
 from oversight.models import Break, BreakState, News, Run, RunState
 from payments.floats import shortcode_of
 from payments.models import Float
-from pools.models import Pool, Price
-from pools.selectors import price_before
+from pools.selectors import prices_between
 
 type Figures = dict[str, Any]
 
@@ -65,6 +64,7 @@ def figures_of(day: dt.date, *, shortcodes: dict[str, str] | None = None) -> Fig
     span = span_of(day)
     shortcodes = shortcodes or {str(one): shortcode_of(one) for one in Float}
     said = readings(span, shortcodes)
+    differing = [one for one in said if one.there != one.book]
     book, kinds = {one.code: one for one in held(span)}, posted(span)
     return {
         "day": day.isoformat(),
@@ -78,9 +78,7 @@ def figures_of(day: dt.date, *, shortcodes: dict[str, str] | None = None) -> Fig
         "switches": _switches(span),
         "identity": _identity(span),
         "shortcodes": shortcodes,
-        "moving": {
-            str(one.account): _kes(moving(span, one, shortcodes)) for one in said if one.there != one.book
-        },
+        "moving": {account: _kes(amount) for account, amount in moving(span, differing, shortcodes).items()},
     }
 
 
@@ -110,7 +108,11 @@ def _gold(span: Span, book: dict[str, Held]) -> Figures:
     """By pool, and all of it: what lies in the vault is free, reserved for a buy, or a person's."""
     lying = bars(span)
     pools: list[Figures] = []
-    for key in sorted(str(pool) for pool in Pool.objects.values_list("pk", flat=True)):
+    # All gold that is no person's is a pool's.
+    booked = (
+        one.code for one in book.values() if one.asset == chart.GOLD and not one.code.startswith("user:")
+    )
+    for key in sorted({*lying, *(chart.owner_of(code).id for code in booked)}):
         vault = _of(book, chart.pool_vault(key))
         free = _of(book, chart.pool_available(key))
         count, fine = lying.get(key, (0, ZERO))
@@ -286,10 +288,6 @@ def _breaks(span: Span) -> Figures:
 
 def _prices(span: Span) -> list[Figures]:
     """The pair that was in force when the day began, and those that came into force in it."""
-    before = price_before(span.start)
-    rows = Price.objects.filter(effective_from__gte=span.start, effective_from__lt=span.end)
-    by_moment = {one.effective_from: one for one in rows.order_by("effective_from", "pk")}
-    pairs = [one for one in by_moment.values() if not one.takes_back]
     return [
         {
             "from": one.effective_from.astimezone(NAIROBI).isoformat(timespec="seconds"),
@@ -297,7 +295,7 @@ def _prices(span: Span) -> list[Figures]:
             "sell": _kes(one.sell),
             "by": _who(one.created_by_id),
         }
-        for one in ([before] if before else []) + pairs
+        for one in prices_between(span.start, span.end)
     ]
 
 
