@@ -8,7 +8,7 @@ is refused after it.
 
 import json
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple, cast
 
@@ -29,7 +29,7 @@ from controls import services
 from controls.effects import AccountChange, Amount, Effect, effect_of
 from controls.kinds import KINDS
 from controls.models import Attachment, Request, RequestState
-from controls.selectors import evidence_opened, request_looks
+from controls.selectors import Look, evidence_opened, request_looks
 from goldwallet.clock import Now
 from goldwallet.errors import Conflict, Refused
 from ledger.models import Account
@@ -164,14 +164,14 @@ def _page(request: HttpRequest, found: Any, *, refused: Refused | None = None, a
     field = _FIELDS.get(refused.code, "") if refused and act else ""
     wrong = {act: {field: refused.sentence}} if refused and field else {}
     decides = waits and not why_not and may_act(me, *ROLES)
-    attachment = getattr(found, "attachment", None)
+    attachment, looks = getattr(found, "attachment", None), request_looks(found.pk)
     context = {
         "found": found,
         "label": KINDS[found.kind].label,
         "subject_url": subject_url(found.subject, me),
         "payload": json.dumps(found.payload, indent=2, ensure_ascii=False),
         "attachment": attachment,
-        "unopened": decides and attachment is not None and not evidence_opened(found.pk, by=me.pk),
+        "unopened": decides and attachment is not None and not _has_opened(me, looks),
         "state": RequestState.EXPIRED if not waits and found.state == RequestState.WAITING else found.state,
         "waits": waits,
         "preview": preview,
@@ -185,12 +185,17 @@ def _page(request: HttpRequest, found: Any, *, refused: Refused | None = None, a
         "decides": decides,
         "retype": _typed(shown.effect, _typed_values(request), wrong.get("approve", {})),
         "sees_ledger": may_see(me, Role.TREASURY),
-        "looks": request_looks(found.pk),
+        "looks": looks,
         "sentence": refused.sentence if refused and not field else "",
         "wrong": wrong,
         "typed": {act: {"words": request.POST.get("words", "")}} if act else {},
     }
     return render(request, "oversight/approval.html", context, status=refused.status if refused else 200)
+
+
+def _has_opened(me: User, looks: Iterable[Look]) -> bool:
+    """Whether the reader has opened the evidence, told from who has. What binds is `_evidence_opened`."""
+    return any(look.opened for look in looks if look.email == me.email)
 
 
 def _same_browser(request: HttpRequest, found: Request) -> str:

@@ -128,13 +128,17 @@ def _refuse_asked(serials: set[str]) -> None:
 # --- bars out of a pool, and back -----------------------------------------------------------------
 
 
-def _bars(payload: dict[str, Any], pool: Pool) -> list[Bar]:
+def _bar_ids(payload: dict[str, Any]) -> list[UUID]:
     asked = payload.get("bars")
     if not isinstance(asked, list) or not 1 <= len(asked) <= MOST_BARS_AT_ONCE:
         raise Refused(f"Choose 1 to {MOST_BARS_AT_ONCE} bars of this pool.", code="no_bar")
-    ids = {_id({"bar": text}, "bar") for text in asked}
+    return [_id({"bar": text}, "bar") for text in asked]
+
+
+def _bars(payload: dict[str, Any], pool: Pool) -> list[Bar]:
+    ids = _bar_ids(payload)
     found = list(Bar.objects.filter(pool=pool, pk__in=ids).order_by("serial"))
-    if len(found) != len(asked):
+    if len(found) != len(ids):
         raise Refused("Choose one or more bars of this pool.", code="no_bar")
     return found
 
@@ -160,7 +164,8 @@ def bars_withdraw_execute(request: Request) -> str:
     pool = _pool(request.payload)
     bars = services.bar_withdraw(
         pool_id=pool.pk,
-        bar_ids=[bar.pk for bar in _bars(request.payload, pool)],
+        # Whether they are bars of this pool the service looks itself.
+        bar_ids=_bar_ids(request.payload),
         key=_key(request),
         note=request.reason[:_REASON],
         by=_by(request),
