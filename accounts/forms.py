@@ -16,6 +16,7 @@ from accounts.plain import address_refuse
 from accounts.selectors import authenticator_of, person_by_email
 from goldwallet import phones
 from goldwallet.errors import Conflict, Refused, TooOften
+from goldwallet.typed import read, read_if_any
 
 _PASSWORD_RULE = "At least 10 characters. A few words in a row are easy to remember and hard to guess."  # noqa: S105
 _MISSING = {"required": "Please fill this in."}
@@ -34,13 +35,7 @@ class PhoneField(forms.CharField):
         super().__init__(**kwargs)
 
     def clean(self, value: Any) -> str:
-        text: str = super().clean(value)
-        if not text:
-            return ""
-        try:
-            return phones.normalise(text)
-        except Refused as refusal:
-            raise forms.ValidationError(refusal.sentence, code=refusal.code) from refusal
+        return read_if_any(phones.normalise, super().clean(value)) or ""
 
 
 def _reword(form: forms.Form, **words: tuple[str, str]) -> None:
@@ -52,13 +47,6 @@ def _reword(form: forms.Form, **words: tuple[str, str]) -> None:
             field.error_messages.update(_NO_ADDRESS)
         if name in words:
             field.label, field.help_text = words[name]
-
-
-def _plain(address: str) -> None:
-    try:
-        address_refuse(address)
-    except Refused as refusal:
-        raise forms.ValidationError(refusal.sentence, code=refusal.code) from refusal
 
 
 class SignUpForm(allauth_forms.SignupForm):  # type: ignore[misc]
@@ -78,7 +66,7 @@ class SignUpForm(allauth_forms.SignupForm):  # type: ignore[misc]
         )
 
     def clean_email(self) -> str:
-        _plain(self.cleaned_data["email"])
+        read(address_refuse, self.cleaned_data["email"])
         return str(super().clean_email())
 
     def try_save(self, request: HttpRequest) -> tuple[User | None, HttpResponse | None]:
@@ -202,7 +190,7 @@ class ChangeEmailForm(WithCode, allauth_forms.AddEmailForm):  # type: ignore[mis
         )
 
     def clean_email(self) -> str:
-        _plain(self.cleaned_data["email"])
+        read(address_refuse, self.cleaned_data["email"])
         return str(super().clean_email())
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 
 from goldwallet.errors import Refused
+from goldwallet.typed import read
 from kyc.facts import birth_date_parse, id_number_parse, name_parse
 from kyc.models import IdType, Part
 
@@ -71,7 +72,7 @@ class AboutForm(forms.Form):
                 del self.fields[name]
 
     def clean_legal_name(self) -> str:
-        return _said(lambda: name_parse(self.cleaned_data["legal_name"]))
+        return read(name_parse, self.cleaned_data["legal_name"])
 
     def clean(self) -> dict[str, Any]:
         """The three parts of the date are one: its error stands at the year, the last of them."""
@@ -116,11 +117,3 @@ class IdForm(forms.Form):
             except Refused as refused:
                 self.add_error("id_number", forms.ValidationError(refused.sentence, code=refused.code))
         return data
-
-
-def _said(parse: Any) -> str:
-    try:
-        found: str = parse()
-    except Refused as refused:
-        raise forms.ValidationError(refused.sentence, code=refused.code) from refused
-    return found

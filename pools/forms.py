@@ -11,15 +11,9 @@ from accounts.filters import one_of
 from goldwallet import money
 from goldwallet.clock import NAIROBI
 from goldwallet.errors import Refused
+from goldwallet.typed import read
 from pools.models import BarStatus
 from pools.services.bars import MOST_BARS_AT_ONCE
-
-
-def _decimal(parse: Callable[[str], Decimal], text: str) -> Decimal:
-    try:
-        return parse(text)
-    except Refused as refused:
-        raise forms.ValidationError(refused.sentence, code=refused.code) from None
 
 
 def _parts_per_thousand(text: str) -> Decimal:
@@ -77,7 +71,7 @@ class NewPoolForm(PoolForm):
     field_order = ["name", "purity", "note"]
 
     def clean_purity(self) -> Decimal:
-        return _decimal(_parts_per_thousand, self.cleaned_data["purity"])
+        return read(_parts_per_thousand, self.cleaned_data["purity"])
 
 
 class BarFilters(forms.Form):
@@ -157,10 +151,10 @@ class BarForm(forms.Form):
     refiner = forms.CharField(required=False, max_length=80)
 
     def clean_gross_grams(self) -> Decimal:
-        return _decimal(money.parse_grams, self.cleaned_data["gross_grams"])
+        return read(money.parse_grams, self.cleaned_data["gross_grams"])
 
     def clean_fineness(self) -> Decimal:
-        return _decimal(_parts_per_thousand, self.cleaned_data["fineness"])
+        return read(_parts_per_thousand, self.cleaned_data["fineness"])
 
 
 def _plain(value: Any) -> str:
@@ -215,10 +209,10 @@ class PriceForm(forms.Form):
         self.setting = setting
 
     def clean_buy(self) -> Decimal:
-        return _decimal(money.parse_price, self.cleaned_data["buy"])
+        return read(money.parse_price, self.cleaned_data["buy"])
 
     def clean_sell(self) -> Decimal:
-        return _decimal(money.parse_price, self.cleaned_data["sell"])
+        return read(money.parse_price, self.cleaned_data["sell"])
 
     def clean_effective_from(self) -> dt.datetime | None:
         moment: dt.datetime | None = self.cleaned_data["effective_from"]
@@ -255,13 +249,13 @@ class SpotForm(forms.Form):
     below = _number("Below, to sell, %", "Write how much is taken off, 0 for nothing.")
 
     def clean_spot(self) -> Decimal:
-        return _decimal(_places(4, "4012.35"), self.cleaned_data["spot"])
+        return read(_places(4, "4012.35"), self.cleaned_data["spot"])
 
     def clean_rate(self) -> Decimal:
-        return _decimal(_places(6, "129.4500"), self.cleaned_data["rate"])
+        return read(_places(6, "129.4500"), self.cleaned_data["rate"])
 
     def clean_above(self) -> Decimal:
-        return _decimal(_places(4, "1.5"), self.cleaned_data["above"])
+        return read(_places(4, "1.5"), self.cleaned_data["above"])
 
     def clean_below(self) -> Decimal:
-        return _decimal(_places(4, "1.5"), self.cleaned_data["below"])
+        return read(_places(4, "1.5"), self.cleaned_data["below"])

@@ -1,6 +1,5 @@
 """What a person types, read strictly; each refusal is a sentence beside its field."""
 
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -9,18 +8,9 @@ from django.db.models import Q, QuerySet
 
 from accounts.filters import ListFilters, one_of, ticks
 from goldwallet import money, phones, wording
-from goldwallet.errors import Refused
+from goldwallet.typed import read_if_any
 from payments.selectors import payments_under
 from trading.models import Order, Side, Status
-
-
-def _read[T](parse: Callable[[str], T], text: str) -> T | None:
-    if text == "":
-        return None
-    try:
-        return parse(text)
-    except Refused as refused:
-        raise forms.ValidationError(refused.sentence, code=refused.code) from None
 
 
 def _amount_field(label: str, help_text: str) -> forms.CharField:
@@ -39,7 +29,7 @@ class PhoneForm(forms.Form):
     )
 
     def clean_phone(self) -> str:
-        return _read(phones.normalise, self.cleaned_data["phone"]) or ""
+        return read_if_any(phones.normalise, self.cleaned_data["phone"]) or ""
 
 
 class BuyForm(PhoneForm):
@@ -48,10 +38,10 @@ class BuyForm(PhoneForm):
     field_order = ["amount_kes", "grams", "phone"]
 
     def clean_amount_kes(self) -> Decimal | None:
-        return _read(money.parse_shillings, self.cleaned_data["amount_kes"])
+        return read_if_any(money.parse_shillings, self.cleaned_data["amount_kes"])
 
     def clean_grams(self) -> Decimal | None:
-        return _read(money.parse_grams, self.cleaned_data["grams"])
+        return read_if_any(money.parse_grams, self.cleaned_data["grams"])
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
@@ -73,7 +63,7 @@ class SellForm(PhoneForm):
     field_order = ["grams", "everything", "phone"]
 
     def clean_grams(self) -> Decimal | None:
-        return _read(money.parse_grams, self.cleaned_data["grams"])
+        return read_if_any(money.parse_grams, self.cleaned_data["grams"])
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
