@@ -9,7 +9,6 @@ A page that shows data of people names what it shows (`staff_page(..., reads="or
 was shown. What a service forgot is written by the guard, as `act`. No line holds data of a person's but the id.
 """
 
-import ipaddress
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from django.db.models import Q, QuerySet
 from psycopg.types.json import Jsonb
 
 from controls.models import AuditEntry
+from goldwallet.knocks import ip_of
 
 #: What a line can say was done, and in words.
 ACTIONS: dict[str, str] = {
@@ -43,6 +43,7 @@ ACTIONS: dict[str, str] = {
     "note": "Wrote a note",
     "flag": "Raised a flag",
     "flag_lower": "Took a flag down",
+    "photo_ask": "Said why they look at an identity's photos",
     "photo_open": "Opened a photo of an identity",
     "review": "Decided about an identity",
     "factor_reset": "Removed a second factor",
@@ -90,19 +91,12 @@ _acting: ContextVar[Acting | None] = ContextVar("acting", default=None)
 @contextmanager
 def acting(*, actor_id: uuid.UUID, address: str, page: str) -> Iterator[Acting]:
     """Everything recorded meanwhile was done by this person, from this address, on this page."""
-    found = Acting(actor_id, _address(address), page[:60])
+    found = Acting(actor_id, ip_of(address), page[:60])
     before = _acting.set(found)
     try:
         yield found
     finally:
         _acting.reset(before)
-
-
-def _address(text: str) -> str | None:
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        return None
 
 
 # Each look at a page of the desk writes one: as a model it took as long as the page's list.

@@ -21,6 +21,14 @@ def address_of(request: HttpRequest) -> str:
     return str(request.META.get("REMOTE_ADDR", ""))
 
 
+def ip_of(text: str) -> str | None:
+    """An address as the database keeps it: without the zone of a link (`fe80::1%eth0`). None for what is none."""
+    try:
+        return str(ipaddress.ip_address(text.partition("%")[0]))
+    except ValueError:
+        return None
+
+
 def network_of(request: HttpRequest) -> str:
     """What limits count as one place: an address, or for IPv6 the /64 that one line at home has 2^64 addresses of."""
     text = address_of(request)

@@ -13,6 +13,7 @@ from accounts.models import RoleGrant, User
 from accounts.permissions import customer_page, may_act, staff_page
 from accounts.selectors import people_by_phone, person_by_phone, roles_of
 from accounts.tests.people import PASSWORD, customer, signed_in, staff, totp
+from controls.models import AuditEntry
 
 pytestmark = pytest.mark.django_db
 
@@ -265,3 +266,10 @@ class TestDjangoAdmin:
     def test_addresses_and_groups_are_not_edited_there(self):
         labels = {model._meta.label_lower for model in admin.site._registry}
         assert "auth.group" not in labels and "account.emailaddress" not in labels
+
+
+def test_a_look_from_an_address_with_a_zone_is_noted_without_it() -> None:
+    desk = signed_in(staff("treasury"))
+    page = desk.get(reverse("desk_payments"), REMOTE_ADDR="fe80::1%eth0")
+    assert page.status_code == 200
+    assert AuditEntry.objects.get(action="read").address == "fe80::1"

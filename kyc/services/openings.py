@@ -1,6 +1,5 @@
 """Staff open a photo: with a reason, written down before anything is shown (faults.md Z10)."""
 
-import ipaddress
 import uuid
 
 from django.db import transaction
@@ -13,6 +12,7 @@ from controls.counting import hit
 from controls.selectors import threshold
 from goldwallet.clock import Now
 from goldwallet.errors import Refused
+from goldwallet.knocks import ip_of
 from kyc.alike import same_person
 from kyc.documents import document_read
 from kyc.models import CaseState, Document, Opening
@@ -60,9 +60,7 @@ def document_open(
     said = opening_reason(reason, by=by, state=document.case.state)
     hit("kyc_open", str(by.pk), most=int(threshold("kyc_openings_hour")), seconds=_HOUR)
     with transaction.atomic():
-        opening = Opening.objects.create(
-            document=document, by=by, reason=said, from_address=_address(address)
-        )
+        opening = Opening.objects.create(document=document, by=by, reason=said, from_address=ip_of(address))
         record(
             "photo_open",
             subject=f"case:{document.case_id}",
@@ -75,10 +73,3 @@ def document_open(
     # Only what could be had counts as looked at when it comes to an approval.
     Opening.objects.filter(pk=opening.pk).update(shown_at=Now())
     return jpeg
-
-
-def _address(text: str) -> str | None:
-    try:
-        return str(ipaddress.ip_address(text))
-    except ValueError:
-        return None
