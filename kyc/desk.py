@@ -6,6 +6,7 @@ from typing import NamedTuple, cast
 from urllib.parse import urlencode
 
 from django.contrib import messages
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -27,6 +28,7 @@ from kyc.facts import age
 from kyc.models import Case, CaseState, Document, Opening, Outcome, Part, Review
 from kyc.parts import PartState, parts_of, progress_of
 from kyc.photos import photo_response
+from kyc.reasons import reason_said, reason_sealed
 from kyc.review_words import CHECKLIST, READY
 from kyc.services import REVIEW_REASON, Decision
 from kyc.services.cases import today
@@ -69,8 +71,7 @@ def cases(request: HttpRequest) -> HttpResponse:
     context = {
         "rows": [(row, row.case.user_id in mine) for row in rows],
         "length": selectors.queue_length(),
-        "first": others[0] if others else None,
-        "reason": REVIEW_REASON,
+        "first_url": _with_reason(request, others[0], REVIEW_REASON) if others else "",
         "decided": selectors.decided_lately(),
         "may_act": may_act(_me(request), Role.REVIEWER),
         "email": _asked(request, "email"),
@@ -102,31 +103,57 @@ class PartRow(NamedTuple):
 @require_GET
 @staff_page("reviewer", reads="case")
 def case(request: HttpRequest, case_id: uuid.UUID) -> HttpResponse:
-    """One case. Its photos are there once the reader has said why: `why` is that reason, or `other` with `words`."""
+    """One case. Its photos are there once the reader has said why, by a form of ours (`opened`): `why` holds it."""
     found = get_object_or_404(Case.objects.select_related("user"), pk=case_id)
-    return _case_page(request, found, why=_reason_given(request))
+    return _case_page(request, found, why=_said(request, found.pk))
 
 
-#: A link of somebody else's would put their words into our mouth: the reason is the reader's own, typed on our page.
-#: A browser says where a request comes from, and lets no page say otherwise; an address that was typed is `none`.
-_ELSEWHERE = frozenset({"cross-site", "same-site"})
+@require_POST
+@staff_page("reviewer", reads="case", copies=True)
+def opened(request: HttpRequest, case_id: uuid.UUID) -> HttpResponse:
+    """Say why one looks at the photos of a case; then they are there. An auditor says it, too."""
+    found = get_object_or_404(Case.objects.select_related("user"), pk=case_id)
+    me, words = _me(request), request.POST.get("reason", "")
+    if not may_open(me):
+        raise PermissionDenied("Photos of identity are for reviewers and auditors.")
+    if found.user_id in accounts_of(me.pk):
+        raise Refused("This is your own case. Somebody else looks at it.", code="own", status=403)
+    try:
+        reason = opening_reason(words, by=me, state=found.state)
+    except Refused as refused:
+        return _case_page(request, found, why=words, status=refused.status)
+    record("photo_ask", subject=f"case:{found.pk}", person_id=found.user_id, reason=reason)
+    return redirect(_with_reason(request, found, reason))
 
 
-def _from_elsewhere(request: HttpRequest) -> bool:
-    return request.headers.get("Sec-Fetch-Site", "") in _ELSEWHERE
+def _session(request: HttpRequest) -> str:
+    return str(request.session.session_key)
 
 
-def _reason_given(request: HttpRequest) -> str:
-    """What the reader gave as the reason; nothing when another site's link did, so that the page asks."""
-    if _from_elsewhere(request):
+def _said(request: HttpRequest, case_id: uuid.UUID) -> str:
+    """What this reader gave as the reason, in this session and for this case; nothing when it is somebody else's."""
+    return reason_said(_asked(request, "why"), session=_session(request), case_id=case_id)
+
+
+def _with_reason(request: HttpRequest, found: Case, reason: str) -> str:
+    """The page of a case with its photos."""
+    why = reason_sealed(reason, session=_session(request), case_id=found.pk)
+    return f"{reverse('desk_kyc_case', args=[found.pk])}?{urlencode({'why': why})}"
+
+
+def _neighbour(request: HttpRequest, found: Case | None, *, reviewing: bool) -> str:
+    """The page of a case beside this one; who is reviewing this one goes on to the other's photos."""
+    if found is None:
         return ""
-    why = _asked(request, "why")
-    return _asked(request, "words") if why == "other" else why
+    if reviewing:
+        return _with_reason(request, found, REVIEW_REASON)
+    return reverse("desk_kyc_case", args=[found.pk])
 
 
 def _case_page(
-    request: HttpRequest, found: Case, *, why: str, refused: Refused | None = None
+    request: HttpRequest, found: Case, *, why: str, refused: Refused | None = None, status: int = 200
 ) -> HttpResponse:
+    """`why`: in the reader's own words. `status`: of a page whose form was refused beside its field."""
     me = _me(request)
     about_person(request, found.user_id)
     own = found.user_id in accounts_of(me.pk)
@@ -135,6 +162,7 @@ def _case_page(
     reviews = [] if own else selectors.reviews_of(found)
     before, after = selectors.neighbours(selectors.queue(), found)
     waits = found.state == CaseState.SUBMITTED
+    reviewing = waits and may_act(me, Role.REVIEWER)
     context = {
         "case": found,
         "person": found.user,
@@ -145,8 +173,9 @@ def _case_page(
         "may_open": may_open(me) and not own,
         "may_decide": waits and not own and may_act(me, Role.REVIEWER),
         "reason": reason,
+        "why": reason_sealed(reason, session=_session(request), case_id=found.pk),
         "reason_refused": reason_refused,
-        "reviewing": waits and may_act(me, Role.REVIEWER),
+        "reviewing": reviewing,
         "review_reason": REVIEW_REASON,
         "photos": _photos(found, reviews, reason),
         "turns": _TURNS,
@@ -161,12 +190,12 @@ def _case_page(
         ],
         "parts": _part_rows(found, request),
         "typed": request.POST,
-        "before": before,
-        "after": after,
+        "before_url": _neighbour(request, before, reviewing=reviewing),
+        "after_url": _neighbour(request, after, reviewing=reviewing),
         "submitted": found.submitted_at.isoformat() if found.submitted_at else "",
         "refused": refused,
     }
-    return render(request, "kyc/desk_case.html", context, status=refused.status if refused else 200)
+    return render(request, "kyc/desk_case.html", context, status=refused.status if refused else status)
 
 
 def _looking(found: Case, me: User) -> list[str]:
@@ -245,21 +274,17 @@ def _next(request: HttpRequest) -> HttpResponse:
         return redirect("desk_kyc")
     free = (found for found in waiting if not _looking(found, me))
     following = next(free, waiting[0])
-    return redirect(f"{reverse('desk_kyc_case', args=[following.pk])}?{urlencode({'why': REVIEW_REASON})}")
+    return redirect(_with_reason(request, following, REVIEW_REASON))
 
 
 @require_GET
 @staff_page("reviewer")
 def image(request: HttpRequest, document_id: uuid.UUID) -> HttpResponse:
-    """A photo, for the reason `why`, which is written down before it is shown."""
-    if _from_elsewhere(request):
-        raise Refused(
-            "A photo opens on the page of its case, and not by a link from elsewhere.",
-            code="link",
-            status=403,
-        )
+    """A photo on the page of its case, whose reason `why` holds; it is written down before the photo is shown."""
+    case_id = Document.objects.filter(pk=document_id).values_list("case_id", flat=True).first()
+    reason = _said(request, case_id) if case_id else ""
     jpeg = services.document_open(
-        document_id=document_id, by=_me(request), reason=_asked(request, "why"), address=address_of(request)
+        document_id=document_id, by=_me(request), reason=reason, address=address_of(request)
     )
     return photo_response(jpeg)
 

@@ -13,6 +13,7 @@ urlpatterns = [
     path("kyc/image/<uuid:document_id>/", views.image, name="kyc_image"),
     path("desk/kyc/", desk.cases, name="desk_kyc"),
     path("desk/kyc/<uuid:case_id>/", desk.case, name="desk_kyc_case"),
+    path("desk/kyc/<uuid:case_id>/open/", desk.opened, name="desk_kyc_open"),
     path("desk/kyc/<uuid:case_id>/decide/", desk.decide, name="desk_kyc_decide"),
     path("desk/kyc/image/<uuid:document_id>/", desk.image, name="desk_kyc_image"),
     path("desk/kyc/people/<uuid:person_id>/", desk.person, name="desk_kyc_person"),

@@ -36,6 +36,7 @@ LOOKS = frozenset(
         "export",
         "export_fetch",
         "evidence_open",
+        "photo_ask",
         "photo_open",
         "assay_open",
         "callback_open",

@@ -115,11 +115,13 @@ ROUTES: dict[str, Route] = {
     "kyc_check": customer(post=409),
     "kyc_image": customer(own=True),
     # --- the desk -----------------------------------------------------------------------------------
-    "desk": desk(ALL),
+    "desk": desk(ALL, notes="goldwallet_cache"),  # the count of customers, kept for all desks
     "desk_orders": desk("pricing vault treasury"),
     "desk_order": desk("pricing vault treasury"),
     "desk_kyc": desk("reviewer"),
     "desk_kyc_case": desk("reviewer"),
+    # It asks for a reason.
+    "desk_kyc_open": desk("reviewer", get=None, post=400, closed="administrator", copies=True),
     "desk_kyc_decide": desk("reviewer", get=None, post=409),
     "desk_kyc_image": desk("reviewer", get=400, closed="administrator"),  # it asks for a reason
     "desk_kyc_person": desk("reviewer treasury"),

@@ -31,8 +31,8 @@ from goldwallet.tests.sinks import Browser, Net, hung_up, mails
 from kyc.models import Case
 from kyc.services import REVIEW_REASON
 from kyc.services.cases import Facts
-from kyc.tests.making import photo
-from kyc.tests.test_review_pages import WHY, choice, images, page_of
+from kyc.tests.making import photo, photos_shown
+from kyc.tests.test_review_pages import choice, images, page_of
 from oversight.privacy import letting_go
 from payments.models import Payment
 from payments.rails.daraja import client as daraja
@@ -159,7 +159,7 @@ def photo_about_oneself(part: str) -> bytes:
 
 def is_reviewed(desk: Browser) -> None:
     case = Case.objects.get()
-    page = desk.get(page_of(case, why=WHY))
+    page = photos_shown(desk, case)
     assert NAME in page.content.decode()
     for path in images(page):
         assert desk.get(path.replace("&amp;", "&")).status_code == 200

@@ -4,8 +4,11 @@ import datetime as dt
 import itertools
 from functools import cache
 from io import BytesIO
+from typing import Any
+from urllib.parse import urlencode
 
 import pytest
+from django.test import Client
 from PIL import Image, ImageDraw
 
 from accounts.models import User
@@ -14,6 +17,7 @@ from kyc import services
 from kyc.images import image_clean
 from kyc.models import Case, Document, Outcome, Part
 from kyc.parts import progress_of
+from kyc.reasons import reason_sealed
 from kyc.review_words import CHECKLIST
 from kyc.services import REVIEW_REASON, Decision
 from kyc.services.cases import Facts
@@ -83,6 +87,17 @@ def reviewer(**changes) -> User:
 def open_all(case: Case, by: User, *, reason: str = REVIEW_REASON) -> None:
     for document in Document.objects.filter(case=case, replaced_at=None):
         services.document_open(document_id=document.pk, by=by, reason=reason)
+
+
+def photos_shown(desk: Client, case: Case, reason: str = REVIEW_REASON) -> Any:
+    """The page of a case after its reader has said why, with the photos if that will do."""
+    return desk.post(f"/desk/kyc/{case.pk}/open/", {"reason": reason}, follow=True)
+
+
+def said_why(desk: Client, case: Case, reason: str = REVIEW_REASON) -> str:
+    """What the addresses of a case's photos end with in this session."""
+    why = reason_sealed(reason, session=str(desk.session.session_key), case_id=case.pk)
+    return f"?{urlencode({'why': why})}"
 
 
 def decision(case: Case, outcome: str = Outcome.APPROVED, *, note: str = "", **reasons: str) -> Decision:

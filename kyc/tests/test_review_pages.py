@@ -4,7 +4,7 @@ import datetime as dt
 import re
 import uuid
 from decimal import Decimal
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -13,7 +13,7 @@ from django.test import Client
 
 from accounts.models import KycStatus, Tier, User
 from accounts.tests.people import customer, read_mail, signed_in, staff
-from controls.models import Request, RequestState
+from controls.models import AuditEntry, Request, RequestState
 from controls.services import request_approve, request_effect, request_seal, threshold_set
 from goldwallet.clock import Now
 from goldwallet.errors import Refused
@@ -31,7 +31,9 @@ from kyc.tests.making import (
     open_all,
     photo,
     photos_once,
+    photos_shown,
     reviewer,
+    said_why,
     send_back,
     sent,
     standing,
@@ -42,8 +44,6 @@ from ledger.services import Transfer, post
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("photos_once")]
 __all__ = ["photos_once"]
-
-WHY = f"?why={quote(REVIEW_REASON)}"
 
 
 @pytest.fixture
@@ -60,8 +60,8 @@ def said(answer) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", answer.content.decode()).split())
 
 
-def page_of(case: Case, *, why: str = "") -> str:
-    return f"/desk/kyc/{case.pk}/{why}"
+def page_of(case: Case) -> str:
+    return f"/desk/kyc/{case.pk}/"
 
 
 def images(page) -> list[str]:
@@ -118,15 +118,16 @@ def test_a_person_is_found_by_address(desk: Client) -> None:
 
 def test_a_case_is_reviewed_and_the_next_one_comes_at_once(rose: User, desk: Client) -> None:
     first, second = sent(name="First Person"), sent(name="Second Person")
-    page = desk.get(page_of(first, why=WHY))
+    page = photos_shown(desk, first)
     assert len(images(page)) == 3
     for path in images(page):
         assert desk.get(path.replace("&amp;", "&")).status_code == 200
     answer = desk.post(f"{page_of(first)}decide/", choice(page, why=REVIEW_REASON))
-    assert answer["Location"] == f"/desk/kyc/{second.pk}/?why=Review+of+this+case"
+    assert answer["Location"].startswith(f"{page_of(second)}?why=")
     assert standing(first.user) == KycStatus.VERIFIED
     following = desk.get(answer["Location"])
     assert "Approved." in said(following)
+    assert len(images(following)) == 3
     assert "Second Person" in said(following)
     again = desk.post(
         f"{page_of(second)}decide/",
@@ -139,7 +140,7 @@ def test_a_case_is_reviewed_and_the_next_one_comes_at_once(rose: User, desk: Cli
 
 def test_a_refused_decision_keeps_what_was_typed(desk: Client) -> None:
     case = sent()
-    page = desk.get(page_of(case, why=WHY))
+    page = photos_shown(desk, case)
     data = choice(page, "approved", reason_selfie="Your face is hard to see.", note="Look again")
     answer = desk.post(f"{page_of(case)}decide/", {**data, "why": REVIEW_REASON})
     assert answer.status_code == 400
@@ -153,7 +154,7 @@ def test_a_refused_decision_keeps_what_was_typed(desk: Client) -> None:
 
 def test_the_second_of_two_reviewers_is_told(desk: Client) -> None:
     case = sent()
-    page = desk.get(page_of(case, why=WHY))
+    page = photos_shown(desk, case)
     other = reviewer(email="zack@example.com")
     approve(case, other)
     answer = desk.post(f"{page_of(case)}decide/", choice(page, "rejected", reason_selfie="Hard to see."))
@@ -166,9 +167,9 @@ def test_who_is_at_a_case_is_seen_by_the_others(rose: User, desk: Client) -> Non
     first, second, third = sent(name="First Person"), sent(name="Second Person"), sent(name="Third Person")
     zack = reviewer(email="zack@example.com")
     open_all(second, zack)
-    page = desk.get(page_of(second, why=WHY))
+    page = photos_shown(desk, second)
     assert "zack@example.com has opened these photos" in said(page)
-    page = desk.get(page_of(first, why=WHY))
+    page = photos_shown(desk, first)
     open_all(first, rose)
     answer = desk.post(f"{page_of(first)}decide/", choice(page))
     assert answer["Location"].startswith(page_of(third))
@@ -185,7 +186,7 @@ def test_a_decision_says_what_it_has_seen(desk: Client, moment: str) -> None:
 @pytest.mark.fault("Z07")
 def test_the_own_case_has_neither_photos_nor_buttons(rose: User, desk: Client) -> None:
     case = sent(rose)
-    page = desk.get(page_of(case, why=WHY))
+    page = photos_shown(desk, case)
     assert "This is your own case" in said(page)
     assert images(page) == []
     assert "data-decide" not in page.content.decode()
@@ -194,7 +195,8 @@ def test_the_own_case_has_neither_photos_nor_buttons(rose: User, desk: Client) -
     data = {"submitted": moment, "outcome": "approved", "check": list(CHECKLIST)}
     assert desk.post(f"{page_of(case)}decide/", data).status_code == 403
     for document in Document.objects.all():
-        assert desk.get(f"/desk/kyc/image/{document.pk}/{WHY}").status_code == 403
+        assert desk.get(f"/desk/kyc/image/{document.pk}/{said_why(desk, case)}").status_code == 403
+    assert photos_shown(desk, case).status_code == 403
     assert standing(rose) == KycStatus.PENDING
 
 
@@ -205,7 +207,7 @@ def test_of_the_own_case_nobody_reads_what_others_wrote_and_did(rose: User, desk
     zack = reviewer(email="zack@example.com")
     open_all(case, zack, reason="I know her from school.")
     there = ("zack@example.com", "school", "twin@example.com", "Between us", "Who opened", "Earlier cases")
-    page = desk.get(page_of(case, why=WHY))
+    page = photos_shown(desk, case)
     assert not [words for words in there if words in said(page)]
     made = decision(case, "rejected", note="Between us: look twice.", name="A name is missing.")
     services.case_decide(case_id=case.pk, by=zack, decision=made)
@@ -223,7 +225,7 @@ def test_a_link_that_anybody_can_claim_is_a_hint_and_no_bar() -> None:
     hint = "This may be an account of your own"
     assert hint not in said(desk.get(page_of(case)))
     written(customer(phone="254711222333"), number="30111222")
-    page = desk.get(page_of(case, why=WHY))
+    page = photos_shown(desk, case)
     assert hint in said(page)
     assert "This is your own case" not in said(page)
     assert len(images(page)) == 3
@@ -247,7 +249,7 @@ def test_what_came_anew_is_marked(rose: User, desk: Client) -> None:
     services.case_save(user_id=case.user_id, facts=Facts(legal_name=f"{NAME} Achieng"))
     services.photo_save(user_id=case.user_id, part=Part.SELFIE, raw=photo(), name="me.jpg")
     services.case_submit(user_id=case.user_id)
-    text = said(desk.get(page_of(case, why=WHY)))
+    text = said(photos_shown(desk, case))
     assert "Selfie Sent again" in text
     assert f"{NAME} Achieng Written anew" in text
     assert "Front of the ID Sent again" not in text
@@ -261,7 +263,7 @@ def test_what_came_anew_is_marked(rose: User, desk: Client) -> None:
 def test_every_look_is_written_down_before_it_is_had(rose: User, desk: Client, monkeypatch) -> None:
     case = sent()
     document = Document.objects.get(part=Part.SELFIE)
-    answer = desk.get(f"/desk/kyc/image/{document.pk}/{WHY}", REMOTE_ADDR="203.0.113.7")
+    answer = desk.get(f"/desk/kyc/image/{document.pk}/{said_why(desk, case)}", REMOTE_ADDR="203.0.113.7")
     assert answer.status_code == 200
     assert answer["Content-Disposition"].startswith("attachment")
     assert "no-store" in answer["Cache-Control"]
@@ -274,7 +276,7 @@ def test_every_look_is_written_down_before_it_is_had(rose: User, desk: Client, m
         raise Refused("away", status=503)
 
     monkeypatch.setattr("kyc.services.openings.document_read", written_first)
-    assert desk.get(f"/desk/kyc/image/{document.pk}/{WHY}").status_code == 503
+    assert desk.get(f"/desk/kyc/image/{document.pk}/{said_why(desk, case)}").status_code == 503
     assert Opening.objects.count() == 2
     assert "203.0.113.7" in said(desk.get(page_of(case)))
     # Of the two, one was shown.
@@ -295,37 +297,80 @@ def test_no_reason_no_photo(desk: Client) -> None:
     assert not Opening.objects.exists()
 
 
-@pytest.mark.parametrize("site", ["cross-site", "same-site"])
-def test_a_link_from_elsewhere_says_no_reason_for_the_reader(desk: Client, site: str) -> None:
-    """What the link says would stand in the trail as the reviewer's own words."""
-    case = sent(customer())
-    path = f"/desk/kyc/image/{Document.objects.filter(case=case)[0].pk}/{WHY}"
-    answer = desk.get(path, headers={"Sec-Fetch-Site": site})
-    assert answer.status_code == 403
-    assert "not by a link from elsewhere" in said(answer)
-    for why in (WHY, "?why=other&words=Words+of+a+stranger"):
-        page = desk.get(page_of(case, why=why), headers={"Sec-Fetch-Site": site})
-        assert page.status_code == 200
-        assert images(page) == []
-        assert "stranger" not in said(page)
+STRANGER = "Words of a stranger"
+
+
+@pytest.mark.fault("Z10")
+@pytest.mark.parametrize("words", [REVIEW_REASON, STRANGER])
+def test_a_link_of_somebody_elses_says_no_reason_for_the_reader(rose: User, words: str) -> None:
+    """What the link says would stand in the trail as the reviewer's own words. One that is followed after signing in
+    comes from our own page, so it does not matter where a browser says that it comes from.
+    """
+    case, other = sent(customer()), sent(customer())
+    photo_path = f"/desk/kyc/image/{Document.objects.filter(case=case)[0].pk}/"
+    zack = signed_in(reviewer(email="zack@example.com"))
+    before = signed_in(rose)
+    forged = [
+        f"?{urlencode({'why': words})}",
+        f"?{urlencode({'why': 'other', 'words': words})}",
+        f"?{urlencode({'reason': words})}",
+        said_why(zack, case, words),  # a colleague's, who works here as well
+        said_why(before, case, words),  # their own, of another session
+    ]
+    desk = signed_in(rose)
+    assert before.session.session_key != desk.session.session_key
+    for link in [*forged, said_why(desk, other, words)]:  # the last one: said, about another case
+        for from_where in ("same-origin", "cross-site", "none"):
+            headers = {"Sec-Fetch-Site": from_where}
+            page = desk.get(page_of(case) + link, headers=headers)
+            assert (page.status_code, images(page)) == (200, [])
+            assert STRANGER not in said(page)
+            assert desk.get(photo_path + link, headers=headers).status_code == 400
     assert not Opening.objects.exists()
-    # From the page itself, typed into the browser, and from a browser that does not say.
-    for known in ({"Sec-Fetch-Site": "same-origin"}, {"Sec-Fetch-Site": "none"}, {}):
-        assert desk.get(path, headers=known).status_code == 200
-        assert images(desk.get(page_of(case, why=WHY), headers=known)) != []
-    assert Opening.objects.count() == 3
+    assert not AuditEntry.objects.filter(reason=words).exists()
+    # By the way that a link from outside takes to who is not signed in.
+    stranger = Client()
+    link = f"{page_of(case)}{forged[0]}"
+    answer = stranger.get(link)
+    assert answer.status_code == 302 and quote(link, safe="/") in answer["Location"]
+    # Their own form says it, and what they said shows the photos as long as they are signed in.
+    page = photos_shown(desk, case, words)
+    assert len(images(page)) == 3
+    again = desk.get(page.redirect_chain[-1][0])
+    assert len(images(again)) == 3
+    assert desk.get(images(again)[0].replace("&amp;", "&")).status_code == 200
+    assert Opening.objects.get().reason == words
+
+
+def test_a_reason_comes_by_the_readers_own_form(rose: User) -> None:
+    case = sent(customer())
+    careful = Client(enforce_csrf_checks=True)
+    careful.force_login(rose)
+    careful.cookies = signed_in(rose).cookies
+    assert careful.post(f"{page_of(case)}open/", {"reason": REVIEW_REASON}).status_code == 403
+    desk = signed_in(rose)
+    assert desk.get(f"{page_of(case)}open/", {"reason": REVIEW_REASON}).status_code == 405
+    page = photos_shown(desk, case, "Asked by <her> bank, case 7")
+    (line,) = AuditEntry.objects.filter(action="photo_ask")
+    assert (line.actor, line.reason) == (rose, "Asked by <her> bank, case 7")
+    assert (line.subject, line.person_id) == (f"case:{case.pk}", case.user_id)
+    # The words stand in no address: it is kept by browsers and by proxies.
+    ((address, _),) = page.redirect_chain
+    assert "bank" not in address and "bank" not in " ".join(images(page))
 
 
 @pytest.mark.fault("Z10")
 def test_outside_of_a_review_the_reason_is_written_in_words(rose: User, desk: Client) -> None:
     case = approve(sent(), reviewer())
     before = Opening.objects.count()
-    page = desk.get(page_of(case, why=WHY))
+    page = photos_shown(desk, case)
     assert images(page) == []
     assert "This case is not under review." in said(page)
-    page = desk.get(page_of(case, why="?why=other&words=short"))
+    page = photos_shown(desk, case, "short")
+    assert page.status_code == 400
     assert "At least 10 letters" in said(page)
-    page = desk.get(page_of(case, why="?why=other&words=The+customer+asks+for+a+copy"))
+    assert 'value="short"' in page.content.decode(), "what was typed stays"
+    page = photos_shown(desk, case, "The customer asks for a copy")
     assert len(images(page)) == 3
     assert Opening.objects.count() == before
     assert desk.get(images(page)[0].replace("&amp;", "&")).status_code == 200
@@ -336,12 +381,12 @@ def test_outside_of_a_review_the_reason_is_written_in_words(rose: User, desk: Cl
 def test_looks_are_counted_and_limited(rose: User, desk: Client) -> None:
     case = sent()
     threshold_set(name="kyc_openings_hour", value=Decimal(10), by=rose)
-    path = f"/desk/kyc/image/{Document.objects.filter(case=case)[0].pk}/{WHY}"
-    answers = [desk.get(path).status_code for _ in range(12)]
+    path = f"/desk/kyc/image/{Document.objects.filter(case=case)[0].pk}/"
+    answers = [desk.get(path + said_why(desk, case)).status_code for _ in range(12)]
     assert answers == [200] * 10 + [429] * 2
     assert Opening.objects.count() == 10
     other = signed_in(reviewer())
-    assert other.get(path).status_code == 200
+    assert other.get(path + said_why(other, case)).status_code == 200
 
 
 @pytest.mark.fault("Z10")
@@ -365,10 +410,10 @@ def test_the_auditor_reads_with_a_reason_and_sees_who_looked(rose: User) -> None
     open_all(case, rose)
     auditor = staff("auditor", email="audit@example.com")
     desk = signed_in(auditor)
-    page = desk.get(page_of(case, why=WHY))
+    page = photos_shown(desk, case)
     assert images(page) == []
     assert "rose@example.com" in said(page)
-    page = desk.get(page_of(case, why="?why=other&words=Audit+of+November"))
+    page = photos_shown(desk, case, "Audit of November")
     assert len(images(page)) == 3
     assert desk.get(images(page)[0].replace("&amp;", "&")).status_code == 200
     assert Opening.objects.latest("pk").by == auditor
@@ -381,9 +426,10 @@ def test_nobody_else_of_the_staff_opens_a_photo(role: str) -> None:
     case = sent()
     document = Document.objects.filter(case=case)[0]
     desk = signed_in(staff(role))
-    for query in (WHY, "?why=I+should+like+to+see+it"):
+    for query in (said_why(desk, case), said_why(desk, case, "I should like to see it")):
         assert desk.get(f"/desk/kyc/image/{document.pk}/{query}").status_code == 403
-    page = desk.get(page_of(case, why="?why=other&words=I+should+like+to"))
+    assert photos_shown(desk, case, "I should like to").status_code == 403
+    page = desk.get(page_of(case) + said_why(desk, case, "I should like to"))
     assert page.status_code == (200 if role == "administrator" else 403)
     assert images(page) == []
     assert not Opening.objects.exists()
@@ -393,9 +439,13 @@ def test_without_the_second_factor_nothing_opens(rose: User) -> None:
     case = sent()
     half = signed_in(rose, verified=False)
     document = Document.objects.filter(case=case)[0]
-    for path in (page_of(case), "/desk/kyc/", f"/desk/kyc/image/{document.pk}/{WHY}"):
+    for path in (page_of(case), "/desk/kyc/", f"/desk/kyc/image/{document.pk}/{said_why(half, case)}"):
         assert half.get(path)["Location"].startswith("/accounts/code/")
-    assert signed_in(case.user).get(f"/desk/kyc/image/{document.pk}/{WHY}").status_code == 403
+    assert half.post(f"{page_of(case)}open/", {"reason": REVIEW_REASON})["Location"].startswith(
+        "/accounts/code/"
+    )
+    theirs = signed_in(case.user)
+    assert theirs.get(f"/desk/kyc/image/{document.pk}/{said_why(theirs, case)}").status_code == 403
     assert not Opening.objects.exists()
 
 
@@ -403,8 +453,8 @@ def test_what_is_gone_says_so(desk: Client) -> None:
     case = sent()
     document = Document.objects.filter(case=case)[0]
     documents_destroy(Document.objects.filter(pk=document.pk))
-    assert desk.get(f"/desk/kyc/image/{document.pk}/{WHY}").status_code == 410
-    assert desk.get(f"/desk/kyc/image/{uuid.uuid4()}/{WHY}").status_code == 404
+    assert desk.get(f"/desk/kyc/image/{document.pk}/{said_why(desk, case)}").status_code == 410
+    assert desk.get(f"/desk/kyc/image/{uuid.uuid4()}/{said_why(desk, case)}").status_code == 404
     assert desk.get(f"/desk/kyc/{uuid.uuid4()}/").status_code == 404
     assert desk.get(f"/desk/kyc/people/{uuid.uuid4()}/").status_code == 404
 

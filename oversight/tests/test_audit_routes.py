@@ -34,7 +34,7 @@ from goldwallet.tests.routes import ROUTES, all_routes
 from goldwallet.tests.scene import ALL_ROLES, Scene, taken_back
 from goldwallet.tests.test_routes import path_of
 from kyc.models import Case
-from kyc.tests.making import photos_once
+from kyc.tests.making import photos_once, said_why
 from ledger import chart
 from ledger.models import Transaction
 from ledger.services import Transfer, post
@@ -109,7 +109,7 @@ def customers() -> set[str]:
 
 
 #: What a page is asked beside its bare address, where that shows more.
-ASKED = {"desk_kyc_case": {"why": "Review of this case"}, "desk_orders": {"person": "alice"}}
+ASKED = {"desk_orders": {"person": "alice"}}
 
 
 def about_alice(house: House) -> dict[str, dict[str, Any]]:
@@ -214,9 +214,10 @@ def test_one_s_page_says_whose_it_is(house: House) -> None:
 
 def test_a_photo_is_opened_with_its_reason_in_the_trail(house: House) -> None:
     words = "The police asks about this person."
-    assert house.browser.get(house.path("desk_kyc_image"), {"why": words}).status_code == 200
-    line = lines_of(house.me)[-1]
     case = Case.objects.get(pk=house.scene.ids["case_id"])
+    photo = house.path("desk_kyc_image") + said_why(house.browser, case, words)
+    assert house.browser.get(photo).status_code == 200
+    line = lines_of(house.me)[-1]
     assert (line.action, line.reason, line.person_id) == ("photo_open", words, case.user_id)
     assert line.subject == f"case:{case.pk}" and line.after == {"part": "id_front"}
 
@@ -438,6 +439,7 @@ def _said_of_money(house: House) -> Made:
 PERSON = {"person": "alice@example.com"}
 #: How each form that changes something is filled in by somebody who means it: other ids than the scene's, and the body.
 BODIES: dict[str, Callable[[House], Made]] = {
+    "desk_kyc_open": plain(reason="The police asks about this person."),
     "desk_kyc_decide": _decide,
     "desk_kyc_tier": _tier,
     "desk_pool_new": plain(name="Third", purity="999.9", note=""),

@@ -7,6 +7,7 @@ from accounts.tests.people import signed_in
 from goldwallet.demo import data
 from kyc.models import Case, CaseState, Document, Opening, Review
 from kyc.selectors import queue
+from kyc.tests.making import said_why
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -23,7 +24,7 @@ def test_one_is_proven_and_one_waits(settings, tmp_path) -> None:
     assert waiting.case.user.email == data.DINA
     desk = signed_in(User.objects.get(email=data.REVIEWER))
     for document in Document.objects.filter(case=waiting.case):
-        answer = desk.get(f"/desk/kyc/image/{document.pk}/?why=Review+of+this+case")
+        answer = desk.get(f"/desk/kyc/image/{document.pk}/{said_why(desk, waiting.case)}")
         assert answer.content.startswith(b"\xff\xd8\xff")
     data.demo_load()
     assert Case.objects.count() == 2, "a second start makes no more"
