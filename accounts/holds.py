@@ -18,6 +18,7 @@ from accounts.roles import Role
 from controls.audit import record
 from controls.kinds import KINDS, accounts_of
 from goldwallet.errors import Conflict, Refused
+from goldwallet.typed import one_line
 
 log = structlog.get_logger(__name__)
 
@@ -73,7 +74,7 @@ def refuse_too_few(*, but: uuid.UUID | None = None) -> None:
 
 def hold_lift_alone(*, person: User, reason: str, by: User) -> None:
     """Lift a hold where the desk cannot (`manage.py staff_hold lift`). Raises Refused where two people could do it."""
-    said = " ".join(reason.replace("\x00", " ").split())[:200]
+    said = one_line(reason)[:200]
     if len(said) < 10:
         raise Refused("Write why, in at least 10 letters. The audit trail keeps it.", code="reason")
     if by.pk in accounts_of(person.pk):

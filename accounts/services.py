@@ -16,6 +16,7 @@ from accounts.roles import Role
 from controls.audit import record
 from goldwallet import phones
 from goldwallet.errors import Refused
+from goldwallet.typed import one_line
 
 
 def person_create(
@@ -128,7 +129,7 @@ def person_freeze(*, user_id: uuid.UUID, reason: str, by: uuid.UUID | None = Non
     """
     if by == user_id:
         raise Refused("You cannot put yourself on hold. Ask somebody else to do it.", code="own", status=403)
-    said = " ".join(reason.replace("\x00", " ").split())[:200]
+    said = one_line(reason)[:200]
     if len(said) < 5:
         raise Refused("Write why. The person's history keeps it.", code="reason")
     who = {"user": str(by)} if by else {}

@@ -22,6 +22,7 @@ from psycopg.types.json import Jsonb
 
 from controls.models import AuditEntry
 from goldwallet.knocks import ip_of
+from goldwallet.typed import one_line
 
 #: What a line can say was done, and in words.
 ACTIONS: dict[str, str] = {
@@ -134,7 +135,7 @@ def record(
         person_id,
         None if before is None else Jsonb(before),
         None if after is None else Jsonb(after),
-        " ".join(reason.replace("\x00", " ").split())[:500],
+        one_line(reason)[:500],
     )
     with connection.cursor() as cursor:
         cursor.execute(_LINE, line)

@@ -1,4 +1,4 @@
-"""What people type into forms, read strictly: by `goldwallet.money`, `goldwallet.phones` and their like."""
+"""What people type: numbers read strictly by `goldwallet.money` and its like, and words as they are kept."""
 
 from collections.abc import Callable
 
@@ -18,3 +18,8 @@ def read[T](parse: Callable[[str], T], text: str) -> T:
 def read_if_any[T](parse: Callable[[str], T], text: str) -> T | None:
     """The same for a field that may be empty: None."""
     return read(parse, text) if text else None
+
+
+def one_line(text: str) -> str:
+    """What somebody wrote, on one line and with single spaces; without NUL, which the database does not take."""
+    return " ".join(text.replace("\x00", " ").split())

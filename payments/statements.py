@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from controls.audit import record
 from goldwallet.clock import NAIROBI, now
 from goldwallet.errors import Refused
+from goldwallet.papers import name_kept
 from goldwallet.sealing import fingerprint, seal
 from payments.models import Float, StatementFile, StatementLine
 from payments.rails.daraja.statement import (
@@ -64,7 +65,7 @@ def statement_import(
     start, end = _span(statement, starts_at, ends_at)
     file = StatementFile(
         account=account,
-        name="".join(sign for sign in name if sign.isprintable())[-120:] or "statement.csv",
+        name=name_kept(name, nameless="statement.csv"),
         sha256=digest,
         starts_at=start,
         ends_at=end,

@@ -14,6 +14,7 @@ from controls.audit import done_before, record
 from controls.models import Flag, Note
 from goldwallet.clock import Now
 from goldwallet.errors import Conflict, Refused
+from goldwallet.typed import one_line
 
 MOST_LETTERS = 2000
 _LEAST_REASON = 5
@@ -75,7 +76,7 @@ def _the_same(stored: Note, note: Note) -> Note:
 
 def flag_lower(*, note_id: uuid.UUID, by: Any, reason: str) -> Note:
     """Take a flag down; its note stays. Raises Refused without a reason, and when there is no flag (any more)."""
-    said = " ".join(reason.replace("\x00", " ").split())[:500]
+    said = one_line(reason)[:500]
     if len(said) < _LEAST_REASON:
         raise Refused("Write why the flag can go.", code="reason")
     with transaction.atomic():

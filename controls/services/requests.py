@@ -25,6 +25,7 @@ from goldwallet.clock import Now, now
 from goldwallet.errors import Conflict, Refused
 from goldwallet.sql import insert
 from goldwallet.states import move
+from goldwallet.typed import one_line
 
 #: Shorter ones say nothing to whoever reads the history.
 _LEAST_REASON = 10
@@ -105,7 +106,7 @@ def _check_not_on_hold(person: Any, sentence: str = _ON_HOLD) -> None:
 
 
 def _words(text: str, *, least: int, what: str) -> str:
-    words = " ".join(text.replace("\x00", " ").split())
+    words = one_line(text)
     if len(words) < least:
         raise Refused(f"{what} At least {least} letters.", code="reason")
     if len(words) > 500:

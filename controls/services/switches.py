@@ -12,6 +12,7 @@ from controls.models import Anchor, Cause, Request, Switch, SwitchName
 from controls.selectors import switch
 from goldwallet.clock import Now
 from goldwallet.errors import Refused
+from goldwallet.typed import one_line
 
 log = structlog.get_logger(__name__)
 
@@ -23,7 +24,7 @@ def switch_pause(*, name: str, cause: str, note: str, by: Any = None) -> bool:
     further cause is added to what stands there, and a cause of the house's own comes before staff's: so that who lets
     it go on reads everything, and an approval that was opened before looks again.
     """
-    said = " ".join(note.replace("\x00", " ").split())[:300]
+    said = one_line(note)[:300]
     if len(said) < 5:
         raise Refused("Write why, for everybody who asks.", code="reason")
     if name not in SwitchName.values:

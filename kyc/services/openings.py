@@ -13,6 +13,7 @@ from controls.selectors import threshold
 from goldwallet.clock import Now
 from goldwallet.errors import Refused
 from goldwallet.knocks import ip_of
+from goldwallet.typed import one_line
 from kyc.alike import same_person
 from kyc.documents import document_read
 from kyc.models import CaseState, Document, Opening
@@ -31,7 +32,7 @@ def may_open(user: User) -> bool:
 
 def opening_reason(text: str, *, by: User, state: str) -> str:
     """The reason as it is written down. Raises Refused for one that says nothing."""
-    words = " ".join(text.replace("\x00", " ").split())
+    words = one_line(text)
     reviews = Role.REVIEWER in roles_of(by) and state == CaseState.SUBMITTED
     if words == REVIEW_REASON:
         if reviews:

@@ -18,6 +18,7 @@ from goldwallet import clock
 from goldwallet.clock import NAIROBI, Now
 from goldwallet.errors import Conflict, Refused
 from goldwallet.states import move
+from goldwallet.typed import one_line
 from kyc import mails
 from kyc.alike import accounts_of, id_taken, look_alikes
 from kyc.models import CASE_MOVES, Case, CaseState, Document, Outcome, Part, Review
@@ -110,7 +111,7 @@ def _reasons(case: Case, decision: Decision) -> dict[str, str]:
     parts = parts_of(case.id_type)
     found: dict[str, str] = {}
     for part, text in decision.reasons.items():
-        words = " ".join(text.replace("\x00", " ").split())
+        words = one_line(text)
         if not words:
             continue
         if part not in parts:

@@ -12,6 +12,7 @@ from controls.selectors import request_about
 from goldwallet.clock import Now
 from goldwallet.errors import Conflict, Refused
 from goldwallet.states import move
+from goldwallet.typed import one_line
 from payments.models import FINAL, MOVES, Payment, State
 from payments.selectors import takes_two
 from payments.services.making import look_soon, payment_lock
@@ -23,7 +24,7 @@ TWO = "This payout takes two people. Ask a second person to approve it."
 
 def words(text: str) -> str:
     """What staff write. Raises Refused when it says nothing."""
-    said = " ".join(text.replace("\x00", " ").split())
+    said = one_line(text)
     if len(said) < 5:
         raise Refused("Write the reason. The customer's history keeps it.", code="reason")
     return said[:300]

@@ -6,6 +6,7 @@ from django.db import transaction
 
 from controls.audit import record
 from goldwallet.errors import Refused
+from goldwallet.typed import one_line
 from payments.models import Arrival, Callback, Exchange, Payment
 
 _LEAST = 5
@@ -17,7 +18,7 @@ def said_open(*, about: Payment | Arrival, said_id: uuid.UUID, reason: str) -> N
 
     Raises Refused without a reason, and for what was not said about it.
     """
-    why = " ".join(reason.replace("\x00", " ").split())
+    why = one_line(reason)
     if len(why) < _LEAST:
         raise Refused("Write why you open it. The audit trail keeps it.", code="reason")
     column = "payment" if isinstance(about, Payment) else "arrival"

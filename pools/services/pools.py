@@ -11,6 +11,7 @@ from django.db import connection
 from accounts.models import User
 from controls.audit import record
 from goldwallet.errors import Conflict, Refused
+from goldwallet.typed import one_line
 from pools.models import Pool, PoolStatus
 from pools.services.acting import acting, unique
 
@@ -119,7 +120,7 @@ def pool_reopen(*, pool_id: UUID, reason: str, by: User) -> Pool:
 
 
 def _turn(pool_id: UUID, to: PoolStatus, reason: str, by: User) -> Pool:
-    why = " ".join(reason.replace("\x00", " ").split())
+    why = one_line(reason)
     if len(why) < _LEAST_REASON:
         raise Refused(f"Write why, for the history. At least {_LEAST_REASON} letters.", code="reason")
     if len(why) > _MOST_REASON:
@@ -178,7 +179,7 @@ def _number(pools: list[Pool]) -> None:
 
 
 def _checked(*, name: str, note: str) -> dict[str, Any]:
-    name = " ".join(name.replace("\x00", " ").split())
+    name = one_line(name)
     note = note.replace("\x00", " ")
     if not name or len(name) > 60:
         raise Refused("Give the pool a name of 1 to 60 letters.", code="name")
