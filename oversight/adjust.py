@@ -164,22 +164,35 @@ def _page(
     waiting = set(requests_waiting().filter(kind__in=_KINDS).values_list("pk", flat=True))
     sent = {"gold": gold, "cash": cash, "debt": debt, "payout": payout}
     name, form = next(((name, form) for name, form in sent.items() if form is not None), ("", None))
+    owing = debtors(after=request.GET.get("debtors", ""))
+    holding = holders(after=request.GET.get("holders", ""))
     if refused is not None and refused.sentence and form is not None:
-        form.add_error(None, refused.sentence)
+        form.add_error(_field_of(form, refused), refused.sentence)
+    # Who came too late meets no form any more: then the sentence stands on top.
+    gone = (name == "debt" and not owing.rows) or (name == "payout" and not holding.rows)
     context = {
+        "sentence": refused.sentence if refused and gone else "",
+        "wrong": {name: refused},
         "gold": gold or GoldForm(auto_id="gold_%s"),
         "cash": cash or CashForm(auto_id="cash_%s"),
         "debt": debt or DebtForm(auto_id="debt_%s"),
         "payout": payout or PayoutForm(auto_id="payout_%s"),
         "reasons": {name: request.POST.get("reason", "")},
-        "debtors": debtors(after=request.GET.get("debtors", "")),
-        "holders": holders(after=request.GET.get("holders", "")),
+        "debtors": owing,
+        "holders": holding,
         "further": {name for name in ("debtors", "holders") if request.GET.get(name)},
         "rows": [_row(found, waiting) for found in page.rows],
         "older_url": f"{reverse('desk_adjustments')}?after={page.older}" if page.older else "",
         "may_ask": may_ask(cast(User, request.user), "adjust_cash"),
     }
     return render(request, "oversight/adjustments.html", context, status=refused.status if refused else 200)
+
+
+def _field_of(form: forms.Form, refused: Refused) -> str | None:
+    """The field that a refusal of the service is about; None: the form as a whole."""
+    amount = "grams" if "grams" in form.fields else "kes"
+    fields = {"number": amount, "too_much": amount, "bounds": amount, "words": "words", "own": "person"}
+    return fields.get(refused.code)
 
 
 @require_POST

@@ -42,10 +42,12 @@ def factor_resets(request: HttpRequest) -> HttpResponse:
 
 def _again(request: HttpRequest, form: PersonForm, refused: Refused) -> HttpResponse:
     form.add_error(None, refused.sentence)
-    return _page(request, form, status=refused.status)
+    return _page(request, form, refused=refused, status=refused.status)
 
 
-def _page(request: HttpRequest, form: PersonForm, *, status: int = 200) -> HttpResponse:
+def _page(
+    request: HttpRequest, form: PersonForm, *, refused: Refused | None = None, status: int = 200
+) -> HttpResponse:
     # One more than is shown: then there are others.
     asked = list(requests_waiting().filter(kind=KIND).select_related("maker")[: _ASKED + 1])
     page = page_of(
@@ -54,6 +56,7 @@ def _page(request: HttpRequest, form: PersonForm, *, status: int = 200) -> HttpR
     context = {
         "form": form,
         "reason": request.POST.get("reason", ""),
+        "refused": refused,
         "asked": asked[:_ASKED],
         "more_asked": len(asked) > _ASKED,
         "waiting": page.rows,

@@ -112,6 +112,7 @@ def _page(request: HttpRequest, *, refused: Refused | None = None, about: str = 
         "may_lift": may_ask(me, "person_unfreeze"),
         "may_hold": may_act(me, *_READERS),
         "sentence": refused.sentence if refused else "",
+        "refused": refused,
         "about": about,
     }
     return render(request, "oversight/roles.html", context, status=refused.status if refused else 200)
@@ -156,6 +157,7 @@ def _person_page(request: HttpRequest, person: User, *, refused: Refused | None 
         "own": person.pk == me.pk,
         "may_change": may_ask(me, "roles_set"),
         "sentence": refused.sentence if refused else "",
+        "refused": refused,
     }
     return render(request, "oversight/person_roles.html", context, status=refused.status if refused else 200)
 

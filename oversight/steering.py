@@ -44,6 +44,7 @@ class Typed:
 
     form: str
     sentence: str
+    code: str
     status: int
     reason: str
 
@@ -127,7 +128,7 @@ def _name(text: str) -> SwitchName:
 
 
 def _typed(request: HttpRequest, form: str, refused: Refused) -> Typed:
-    return Typed(form, refused.sentence, refused.status, request.POST.get("reason", ""))
+    return Typed(form, refused.sentence, refused.code, refused.status, request.POST.get("reason", ""))
 
 
 @require_POST

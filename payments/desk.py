@@ -68,7 +68,8 @@ def payouts(request: HttpRequest) -> HttpResponse:
     return _page(request)
 
 
-def _page(request: HttpRequest, *, status: int = 200) -> HttpResponse:
+def _page(request: HttpRequest, refused: Refused | None = None) -> HttpResponse:
+    """After `refused`, which is about how payouts go out, with what was typed there."""
     staff = cast(User, request.user)
     # One more than is shown: then there are others.
     waiting = list(selectors.payouts_waiting(limit=_QUEUE + 1))
@@ -85,7 +86,10 @@ def _page(request: HttpRequest, *, status: int = 200) -> HttpResponse:
         "paused": PAUSED["payouts"] if switch("payouts").paused else "",
         "may_act": may_act(staff, "treasury"),
         "sees_phone": may_act(staff, "treasury"),
+        "refused": refused,
+        "reason": request.POST.get("reason", ""),
     }
+    status = refused.status if refused else 200
     return render(request, "payments/desk_payouts.html", context, status=status)
 
 
@@ -149,8 +153,12 @@ def _payment_page(
     payment_id: uuid.UUID,
     refused: Refused | None = None,
     opened: uuid.UUID | None = None,
+    *,
+    form: str = "",
 ) -> HttpResponse:
-    """One payment. After a refused form: its sentence, and what was typed. `opened`: what is shown as it came."""
+    """One payment. After a refused form: its sentence, and in `form`, which it was, what was typed. `opened`: what is
+    shown as it came.
+    """
     found = get_object_or_404(Payment.objects.select_related("user", "decided_by"), pk=payment_id)
     about_person(request, found.user_id)
     staff, said = cast(User, request.user), selectors.trail(found.pk)
@@ -178,6 +186,7 @@ def _payment_page(
         # Who pays people out needs the number; who reads tells two apart by what is left of it.
         "sees_phone": may_act(staff, "treasury"),
         "refused": refused,
+        "form": form,
         "typed": request.POST if refused else {},
     }
     status = refused.status if refused else 200
@@ -196,14 +205,20 @@ def payment_said(request: HttpRequest, payment_id: uuid.UUID, said_id: uuid.UUID
     return _payment_page(request, payment_id, opened=said_id)
 
 
-def _decide(request: HttpRequest, decide: Callable[[uuid.UUID], None], done: str) -> HttpResponse:
-    """Carry out a decision and go back to the list; a refusal is a sentence on the list itself."""
+def _decide(
+    request: HttpRequest,
+    payment_id: uuid.UUID,
+    form: str,
+    decide: Callable[[uuid.UUID], None],
+    done: str,
+) -> HttpResponse:
+    """Carry out a decision and go back to the list; a refusal stands on the payment's own page, with what was typed."""
     staff = cast(User, request.user)
+    get_object_or_404(Payment, pk=payment_id)
     try:
         decide(staff.pk)
     except Refused as refused:
-        messages.error(request, refused.sentence)
-        return _page(request, status=refused.status)
+        return _payment_page(request, payment_id, refused, form=form)
     messages.success(request, done)
     return redirect("desk_payouts")
 
@@ -211,9 +226,10 @@ def _decide(request: HttpRequest, decide: Callable[[uuid.UUID], None], done: str
 @require_POST
 @staff_page("treasury", reads="payment")
 def payout_approve(request: HttpRequest, payment_id: uuid.UUID) -> HttpResponse:
-    get_object_or_404(Payment, pk=payment_id)
     return _decide(
         request,
+        payment_id,
+        "approve",
         lambda by: services.payout_approve(payment_id=payment_id, by=by),
         "Approved. The payout goes to M-Pesa now.",
     )
@@ -222,10 +238,11 @@ def payout_approve(request: HttpRequest, payment_id: uuid.UUID) -> HttpResponse:
 @require_POST
 @staff_page("treasury", reads="payment")
 def payout_refuse(request: HttpRequest, payment_id: uuid.UUID) -> HttpResponse:
-    get_object_or_404(Payment, pk=payment_id)
     reason = request.POST.get("reason", "")
     return _decide(
         request,
+        payment_id,
+        "refuse",
         lambda by: services.payout_refuse(payment_id=payment_id, by=by, reason=reason),
         "Refused. The customer has back what was held.",
     )
@@ -235,10 +252,11 @@ def payout_refuse(request: HttpRequest, payment_id: uuid.UUID) -> HttpResponse:
 @staff_page("treasury", reads="payment")
 def payment_seen(request: HttpRequest, payment_id: uuid.UUID) -> HttpResponse:
     """It stood before staff, and nothing is left to do."""
-    get_object_or_404(Payment, pk=payment_id)
     reason = request.POST.get("reason", "")
     return _decide(
         request,
+        payment_id,
+        "seen",
         lambda by: services.payment_seen(payment_id=payment_id, by=by, reason=reason),
         "Noted. The payment does not wait for anybody any more.",
     )
@@ -247,61 +265,74 @@ def payment_seen(request: HttpRequest, payment_id: uuid.UUID) -> HttpResponse:
 # --- what takes two people ------------------------------------------------------------------------
 
 
-def _ask(request: HttpRequest, payment_id: uuid.UUID, kind: str, **payload: Any) -> HttpResponse:
+def _ask(
+    request: HttpRequest, payment_id: uuid.UUID, kind: str, *, form: str, **payload: Any
+) -> HttpResponse:
     get_object_or_404(Payment, pk=payment_id)
     return ask(
         request,
         kind=kind,
         payload={"payment": str(payment_id), **payload},
         subject=subject(payment_id),
-        again=lambda refused: _payment_page(request, payment_id, refused),
+        again=lambda refused: _payment_page(request, payment_id, refused, form=form),
     )
 
 
 @require_POST
 @staff_page("treasury", "administrator", reads="payment")
 def payout_release(request: HttpRequest, payment_id: uuid.UUID) -> HttpResponse:
-    return _ask(request, payment_id, "payout_release")
+    return _ask(request, payment_id, "payout_release", form="release")
 
 
 @require_POST
 @staff_page("treasury", "administrator", reads="payment")
 def payout_record(request: HttpRequest, payment_id: uuid.UUID) -> HttpResponse:
-    return _ask(request, payment_id, "payout_record", receipt=request.POST.get("receipt", ""))
+    return _ask(request, payment_id, "payout_record", form="record", receipt=request.POST.get("receipt", ""))
 
 
 @require_POST
 @staff_page("treasury", "administrator", reads="payment")
 def payment_resolve(request: HttpRequest, payment_id: uuid.UUID) -> HttpResponse:
-    """The form's `paid` is 1 or 0; with 1 comes the receipt."""
-    paid = request.POST.get("paid") == "1"
+    """The form's `paid` is 1 or 0; with 1 comes the receipt. Nothing else counts as "not paid"."""
+    if (said := request.POST.get("paid", "")) not in {"0", "1"}:
+        get_object_or_404(Payment, pk=payment_id)
+        refused = Refused("Say whether it was paid or not, by one of the two forms below.", code="paid")
+        return _payment_page(request, payment_id, refused)
+    paid = said == "1"
     receipt = {"receipt": request.POST.get("receipt", "")} if paid else {}
-    return _ask(request, payment_id, "payment_resolve", paid=paid, **receipt)
+    return _ask(request, payment_id, "payment_resolve", form="resolve", paid=paid, **receipt)
 
 
 @require_POST
 @staff_page("treasury", "administrator", reads="payment")
 def payment_reversed(request: HttpRequest, payment_id: uuid.UUID) -> HttpResponse:
-    return _ask(request, payment_id, "payment_reversed", receipt=request.POST.get("receipt", ""))
+    return _ask(
+        request, payment_id, "payment_reversed", form="reversed", receipt=request.POST.get("receipt", "")
+    )
 
 
 @require_POST
 @staff_page("treasury", "administrator", reads="payouts")
 def payouts_mode(request: HttpRequest) -> HttpResponse:
     """To manual, where every payout waits for staff, one person goes; back to automatic it takes two."""
-    staff = cast(User, request.user)
-    if request.POST.get("manual") == "1":
-        return _decide(
+    if (manual := request.POST.get("manual", "")) not in {"0", "1"}:
+        return _mode_refused(request, Refused("Press one of the buttons below.", code="manual"))
+    if manual == "0":
+        return ask(
             request,
-            lambda by: threshold_set(name="payouts_manual", value=Decimal(1), by=staff),
-            "Every payout waits for staff from now on.",
+            kind="threshold_set",
+            payload={"name": "payouts_manual", "value": "0"},
+            subject="threshold:payouts_manual",
+            again=lambda refused: _mode_refused(request, refused),
         )
+    try:
+        threshold_set(name="payouts_manual", value=Decimal(1), by=cast(User, request.user))
+    except Refused as refused:
+        return _mode_refused(request, refused)
+    messages.success(request, "Every payout waits for staff from now on.")
+    return redirect("desk_payouts")
 
-    def again(refused: Refused) -> HttpResponse:
-        messages.error(request, refused.sentence)
-        return _page(request, status=refused.status)
 
-    payload = {"name": "payouts_manual", "value": "0"}
-    return ask(
-        request, kind="threshold_set", payload=payload, subject="threshold:payouts_manual", again=again
-    )
+def _mode_refused(request: HttpRequest, refused: Refused) -> HttpResponse:
+    messages.error(request, refused.sentence)
+    return _page(request, refused)

@@ -115,9 +115,12 @@ def pool_edit(request: HttpRequest, pool_id: UUID) -> HttpResponse:
 def pool_turn(request: HttpRequest, pool_id: UUID) -> HttpResponse:
     """Close an open pool, or open a closed one. The form says which (`to`), so that sending it twice does it once."""
     found = get_object_or_404(Pool, pk=pool_id)
-    closing = found.is_open if request.method == "GET" else request.POST.get("to") != "open"
+    to = request.POST.get("to", "")
+    closing = to == "closed" if to in {"open", "closed"} else found.is_open
     form = ReasonForm(request.POST if request.method == "POST" else None)
     status = 200 if request.method == "GET" else 400
+    if request.method == "POST" and to not in {"open", "closed"}:
+        form.add_error(None, "Something of this form got lost. Look at it below, then send it.")
     if request.method == "POST" and form.is_valid():
         turn = services.pool_close if closing else services.pool_reopen
         try:

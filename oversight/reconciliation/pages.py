@@ -43,7 +43,7 @@ _GRACE_MINUTES = int(GRACE.total_seconds()) // 60
 #: Days that something can have happened on. Others run over the edge of the calendar, in Python or in the database, and
 #: a run that was stored with one would close this page.
 _DAY = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}")
-#: What a refusal is about -> the field that it stands beside. Others stand on top of the page.
+#: What a refusal is about -> the field that it stands beside, too: the page is long.
 _FIELDS = {
     "account": "account",
     "file": "statement",
@@ -91,7 +91,7 @@ def _page(request: HttpRequest, refused: Refused | None = None, *, about: str = 
         "accounts": Float.choices,
         "acts": may_act(_me(request), Role.TREASURY),
         "grace": _GRACE_MINUTES,
-        "sentence": refused.sentence if refused and not field else "",
+        "sentence": refused.sentence if refused else "",
         "wrong": {about: {field: refused.sentence}} if refused and field else {},
         "typed": {about: request.POST} if refused else {},
     }
