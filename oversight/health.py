@@ -35,8 +35,10 @@ class Line(NamedTuple):
     sentence: str
 
 
-def health(price: Price | None, *, states: Sequence[Switch], moment: dt.datetime) -> list[Line]:
-    """`states`: the switches as the page has read them. Four statements."""
+def health(
+    price: Price | None, *, states: Sequence[Switch], moment: dt.datetime, look: Look | None = None
+) -> list[Line]:
+    """`states` and `look`: the switches, and what the house saw last, as the page has read them. Three statements."""
     machine = _machine(moment)
     return [
         _price(price, moment),
@@ -45,7 +47,7 @@ def health(price: Price | None, *, states: Sequence[Switch], moment: dt.datetime
         _queue(machine, moment),
         _inbox(machine.callbacks),
         _book(),
-        _watch(last_look(), moment),
+        _watch(look or last_look(), moment),
         _reconciliation(moment),
     ]
 

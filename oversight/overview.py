@@ -3,6 +3,7 @@
 import datetime as dt
 from typing import Any, cast
 
+from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.urls import is_valid_path, reverse
 from django.views.decorators.http import require_GET
@@ -13,9 +14,10 @@ from controls.models import SwitchName
 from controls.selectors import switches
 from goldwallet.clock import now
 from goldwallet.fragments import page_or_part
-from oversight import selectors
+from oversight import selectors, watch
 from oversight.health import health
 from oversight.trade import TradeDay, owed_days, trade_days, trade_sum
+from pools.models import Price
 from pools.selectors import current_price, price_history
 
 #: The part that asks again by itself.
@@ -29,16 +31,21 @@ def overview(request: HttpRequest) -> HttpResponse:
     moment = now()
     htmx: Any = request.htmx  # type: ignore[attr-defined]
     if htmx and htmx.target == LIVE:
-        context = _live(request, trade_days(days=1, moment=moment)[-1], moment)
+        today = trade_days(days=1, moment=moment)[-1]
+        context = _live(request, today, moment, current_price())
     else:
         days = trade_days(days=selectors.DAYS, moment=moment)
-        context = _live(request, days[-1], moment) | _month(days, moment)
+        # The last of them is in force.
+        prices = price_history(selectors.DAYS, end=moment)
+        context = _live(request, days[-1], moment, prices[-1] if prices else None)
+        context |= _month(days, prices, moment)
     return page_or_part(request, "oversight/overview.html", context, part=LIVE)
 
 
-def _live(request: HttpRequest, today: TradeDay, moment: dt.datetime) -> dict[str, Any]:
-    price, me, states = current_price(), cast(User, request.user), switches()
-    waiting, (people, counted_at) = selectors.waiting(), selectors.customers_lately(moment)
+def _live(request: HttpRequest, today: TradeDay, moment: dt.datetime, price: Price | None) -> dict[str, Any]:
+    me, states, waiting = cast(User, request.user), switches(), selectors.waiting()
+    seen = cache.get_many([selectors.COUNT_KEY, *watch.KEYS])
+    people, counted_at = selectors.customers_lately(moment, seen)
     return {
         "now": moment,
         "figures": selectors.figures(),
@@ -51,13 +58,13 @@ def _live(request: HttpRequest, today: TradeDay, moment: dt.datetime) -> dict[st
         "switches": [(SwitchName(row.name).label, row) for row in states],
         "may_steer": may_see(me, "treasury", "pricing"),
         "price": price,
-        "health": health(price, states=states, moment=moment),
+        "health": health(price, states=states, moment=moment, look=watch.last_look(seen)),
         # A poll shows nobody at the screen, so it does not keep the session (accounts.sessions).
         "live_url": f"{reverse('desk')}?poll=1",
     }
 
 
-def _month(days: list[TradeDay], moment: dt.datetime) -> dict[str, Any]:
+def _month(days: list[TradeDay], prices: list[Price], moment: dt.datetime) -> dict[str, Any]:
     bought, sold = trade_sum(days)
     return {
         "bought": bought,
@@ -65,10 +72,7 @@ def _month(days: list[TradeDay], moment: dt.datetime) -> dict[str, Any]:
         "both": bought + sold,
         "volume": [(day.day, day.bought.kes, day.sold.kes) for day in days],
         "owed": owed_days(days=selectors.DAYS, moment=moment),
-        "prices": [
-            (price.effective_from, price.buy, price.sell)
-            for price in price_history(selectors.DAYS, end=moment)
-        ],
+        "prices": [(price.effective_from, price.buy, price.sell) for price in prices],
     }
 
 

@@ -6,8 +6,9 @@ house resolves nothing by itself, and going on takes two people (faults.md L04, 
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -261,6 +262,7 @@ def staff_tell(occasion: str, subject: str, text: str, *, page: str = "desk_stee
 # are the switches.
 _MINUTE = "oversight.watch.minute"
 _NIGHT = "oversight.watch.night"
+KEYS = (_MINUTE, _NIGHT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,9 +278,11 @@ def _note(key: str, found: Sequence[Violation]) -> None:
     cache.set(key, seen, timeout=None)
 
 
-def last_look() -> Look:
-    """What the last minute and the last night saw, together. `at` is the minute's."""
-    seen = cache.get_many([_MINUTE, _NIGHT])
+def last_look(seen: Mapping[str, Any] | None = None) -> Look:
+    """What the last minute and the last night saw, together. `at` is the minute's. `seen`: what the cache has of KEYS,
+    where it was read already.
+    """
+    seen = cache.get_many(KEYS) if seen is None else seen
     minute, night = seen.get(_MINUTE), seen.get(_NIGHT, {"wrong": []})
     if minute is None:
         return Look(None, night["wrong"])

@@ -124,26 +124,30 @@ def _pause_when_empty(readings: list[BalanceReading]) -> None:
 #: What a float's account has moved since a reading, and what of it M-Pesa may have counted before we did: all that
 #: belongs to no payment, and payments that were there by then. What is still open may stand on either side too, with
 #: its charge (none is above KES 200). M-Pesa writes whole seconds, so a reading stands for the end of its second.
-#: Walks back from the newest entry, so a young reading costs little.
+#: Walks back from the newest entry, so a young reading costs little. One statement for all accounts that were read.
 _SINCE = """
-WITH last AS (
-    SELECT e.seq FROM ledger_entry e JOIN ledger_account a ON a.id = e.account_id
-    JOIN ledger_transaction t ON t.id = e.transaction_id
-    WHERE a.code = %(code)s AND t.created_at <= %(read)s - interval '1 minute'
-    ORDER BY e.seq DESC LIMIT 1
-), later AS (
-    SELECT e.amount, t.created_at AS at, p.id IS NULL OR t.kind LIKE '%%reversed'
-           OR p.created_at <= %(read)s + interval '1 minute' AS unsure
-    FROM ledger_entry e JOIN ledger_account a ON a.id = e.account_id
-    JOIN ledger_transaction t ON t.id = e.transaction_id
-    LEFT JOIN payments_payment p ON t.key LIKE 'payment:%%' AND p.id::text = split_part(t.key, ':', 2)
-    WHERE a.code = %(code)s AND e.seq > coalesce((SELECT seq FROM last), 0)
-)
-SELECT coalesce((SELECT sum(amount) FROM later WHERE at >= %(read)s + interval '1 second'), 0),
-       coalesce((SELECT sum(abs(amount)) FROM later WHERE unsure), 0)
-       + coalesce((SELECT sum(amount + 200) FROM payments_payment
-                   WHERE direction = %(direction)s AND state IN ('sending', 'pending', 'unknown')
-                     AND created_at <= %(read)s + interval '1 minute'), 0)
+SELECT asked.code, moved.since, moved.unsure
+FROM unnest(%(codes)s::text[], %(directions)s::text[], %(reads)s::timestamptz[]) AS asked (code, direction, read)
+CROSS JOIN LATERAL (
+    WITH last AS (
+        SELECT e.seq FROM ledger_entry e JOIN ledger_account a ON a.id = e.account_id
+        JOIN ledger_transaction t ON t.id = e.transaction_id
+        WHERE a.code = asked.code AND t.created_at <= asked.read - interval '1 minute'
+        ORDER BY e.seq DESC LIMIT 1
+    ), later AS (
+        SELECT e.amount, t.created_at AS at, p.id IS NULL OR t.kind LIKE '%%reversed'
+               OR p.created_at <= asked.read + interval '1 minute' AS unsure
+        FROM ledger_entry e JOIN ledger_account a ON a.id = e.account_id
+        JOIN ledger_transaction t ON t.id = e.transaction_id
+        LEFT JOIN payments_payment p ON t.key LIKE 'payment:%%' AND p.id::text = split_part(t.key, ':', 2)
+        WHERE a.code = asked.code AND e.seq > coalesce((SELECT seq FROM last), 0)
+    )
+    SELECT coalesce((SELECT sum(amount) FROM later WHERE at >= asked.read + interval '1 second'), 0) AS since,
+           coalesce((SELECT sum(abs(amount)) FROM later WHERE unsure), 0)
+           + coalesce((SELECT sum(amount + 200) FROM payments_payment
+                       WHERE direction = asked.direction AND state IN ('sending', 'pending', 'unknown')
+                         AND created_at <= asked.read + interval '1 minute'), 0) AS unsure
+) moved
 """
 
 
@@ -198,11 +202,14 @@ class FloatState:
 
 
 def floats(found: Mapping[str, Decimal] | None = None) -> list[FloatState]:
-    """Both accounts, with what M-Pesa said last. Three statements, and one for the balances unless they are `found`."""
+    """Both accounts, with what M-Pesa said last. Two statements, and one for the balances unless they are `found`."""
     found = balances([code_of(account) for account in Float]) if found is None else found
     books = {account: -found[str(code_of(account))] for account in Float}
     readings = _newest_readings()
-    return [_state(account, books, readings[shortcode_of(account)]) for account in Float]
+    moved = _since(
+        {account: _read_at(parts) for account in Float if (parts := readings[shortcode_of(account)])}
+    )
+    return [_state(account, books, moved, readings[shortcode_of(account)]) for account in Float]
 
 
 # Of each shortcode the answer that was read last, with all its parts.
@@ -224,30 +231,40 @@ def _newest_readings() -> dict[str, list[BalanceReading]]:
     return parts
 
 
-def _state(account: Float, books: dict[Float, Decimal], parts: list[BalanceReading]) -> FloatState:
+def _read_at(parts: list[BalanceReading]) -> dt.datetime:
+    return max(part.read_at for part in parts)
+
+
+def _state(
+    account: Float,
+    books: dict[Float, Decimal],
+    moved: dict[Float, tuple[Decimal, Decimal]],
+    parts: list[BalanceReading],
+) -> FloatState:
     shortcode, book = shortcode_of(account), books[account]
     if not parts:
         return FloatState(account, shortcode, book, None, None, [])
-    read_at = max(part.read_at for part in parts)
     counted = [part.current for part in parts if part.name.lower().startswith((UTILITY, CHARGES))]
     there = sum(counted, Decimal(0))
     then = unsure = Decimal(0)
     for one in Float:
         if shortcode_of(one) == shortcode:
-            since, moving = _since(one, read_at)
+            since, moving = moved[one]
             # Value that enters an account at M-Pesa comes out of its code (ledger.chart).
             then, unsure = then + books[one] + since, unsure + moving
-    return FloatState(account, shortcode, book, there, read_at, parts, then, unsure)
+    return FloatState(account, shortcode, book, there, _read_at(parts), parts, then, unsure)
 
 
-def _since(account: Float, read_at: dt.datetime) -> tuple[Decimal, Decimal]:
-    """What the account's code has moved since then, and how much may stand on either side of that moment."""
-    parameters: dict[str, str | dt.datetime] = {
-        "code": str(code_of(account)),
-        "read": read_at,
-        "direction": Direction.IN if account == Float.COLLECTIONS else Direction.OUT,
+def _since(read: dict[Float, dt.datetime]) -> dict[Float, tuple[Decimal, Decimal]]:
+    """What each account's code has moved since it was read, and how much may stand on either side of that moment."""
+    parameters: dict[str, list[str] | list[dt.datetime]] = {
+        "codes": [str(code_of(account)) for account in read],
+        "directions": [
+            str(Direction.IN if account == Float.COLLECTIONS else Direction.OUT) for account in read
+        ],
+        "reads": list(read.values()),
     }
     with connection.cursor() as cursor:
         cursor.execute(_SINCE, parameters)
-        moved, unsure = cursor.fetchone()
-    return moved, unsure
+        found = {code: (moved, unsure) for code, moved, unsure in cursor.fetchall()}
+    return {account: found[str(code_of(account))] for account in read}

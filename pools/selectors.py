@@ -217,8 +217,8 @@ class PoolFigures:
 
 # One statement, so that all figures are of one moment: read one after the other, they differ while people buy.
 _FIGURES = """
-SELECT p.id, bars.number, bars.gross, bars.fine, -coalesce(vault.balance, 0), coalesce(available.balance, 0),
-       promised.reserved, promised.sold
+SELECT p.*, bars.number, bars.gross, bars.fine, -coalesce(vault.balance, 0) AS issued,
+       coalesce(available.balance, 0) AS available, promised.reserved, promised.sold
 FROM pools_pool p
 LEFT JOIN ledger_account vault ON vault.code = 'pool:' || p.id::text || ':vault'
 LEFT JOIN ledger_account available ON available.code = 'pool:' || p.id::text || ':available'
@@ -237,23 +237,20 @@ ORDER BY p.priority, p.created_at, p.id
 
 
 def pools_with_figures() -> list[PoolFigures]:
-    """Every pool in the admin's order: what lies in the vault, and what ledger and allocations say."""
-    rows = _figures(None)
-    pools = Pool.objects.in_bulk([row[0] for row in rows])
-    return [PoolFigures(pools[row[0]], *row[1:]) for row in rows]
+    """Every pool in the admin's order: what lies in the vault, and what ledger and allocations say. One statement."""
+    return [_figures(pool) for pool in Pool.objects.raw(_FIGURES, {"pool": None})]
 
 
 def figures_of(pool: Pool) -> PoolFigures:
     """The same of one pool. One statement."""
-    (row,) = _figures(pool.pk)
-    return PoolFigures(pool, *row[1:])
+    (found,) = Pool.objects.raw(_FIGURES, {"pool": pool.pk})
+    return _figures(found, of=pool)
 
 
-def _figures(pool_id: UUID | None) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(_FIGURES, {"pool": pool_id})
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows
+def _figures(row: Any, *, of: Pool | None = None) -> PoolFigures:
+    """What `_FIGURES` says beside the pool itself."""
+    grams = (row.gross, row.fine, row.issued, row.available, row.reserved, row.sold)
+    return PoolFigures(of or row, row.number, *grams)
 
 
 @dataclass(frozen=True, slots=True)
