@@ -238,6 +238,8 @@ RATE_LIMITS = {
     "buy_prompts_address": (600, 600),
     # Lists that one of the staff takes out as files.
     "exports_person": (60, 3600),
+    # Looks of one of the staff for a person, by Find or by a list's filters: more is no day's work.
+    "searches_person": (300, 3600),
 }
 # Whose X-Forwarded-For counts: that of our own proxies, where there are any.
 _BEHIND_PROXY = not DEMO and env.flag("BEHIND_PROXY", True)

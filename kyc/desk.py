@@ -16,6 +16,7 @@ from accounts.asking import ask, may_ask
 from accounts.models import User
 from accounts.permissions import about_person, may_act, staff_page
 from accounts.roles import Role
+from accounts.searching import search_counted
 from accounts.selectors import person_by_email
 from controls.audit import record
 from controls.selectors import request_about
@@ -60,6 +61,7 @@ def _asked(request: HttpRequest, name: str) -> str:
 def cases(request: HttpRequest) -> HttpResponse:
     """What waits, first what should come first; and what was decided lately."""
     if email := _asked(request, "email"):
+        search_counted(request)
         found = person_by_email(email)
         record("search", subject="identities", person_id=found.pk if found else None)
         if found is not None:

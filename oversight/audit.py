@@ -18,6 +18,7 @@ from accounts.filters import Moment, in_order
 from accounts.models import User
 from accounts.permissions import about_person, may_see, staff_page
 from accounts.roles import Role
+from accounts.searching import search_refused
 from accounts.selectors import person_by_email
 from controls.audit import ACTIONS
 from controls.exports import EXPORTS
@@ -212,20 +213,23 @@ class Row(NamedTuple):
 @staff_page(Role.TREASURY, reads="audit")
 def audit(request: HttpRequest) -> HttpResponse:
     """The trail and its filters. Reading it is a line of it as well, written once for each look."""
-    me, form = cast(User, request.user), AuditFilters(request.GET)
+    me, refused = cast(User, request.user), search_refused(request, "who", "person", address=True)
+    # Who has looked for too many people gets the filters empty: reading them would look for one more.
+    form = AuditFilters({} if refused else request.GET)
     page: Page[AuditEntry] = Page([], "")
-    if form.is_valid():
+    if refused is None and form.is_valid():
         page = form.lines(after=request.GET.get("after", ""))
         if isinstance(form.cleaned_data["person"], User):
             about_person(request, form.cleaned_data["person"].pk)
     context = {
         "form": form,
+        "refused": refused,
         "rows": [_row(entry, me) for entry in page.rows],
         "query": form.query(),
         "older_url": f"{reverse('desk_audit')}?{form.query(after=page.older)}" if page.older else "",
         "takes_out": may_see(me, *EXPORTS["audit"].roles),
     }
-    status = 200 if form.is_valid() else 400
+    status = refused.status if refused else 200 if form.is_valid() else 400
     return page_or_part(request, "oversight/audit.html", context, part="rows", status=status)
 
 

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET
 from accounts.asking import may_ask
 from accounts.models import User
 from accounts.permissions import about_person, staff_page
+from accounts.searching import search_refused
 from accounts.whose import owner_meant
 from controls.selectors import request_about
 from goldwallet.budget import in_time
@@ -70,6 +71,16 @@ def _tabs(current: str) -> list[tuple[str, str, bool]]:
     ]
 
 
+def _filters[F: forms.Form](request: HttpRequest, kind: type[F], *people: str) -> tuple[F, Refused | None]:
+    """The list's filters, and what is wrong with them. An address in one of `people` looks for somebody, which is
+    counted; who has done so too often gets them empty.
+    """
+    if too_often := search_refused(request, *people, address=True):
+        return kind(), too_often
+    form = kind(request.GET or None)
+    return form, refusal(form) if form.is_bound and not form.is_valid() else None
+
+
 def _answer(
     request: HttpRequest,
     template: str,
@@ -86,8 +97,7 @@ def _answer(
 @require_GET
 @staff_page("treasury", reads="ledger")
 def accounts(request: HttpRequest) -> HttpResponse:
-    form = AccountFilters(request.GET if request.GET else None)
-    refused = None if not form.is_bound or form.is_valid() else refusal(form)
+    form, refused = _filters(request, AccountFilters, "code")
     asked = form.cleaned_data if form.is_bound and not refused else {}
     query, found = _query(form), []
     try:
@@ -132,8 +142,7 @@ def _sums() -> tuple[list[ledger.AssetTotal] | None, Refused | None]:
 @require_GET
 @staff_page("treasury", reads="transactions")
 def transactions(request: HttpRequest) -> HttpResponse:
-    form = TransactionFilters(request.GET if request.GET else None)
-    refused = None if not form.is_bound or form.is_valid() else refusal(form)
+    form, refused = _filters(request, TransactionFilters, "account", "actor")
     rows, older = [], ""
     query = _query(form)
     if refused is None:

@@ -17,8 +17,8 @@ from accounts.asking import ask
 from accounts.models import User
 from accounts.permissions import about_person, staff_page
 from accounts.roles import Role
+from accounts.searching import search_counted
 from controls.audit import record
-from controls.counting import hit
 from controls.models import Note
 from goldwallet.budget import in_time
 from goldwallet.errors import Refused
@@ -33,19 +33,12 @@ from oversight.people.page import CLOSE, FACTOR, HOLDERS, LIFT, WRITERS, person_
 from oversight.people.search import MOST, Found, Hit, clean, find, not_erased, people_found, person_url
 from oversight.people.timeline import timeline
 
-#: Searches of one member of staff in an hour: more is no day's work, it is somebody copying the list.
-SEARCHES, _HOUR = 300, 3600
 _PAGE = 50
 _LESS = "Write more of what you look for, or choose less."
 
 
 def _me(request: HttpRequest) -> User:
     return cast(User, request.user)
-
-
-def _count(request: HttpRequest) -> None:
-    """Raises TooOften."""
-    hit("people_search", str(_me(request).pk), most=SEARCHES, seconds=_HOUR)
 
 
 def _noted(found: Found, *, number: int) -> None:
@@ -64,7 +57,7 @@ def find_page(request: HttpRequest) -> HttpResponse:
     form, text = FindForm({"q": typed} if "q" in request.GET else None), clean(typed)
     if not form.is_bound or not form.is_valid() or not text:
         return render(request, "oversight/find.html", {"form": form}, status=400 if form.errors else 200)
-    _count(request)
+    search_counted(request)
     found = find(text, reader=_me(request))
     hits = [Hit("Person", person.email, _standing(person), person_url(person.pk)) for person in _rows(found)]
     hits += found.hits
@@ -106,7 +99,7 @@ def people(request: HttpRequest) -> HttpResponse:
     text, refused = clean(asked.get("q", "")), None
     if text:
         try:
-            _count(request)
+            search_counted(request)
             with in_time(less=_LESS):
                 found = people_found(text)
         except Refused as error:

@@ -9,9 +9,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.tests.people import signed_in, staff
-from controls.counting import hit
 from goldwallet.test.world import World
-from oversight.people.pages import SEARCHES
 from trading.tests.pages import text
 
 pytestmark = pytest.mark.django_db
@@ -63,17 +61,3 @@ def test_what_cannot_be_read_is_said_on_the_page_and_in_the_part(
     assert "<tbody" not in html
     assert desk.get(path(name), headers=_HTMX).status_code == 200
     assert sentence not in text(desk.get(path(name), headers=_HTMX))
-
-
-def test_who_has_searched_too_often_reads_so_in_place_of_the_list(world: World) -> None:
-    member = staff("treasury")
-    desk = signed_in(member)
-    for _ in range(SEARCHES):
-        hit("people_search", str(member.pk), most=SEARCHES, seconds=3600)
-    whole = desk.get("/desk/people/", {"q": "alice"})
-    assert whole.status_code == 429 and int(whole["Retry-After"]) > 0
-    part = desk.get("/desk/people/", {"q": "alice"}, headers=_HTMX)
-    assert part.status_code == 200 and "<html" not in part.content.decode()
-    for answer in (whole, part):
-        assert "That was too often in a short time." in text(answer)
-        assert "alice@example.com" not in answer.content.decode()

@@ -21,7 +21,6 @@ from goldwallet.test.world import World, buy, paid
 from kyc.models import NameWord
 from kyc.tests.making import photos_once, sent, written
 from ledger.models import Transaction
-from oversight.people import pages
 from oversight.people.search import find
 from oversight.privacy.letting_go import identities, person_forget
 from oversight.privacy.letting_go import people as forget_people
@@ -180,8 +179,8 @@ def test_an_empty_field_asks_and_one_that_is_too_long_is_said_beside_it(desk: Cl
     assert not AuditEntry.objects.filter(action="search").exists()
 
 
-def test_searches_are_counted_for_each_of_the_staff(desk: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages, "SEARCHES", 2)
+def test_searches_are_counted_for_each_of_the_staff(desk: Client, settings: Any) -> None:
+    settings.RATE_LIMITS = {**settings.RATE_LIMITS, "searches_person": (2, 3600)}
     assert [ask(desk, "nobody").status_code for _ in range(3)] == [200, 200, 429]
     assert desk.get("/desk/people/?q=nobody").status_code == 429
     assert desk.get("/desk/people/").status_code == 200
