@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 YES_NO = "yes or no"
+#: What one of a unit is called; KES, g and % stay as they are.
+_SINGULAR = {"hours": "hour", "days": "day", "months": "month"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +27,9 @@ class Definition:
         number = f"{value:,.{self.places}f}"
         if self.unit == "KES":
             return f"KES {number}"
-        return f"{number}{self.unit}" if self.unit == "%" else f"{number} {self.unit}".rstrip()
+        if self.unit == "%":
+            return f"{number}%"
+        return f"{number} {_SINGULAR.get(self.unit, self.unit) if value == 1 else self.unit}".rstrip()
 
     @property
     def bounds(self) -> str:

@@ -28,8 +28,8 @@ def retype_needed(effect: Effect) -> tuple[Amount, ...]:
 
 
 _HOW_MUCH_LEAVES = "How many shillings leave the house?"
-_HOW_MUCH_MOVES = "How many shillings does this move? The largest of the accounts below."
-_HOW_MANY_GRAMS = "How many grams does this move? The largest of the accounts below."
+_HOW_MUCH_MOVES = "How many shillings does this move? It is the largest amount under Moves."
+_HOW_MANY_GRAMS = "How many grams does this move? It is the largest amount under Moves."
 
 
 def typed_check(effect: Effect, typed: tuple[str, ...]) -> None:

@@ -90,6 +90,21 @@ def test_what_makes_no_sense_is_refused(chief, name, value, sentence):
     assert not Threshold.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("keep_sessions_days", 1, "1 day"),
+        ("keep_sessions_days", 1_000, "1,000 days"),
+        ("price_max_age_hours", 1, "1 hour"),
+        ("kyc_valid_months", 1, "1 month"),
+        ("price_jump_percent", 1, "1%"),
+        ("quote_open_max", 1, "1"),
+    ],
+)
+def test_one_of_a_unit_is_said_as_one(name: str, value: int, words: str) -> None:
+    assert DEFINITIONS[name].show(Decimal(value)) == words
+
+
 def test_a_name_that_does_not_exist_is_a_bug():
     with pytest.raises(KeyError):
         threshold("no_such")
