@@ -115,7 +115,7 @@ class DecidedFilters(ListFilters):
 
     person = phone = kes_from = kes_to = reference = receipt = None  # type: ignore[assignment]
     kind = one_of("What", [], any_="Anything")
-    state = one_of("How it ended", _ENDED, any_="However")
+    state = one_of("How it ended", _ENDED, any_="Any way")
     maker = one_of("Asked by", [], any_="Anybody")
     checker = one_of("Decided by", [], any_="Anybody")
     field_order = ("kind", "state", "maker", "checker", "since", "until")
