@@ -99,9 +99,7 @@ def _choice(label: str, choices: list[tuple[str, str]], *, any_word: str = "Any"
 
 
 class AccountFilters(forms.Form):
-    code = _Text(
-        "E-mail address or part of a code", most=254, placeholder="alice@example.com or mpesa:", type="search"
-    )
+    code = _Text("E-mail or part of a code", most=254, placeholder="say mpesa:", type="search")
     asset = _choice("In", _ASSETS, any_word="Shillings and gold")
     owner = _choice("Whose", _OWNERS, any_word="Everybody's")
 
@@ -110,9 +108,9 @@ class TransactionFilters(Days):
     """Everything that is filled in must be so. `wanted` is what it means, once the form is valid."""
 
     kind = _choice("Kind", [])
-    account = _Text("Person or account", most=254, placeholder="alice@example.com or house:sales")
-    about = _Text("Reference or receipt", most=200, placeholder="or a key: order:…")
-    actor = _Text("Posted by", most=254, placeholder="e-mail address, or system")
+    account = _Text("Person or account", most=254, placeholder="say house:sales")
+    about = _Text("Reference or receipt", most=200, placeholder="or a key")
+    actor = _Text("Posted by", most=254, placeholder="e-mail or system")
     asset = _choice("Moves", _ASSETS)
     at_least = _Text("Amount from", most=24, inputmode="decimal")
     at_most = _Text("Amount to", most=24, inputmode="decimal")
