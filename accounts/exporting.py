@@ -26,7 +26,7 @@ from accounts.permissions import may_see
 from accounts.roles import SEES_PEOPLE
 from accounts.whose import owner_meant, person_meant
 from controls.audit import record
-from controls.exports import EXPORTS, exceeds, rows_of
+from controls.exports import EXPORTS, exceeds, person_of, rows_of
 from controls.models import EXPORT_MOVES, Export, ExportPart, ExportState
 from goldwallet.budget import canceled, too_much
 from goldwallet.clock import Now, after
@@ -98,12 +98,16 @@ class Asked:
 
     @property
     def person_id(self) -> uuid.UUID | None:
-        """Whose data it holds, when it is asked for by what means one person."""
+        """Whose data it holds, when it is asked for by what means one person. Raises Refused where that takes too
+        long to find out.
+        """
         given = self.filters.get
         if self.kind == "account":
             return owner_meant(given("code", ""))
         if self.kind == "transactions":
             return owner_meant(given("account", "") or given("actor", ""))
+        if EXPORTS[self.kind].person and not given("person", ""):
+            return person_of(self.kind, self.filters)
         return person_meant(name=given("person", ""), phone=given("phone", ""))
 
     @property

@@ -1,10 +1,14 @@
 """Whose data somebody asks for, told from what they typed: the audit trail's line of a list or a file names them."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django.db.models import QuerySet
 
 from accounts.models import User
 from accounts.selectors import people_by_phone, people_named, person_by_email
+from goldwallet.budget import in_time
 from goldwallet.errors import Refused
 from ledger.chart import owner_of
 
@@ -23,6 +27,14 @@ def person_meant(*, name: str = "", phone: str = "") -> uuid.UUID | None:
         return only(person.pk for person in people_by_phone(phone)) if phone else None
     except Refused:
         return None
+
+
+def whose_rows(rows: QuerySet[Any]) -> Iterator[uuid.UUID]:
+    """Whose these rows are; two at most, by which one tells that they are several people's. Raises Refused for what
+    takes too long.
+    """
+    with in_time():
+        yield from rows.order_by().values_list("user_id", flat=True).distinct()[:2]
 
 
 def owner_meant(*written: str) -> uuid.UUID | None:

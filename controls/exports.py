@@ -8,10 +8,14 @@ raises Refused.
 `exceeds(filters, most)`, named in the same way, says whether there are more rows than that. It counts no further than
 it must, and every list has it, so that nobody waits for a file that comes to nothing.
 
+`person(filters)` says whose data it is (an id), when it is asked for by a number that is one person's: of a phone, an
+order, a receipt. The audit trail names them. Empty: such a list is not asked for by numbers.
+
 A list of `hides_people` is told whether its reader may open people's pages: `rows(filters, sees_people=...)`. A file
 goes further than a page: for who may not, it holds short ids in the place of addresses.
 """
 
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -29,6 +33,7 @@ class Listing:
     rows: str
     roles: frozenset[str]
     exceeds: str
+    person: str = ""
     hides_people: bool = False
 
 
@@ -51,6 +56,7 @@ EXPORTS: dict[str, Listing] = {
         ),
         rows="trading.exports.orders",
         exceeds="trading.exports.orders_exceed",
+        person="trading.exports.orders_person",
         roles=_MONEY,
         hides_people=True,
     ),
@@ -70,6 +76,7 @@ EXPORTS: dict[str, Listing] = {
         ),
         rows="payments.exports.payments",
         exceeds="payments.exports.payments_exceed",
+        person="payments.exports.payments_person",
         roles=frozenset({"treasury"}),
     ),
     "transactions": Listing(
@@ -137,3 +144,11 @@ def rows_of(kind: str, filters: dict[str, str], *, sees_people: bool = False) ->
 def exceeds(kind: str, filters: dict[str, str], most: int) -> bool:
     """Whether the list has more rows than `most`. Raises as `rows_of`."""
     return bool(_load(EXPORTS[kind].exceeds)(filters, most))
+
+
+def person_of(kind: str, filters: dict[str, str]) -> uuid.UUID | None:
+    """Whose data such a file holds, for a list that has `person`; None for nobody, and for several. Raises as
+    `rows_of`.
+    """
+    found: uuid.UUID | None = _load(EXPORTS[kind].person)(filters)
+    return found

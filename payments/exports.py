@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
+from accounts.whose import whose_rows
 from goldwallet import phones, wording
 from goldwallet.paging import all_of, more_than
 from payments.forms import FOR, PaymentFilters
@@ -22,6 +24,13 @@ def payments_exceed(filters: dict[str, str], most: int) -> bool:
     asked = PaymentFilters(filters)
     asked.or_refuse()
     return more_than(asked.rows(), most)
+
+
+def payments_person(filters: dict[str, str]) -> UUID | None:
+    """Whose they are, when they are asked for by a number of somebody's. Raises as `payments`."""
+    asked = PaymentFilters(filters)
+    asked.or_refuse()
+    return asked.person_id(whose_rows(asked.rows()))
 
 
 def _row(payment: Payment) -> tuple[Any, ...]:

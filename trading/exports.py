@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
+from accounts.whose import whose_rows
 from goldwallet import wording
 from goldwallet.paging import all_of, more_than
 from trading.forms import OrderFilters
@@ -30,6 +32,13 @@ def orders_exceed(filters: dict[str, str], most: int) -> bool:
     asked = OrderFilters(filters)
     asked.or_refuse()
     return more_than(asked.rows(), most)
+
+
+def orders_person(filters: dict[str, str]) -> UUID | None:
+    """Whose they are, when they are asked for by a number of somebody's. Raises as `orders`."""
+    asked = OrderFilters(filters)
+    asked.or_refuse()
+    return asked.person_id(whose_rows(asked.rows()))
 
 
 def _row(order: Order, *, sees_people: bool) -> tuple[Any, ...]:

@@ -17,7 +17,9 @@ from controls.models import AuditEntry
 from goldwallet import phones
 from goldwallet.clock import NAIROBI
 from goldwallet.errors import Refused
-from goldwallet.test.world import World
+from goldwallet.sealing import fingerprint
+from goldwallet.test.world import World, buy, paid
+from payments.models import Payment
 from trading.models import Order
 from trading.tests.listing import DAYS, PHONES, orders_create
 from trading.tests.pages import nothing_changes, text
@@ -304,3 +306,28 @@ def test_only_who_may_see_people_is_led_to_them(people: list[User], desk: Client
     vault = signed_in(staff("vault"))
     for url in (reverse("desk_orders"), reverse("desk_order", args=[order.pk])):
         assert f"/desk/people/{order.user_id}/" not in vault.get(url).content.decode()
+
+
+@pytest.mark.fault("Z10")
+@pytest.mark.parametrize("kind", ["orders", "payments"])
+def test_a_file_that_is_asked_for_by_a_number_of_one_person_says_whose_it_is(world: World, kind: str) -> None:
+    """As the list on the page does."""
+    paid(buy(world.bob, 1000), receipt="UKL7BBBBBB")
+    order = paid(buy(world.alice, 20_000), receipt="UKL7A2B3C4")
+    elsewhere = buy(world.bob, 1000)
+    Payment.objects.filter(pk=elsewhere.payment_id).update(
+        phone_lookup=fingerprint("254733000009", kind="phone")
+    )
+    desk = signed_in(staff("treasury"))
+    for asked, whose in (
+        ({"receipt": "UKL7A2B3C4"}, world.alice),
+        ({"reference": order.payment.reference}, world.alice),
+        ({"phone": "0733000009"}, world.bob),
+        ({"person": "charlie"}, world.charlie),
+        ({"person": "example.com"}, None),
+        ({"kes_from": "2000"}, None),
+        ({}, None),
+    ):
+        assert desk.get(reverse("desk_export", args=[kind]), {"format": "csv", **asked}).status_code == 200
+        line = AuditEntry.objects.latest("id")
+        assert (line.action, line.person) == ("export", whose), asked
