@@ -107,6 +107,11 @@ class DeskNav(list[Entry]):
         return "".join(entry.key.upper() if entry.current else entry.key for entry in self)
 
 
+def stands_under(request: HttpRequest, url: str) -> None:
+    """This page belongs to the place of the desk at `url`, whatever its own address: that place is current."""
+    request.desk_place = url  # type: ignore[attr-defined]
+
+
 def _desk_nav_of(request: HttpRequest) -> DeskNav:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated or not user.is_staff:
@@ -115,7 +120,7 @@ def _desk_nav_of(request: HttpRequest) -> DeskNav:
     roles = getattr(user, "_roles", None)
     if roles is None:
         roles = frozenset(user.groups.values_list("name", flat=True))
-    return DeskNav(desk_nav(path=request.path, roles=roles))
+    return DeskNav(desk_nav(path=getattr(request, "desk_place", request.path), roles=roles))
 
 
 def house(request: HttpRequest) -> dict[str, Any]:

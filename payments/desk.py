@@ -8,6 +8,7 @@ from typing import Any, cast
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.asking import ask, may_ask
@@ -18,6 +19,7 @@ from accounts.permissions import about_person, may_act, staff_page
 from controls.models import Request
 from controls.selectors import PAUSED, request_about, requests_about, requests_ever, switch, threshold
 from controls.services import threshold_set
+from goldwallet.context import stands_under
 from goldwallet.errors import Refused
 from goldwallet.history import events_of
 from goldwallet.paging import Page, page_of
@@ -161,6 +163,9 @@ def _payment_page(
     """
     found = get_object_or_404(Payment.objects.select_related("user", "decided_by"), pk=payment_id)
     about_person(request, found.user_id)
+    if found.direction == Direction.IN:
+        # All payments have their page beside the payouts; one that came in is listed under Payments alone.
+        stands_under(request, reverse("desk_payments"))
     staff, said = cast(User, request.user), selectors.trail(found.pk)
     choices = _choices(
         found,

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 from django.contrib.auth.models import AnonymousUser
 from django.test import RequestFactory
 
-from goldwallet.context import desk_nav, house, wallet_nav
+from goldwallet.context import desk_nav, house, stands_under, wallet_nav
 
 
 def labels(entries):
@@ -26,6 +26,13 @@ def test_the_overview_is_current_only_itself():
 def test_a_role_sees_its_own_places():
     assert "Payouts" in labels(desk_nav(path="/desk/", roles=frozenset({"treasury"})))
     assert "Payouts" not in labels(desk_nav(path="/desk/", roles=frozenset({"vault"})))
+
+
+def test_a_page_may_stand_under_another_place_than_its_address_says():
+    request = RequestFactory().get("/desk/payouts/some-payment/")
+    request.user = SimpleNamespace(is_authenticated=True, is_staff=True, _roles=frozenset({"treasury"}))
+    stands_under(request, "/desk/payments/")
+    assert [entry.label for entry in house(request)["desk_nav"] if entry.current] == ["Payments"]
 
 
 def test_the_auditor_sees_all_and_each_place_has_its_letter():

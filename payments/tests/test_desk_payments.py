@@ -241,6 +241,17 @@ def waiting(world: World, provider: ScriptedRail) -> Order:
     return order
 
 
+def test_the_navigation_marks_the_place_that_lists_a_payment(
+    desk: Client, waiting: Order, people: list[User]
+) -> None:
+    """A payment of a customer stands under Payments, a payout under Payouts, though their addresses are alike."""
+    came = orders_create(people, 1)[0].payment_id
+    for payment_id, place in ((came, "desk_payments"), (waiting.payment_id, "desk_payouts")):
+        page = desk.get(reverse("desk_payment", args=[payment_id])).content.decode()
+        marked = [link for link in re.findall(r"<a [^>]*data-place[^>]*>", page) if "aria-current" in link]
+        assert len(marked) == 1 and f'href="{reverse(place)}"' in marked[0]
+
+
 def test_a_payout_says_when_its_person_changes_to_another_number(desk: Client, waiting: Order) -> None:
     urls = [reverse("desk_payouts"), reverse("desk_payment", args=[waiting.payment_id])]
     assert all("Their number changes" not in text(desk.get(url)) for url in urls)
