@@ -101,8 +101,8 @@ class RangeForm(forms.Form):
     """The days, in Nairobi, whose movements a ledger page shows. Both count; empty is without an end."""
 
     account = one_of("Account", [("vault", "Vault")], any_="Free grams")
-    start = _day("From")
-    end = _day("To")
+    start = _day("From day")
+    end = _day("To day")
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
@@ -146,8 +146,10 @@ class BarForm(forms.Form):
             attrs={"autocomplete": "off", "autocapitalize": "characters", "class": "code"}
         ),
     )
-    gross_grams = _number("Weight in grams", "Write the weight of the bar.")
-    fineness = _number("Fineness, per thousand", "Write the fineness, for example 999.9.")
+    gross_grams = _number("Gross weight in g", "Write the weight of the bar.")
+    fineness = _number(
+        "Fineness", "Write the fineness, for example 999.9.", "In parts per thousand, for example 999.9."
+    )
     refiner = forms.CharField(required=False, max_length=80)
 
     def clean_gross_grams(self) -> Decimal:
