@@ -90,7 +90,7 @@ def test_treasury_takes_lists_out_short_and_long(world: World, house, visit) -> 
     assert any("buy_paid" in cell or "Buy paid" in cell for line in rows(content) for cell in line)
     # The worker writes it; the page tells when it is there.
     treasury.go("/desk/exports/audit/take/?format=csv")
-    treasury.sees("more than 10000 rows")
+    treasury.sees("more than 10,000 rows")
     look(treasury, "export-long", page.get_by_role("button", name="Have it written"))
     treasury.press("Have it written")
     ready = page.get_by_role("link", name="Download Audit trail")
