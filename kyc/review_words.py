@@ -3,7 +3,7 @@
 from kyc.models import Part
 
 CHECKLIST = {
-    "genuine": "The ID looks genuine and whole, and its time is not over",
+    "genuine": "The ID looks genuine and whole, and has not expired",
     "name": "The name on the ID is the name that was written",
     "birth_date": "The date of birth is the same",
     "id_number": "Type and number of the ID are the same",
