@@ -167,8 +167,8 @@ def _watch(look: Look, moment: dt.datetime) -> Line:
     if look.wrong:
         return Line("Watch", "wrong", f"The house itself found: {' '.join(look.wrong)}")
     if look.at is None:
-        return Line("Watch", "late", "Nobody has looked yet whether what must hold does.")
+        return Line("Watch", "late", "Nobody has looked yet whether the rules hold.")
     if moment - look.at > _UNWATCHED:
         minutes = int((moment - look.at).total_seconds()) // 60
         return Line("Watch", "late", f"Nobody has looked for {minutes} minutes.")
-    return Line("Watch", "ok", "All that must hold does.")
+    return Line("Watch", "ok", "Every rule of the house holds.")

@@ -49,6 +49,10 @@ def _k(value: Any) -> str:
     return f"{value:,.2f}" if isinstance(value, Decimal) else str(value)
 
 
+def _bars(count: int) -> str:
+    return "1 bar" if count == 1 else f"{count:,} bars"
+
+
 def _table(sheet: Sheet, first: str, numbers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     columns = [Column(first, 178 - _NUMBER * len(numbers))]
     sheet.table([*columns, *(Column(title, _NUMBER, "right") for title in numbers)], rows)
@@ -58,9 +62,9 @@ def _gold(sheet: Sheet, gold: Any) -> None:
     sheet.heading("Gold, fine grams")
     names = ("opening", "came", "went", "closing", "free")
     rows = [
-        [f"{one['name']} ({one['bars']} bars)", *(_g(one[name]) for name in names)] for one in gold["pools"]
+        [f"{one['name']} ({_bars(one['bars'])})", *(_g(one[name]) for name in names)] for one in gold["pools"]
     ]
-    rows.append([f"All ({gold['bars']} bars)", *(_g(gold[name]) for name in names)])
+    rows.append([f"All ({_bars(gold['bars'])})", *(_g(gold[name]) for name in names)])
     _table(sheet, "Pool", ("Opening", "In", "Out", "Closing", "Free"), rows)
     sheet.facts(
         [

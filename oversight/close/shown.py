@@ -110,7 +110,9 @@ def _k(text: str) -> str:
 def _shown(raw: Figures) -> Any:
     figures = _numbers(raw)
     people = {str(key): one.email for key, one in User.objects.in_bulk(list(people_in(raw))).items()}
-    figures["gold"]["pools"] = _pools(figures["gold"]["pools"])
+    gold = figures["gold"]
+    gold["pools"] = _pools(gold["pools"])
+    gold["promised"] = gold["closing"] - gold["free"]
     accounts = figures["cash"]["accounts"] = _accounts(figures["cash"]["accounts"])
     names = account_names(one["code"] for one in accounts if one["code"] not in _PEOPLE) | _PEOPLE
     for account in accounts:

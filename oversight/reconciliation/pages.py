@@ -257,7 +257,7 @@ def _history(found: Break) -> list[tuple[Any, str, str]]:
 
 def _said(event: Any) -> str:
     if event.state == BreakState.OPEN:
-        return "Took it on" if event.owner_id else "Let it go"
+        return "Took it on" if event.owner_id else "Gave it back"
     return wording.state(event.state, "break")[0]
 
 
