@@ -16,6 +16,7 @@ from django_otp.models import Device
 
 from goldwallet.clock import Now
 from goldwallet.sealing import sealed_property
+from goldwallet.triggers import FSM, HISTORY, Protect, ReadOnly, append_only
 
 
 class KycStatus(models.TextChoices):
@@ -52,14 +53,14 @@ class PeopleManager(UserManager["User"]):
 
 @pghistory.track(
     exclude=["password", "last_login", "phone_sealed", "first_name", "last_name"],
-    append_only=True,
-    # Whose number it ever was (`kyc.alike`).
     meta={
+        "triggers": append_only(but="public.accounts_userevent_forgets(OLD, NEW)"),
+        # Whose number it ever was (`kyc.alike`).
         "indexes": [
             models.Index(
                 fields=["phone_lookup"], name="user_event_phone", condition=~models.Q(phone_lookup="")
             )
-        ]
+        ],
     },
 )
 class User(AbstractUser):  # type: ignore[django-manager-missing]
@@ -116,7 +117,7 @@ class User(AbstractUser):  # type: ignore[django-manager-missing]
     pghistory.InsertEvent("role_granted"),
     pghistory.DeleteEvent("role_withdrawn"),
     obj_field=None,
-    append_only=True,
+    meta=HISTORY,
 )
 class RoleGrant(User.groups.through):  # type: ignore[name-defined,misc]
     """Who has which role. A proxy, so that every grant and withdrawal leaves an event with who did it."""
@@ -157,7 +158,7 @@ class SecondFactor(Device):  # type: ignore[misc]
     pghistory.DeleteEvent(),
     fields=["id", "user", "confirmed"],
     model_name="AuthenticatorEvent",
-    append_only=True,
+    meta=HISTORY,
 )
 class Authenticator(SecondFactor):
     """An authenticator app (TOTP, RFC 6238: SHA-1, 6 digits, 30 seconds). At most one confirmed and one in
@@ -279,9 +280,9 @@ class StepUp(models.Model):
         ]
         indexes = [models.Index(fields=["user", "operation", "digest"], name="step_up_operation")]
         triggers = [
-            pgtrigger.ReadOnly(name="bound", fields=["user", "operation", "digest", "session_hash"]),
+            ReadOnly(name="bound", fields=["user", "operation", "digest", "session_hash"]),
             # What was shown is sealed anew when keys rotate; nothing else of a used proof changes.
-            pgtrigger.Protect(
+            Protect(
                 name="used_once",
                 operation=pgtrigger.Update,
                 condition=pgtrigger.Q(old__used_at__isnull=False)
@@ -303,7 +304,10 @@ class StepUp(models.Model):
 # --- where money goes -----------------------------------------------------------------------------
 
 
-@pghistory.track(exclude=["phone_sealed"], append_only=True)
+@pghistory.track(
+    exclude=["phone_sealed"],
+    meta={"triggers": append_only(but="public.accounts_payoutnumberevent_forgets(OLD, NEW)")},
+)
 class PayoutNumber(models.Model):
     """Another M-Pesa number that a person wants to be paid on. It takes money from `usable_from` on (faults.md O12).
 
@@ -333,9 +337,7 @@ class PayoutNumber(models.Model):
                 condition=models.Q(usable_from__gt=models.F("created_at")),
             ),
         ]
-        triggers = [
-            pgtrigger.ReadOnly(name="stays", fields=["user", "phone_lookup", "created_at", "usable_from"])
-        ]
+        triggers = [ReadOnly(name="stays", fields=["user", "phone_lookup", "created_at", "usable_from"])]
 
     def __str__(self) -> str:
         return f"payout number {self.pk}"
@@ -347,7 +349,7 @@ class ResetState(models.TextChoices):
     CANCELLED = "cancelled", "Called off"
 
 
-@pghistory.track(append_only=True)
+@pghistory.track(meta=HISTORY)
 class FactorReset(models.Model):
     """Two people have agreed to take somebody's second factor away, and it happens at `due_at` (faults.md A09).
 
@@ -372,10 +374,8 @@ class FactorReset(models.Model):
             ),
         ]
         triggers = [
-            pgtrigger.ReadOnly(name="delay_stays", fields=["user", "request", "created_at", "due_at"]),
-            pgtrigger.FSM(
-                name="ends_once", field="state", transitions=[("waiting", "done"), ("waiting", "cancelled")]
-            ),
+            ReadOnly(name="delay_stays", fields=["user", "request", "created_at", "due_at"]),
+            FSM(name="ends_once", field="state", transitions=[("waiting", "done"), ("waiting", "cancelled")]),
         ]
 
     def __str__(self) -> str:

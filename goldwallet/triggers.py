@@ -6,6 +6,8 @@ also quicker). The owner of a table can still disable any trigger; `ledger_verif
 there and switched on.
 """
 
+from typing import Any
+
 import pgtrigger
 import pgtrigger.compiler
 from django.db import models
@@ -44,6 +46,25 @@ class Guard(pgtrigger.Trigger):
         return pgtrigger.compiler.Trigger(name=self.name, sql=GuardSql(**sql.kwargs))
 
 
+class Protect(Guard, pgtrigger.Protect):
+    """As pgtrigger's."""
+
+
+class ReadOnly(Guard, pgtrigger.ReadOnly):
+    """As pgtrigger's. `but`: a condition on OLD and NEW that lets a change of these fields pass."""
+
+    def __init__(self, *, but: str = "", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._but = but
+
+    def get_func(self, model: models.Model) -> str:
+        return _passes(self._but) + str(super().get_func(model))  # type: ignore[no-untyped-call]
+
+
+class FSM(Guard, pgtrigger.FSM):
+    """As pgtrigger's."""
+
+
 #: Tests alone set the setting, through their connection's options: it is how transaction=True tests clean up.
 _NO_TRUNCATE = Guard(
     name="no_truncate",
@@ -60,19 +81,24 @@ _NO_TRUNCATE = Guard(
 _STAY = "RAISE EXCEPTION 'the rows of % stay', TG_TABLE_NAME;"
 
 
+def _passes(but: str) -> str:
+    return f"IF {but} THEN RETURN NEW; END IF; " if but else ""
+
+
 def append_only(*, but: str = "") -> list[Guard]:
     """No row is changed or removed. `but`: a condition on OLD and NEW (all NULL for DELETE) that lets a change pass."""
-    passes = f"IF {but} THEN RETURN NEW; END IF; " if but else ""
     changed = Guard(
         name="append_only",
         when=pgtrigger.Before,
         operation=pgtrigger.Update | pgtrigger.Delete,
-        func=passes + _STAY,
+        func=_passes(but) + _STAY,
     )
     return [changed, _NO_TRUNCATE]
 
 
 APPEND_ONLY = append_only()
+#: Of a history that django-pghistory keeps: `@pghistory.track(meta=HISTORY)`. Its own `append_only` can be ignored.
+HISTORY = {"triggers": APPEND_ONLY}
 #: Rows of these tables change, but they are never removed.
 NEVER_REMOVED = [
     Guard(name="never_removed", when=pgtrigger.Before, operation=pgtrigger.Delete, func=_STAY),

@@ -15,6 +15,7 @@ from django.db.models import F, Q
 from goldwallet.clock import Now
 from goldwallet.sealing import DOCUMENTS, sealed_property
 from goldwallet.states import Moves
+from goldwallet.triggers import FSM, HISTORY, NEVER_REMOVED, Protect, ReadOnly
 
 
 class CaseState(models.TextChoices):
@@ -48,7 +49,7 @@ class IdType(models.TextChoices):
     pghistory.UpdateEvent(condition=pghistory.AnyChange("state")),
     fields=["id", "user", "state"],
     model_name="CaseEvent",
-    append_only=True,
+    meta=HISTORY,
 )
 class Case(models.Model):
     """One try of a person to prove who they are. Corrected and sent again it stays the same case."""
@@ -104,7 +105,7 @@ class Case(models.Model):
             models.Index(fields=["user", "created_at"], name="kyc_case_person"),
         ]
         triggers = [
-            pgtrigger.FSM(
+            FSM(
                 name="moves",
                 field="state",
                 transitions=[
@@ -188,9 +189,9 @@ class Document(models.Model):
             ),
         ]
         triggers = [
-            pgtrigger.Protect(name="never_deleted", operation=pgtrigger.Delete),
-            pgtrigger.ReadOnly(name="content_stays", fields=["case", "part", "object_key", "stored_at"]),
-            pgtrigger.Protect(
+            *NEVER_REMOVED,
+            ReadOnly(name="content_stays", fields=["case", "part", "object_key", "stored_at"]),
+            Protect(
                 name="stays_destroyed",
                 operation=pgtrigger.Update,
                 condition=pgtrigger.Q(old__destroyed_at__isnull=False, new__destroyed_at__isnull=True)
@@ -234,9 +235,9 @@ class Review(models.Model):
             models.UniqueConstraint(fields=["case", "submitted_at"], name="kyc_one_review_a_submission"),
         ]
         triggers = [
-            pgtrigger.Protect(name="never_removed", operation=pgtrigger.Delete),
+            *NEVER_REMOVED,
             # The note is sealed anew when keys rotate.
-            pgtrigger.ReadOnly(
+            ReadOnly(
                 name="content_stays",
                 fields=["case", "person", "reviewer", "outcome", "reasons", "checklist", "decided_at"],
             ),
@@ -265,12 +266,12 @@ class Opening(models.Model):
         constraints = [models.CheckConstraint(name="kyc_opening_has_reason", condition=~Q(reason=""))]
         indexes = [models.Index(fields=["by", "opened_at"], name="kyc_opening_by")]
         triggers = [
-            pgtrigger.Protect(name="never_deleted", operation=pgtrigger.Delete),
-            pgtrigger.ReadOnly(
+            *NEVER_REMOVED,
+            ReadOnly(
                 name="content_stays",
                 fields=["id", "document", "by", "reason", "from_address", "opened_at"],
             ),
-            pgtrigger.Protect(
+            Protect(
                 name="shown_once",
                 operation=pgtrigger.Update,
                 condition=pgtrigger.Q(old__shown_at__isnull=False),

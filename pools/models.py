@@ -8,7 +8,6 @@ import uuid
 from decimal import Decimal
 
 import pghistory
-import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
@@ -16,7 +15,7 @@ from django.db.models import F, Q
 from goldwallet.clock import Now
 from goldwallet.sealing import sealed_property
 from goldwallet.states import Moves
-from goldwallet.triggers import APPEND_ONLY, NEVER_REMOVED
+from goldwallet.triggers import APPEND_ONLY, HISTORY, NEVER_REMOVED, ReadOnly
 
 # A London "good delivery" bar weighs up to 430 troy ounces, 13.4 kg. A heavier bar is a typing mistake.
 HEAVIEST_BAR_GRAMS = Decimal(15_000)
@@ -38,7 +37,7 @@ class PoolStatus(models.TextChoices):
     CLOSED = "closed", "Closed"
 
 
-@pghistory.track(append_only=True)
+@pghistory.track(meta=HISTORY)
 class Pool(models.Model):
     """A named pool of bars. Buys take from the open pools in order of `priority`, 1 before 2."""
 
@@ -83,7 +82,7 @@ class BarStatus(models.TextChoices):
     WITHDRAWN = "withdrawn", "Withdrawn"
 
 
-@pghistory.track(append_only=True)
+@pghistory.track(meta=HISTORY)
 class Bar(models.Model):
     """One bar. `serial` is upper case without spaces, so that another spelling cannot count it twice."""
 
@@ -151,7 +150,7 @@ class Assay(models.Model):
         triggers = [
             *NEVER_REMOVED,
             # The content is sealed anew when keys rotate.
-            pgtrigger.ReadOnly(
+            ReadOnly(
                 name="content_stays",
                 fields=["bar", "name", "type", "sha256", "size", "added_by", "added_at"],
             ),
@@ -239,7 +238,7 @@ class Allocation(models.Model):
         ]
 
 
-@pghistory.track(pghistory.InsertEvent(), append_only=True)
+@pghistory.track(pghistory.InsertEvent(), meta=HISTORY)
 class Price(models.Model):
     """The two prices in KES per gram: people buy at `buy` and sell at `sell`, from `effective_from` on.
 

@@ -2,7 +2,6 @@
 
 import uuid
 
-import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -10,6 +9,7 @@ from django.db.models import Q
 from goldwallet.clock import Now
 from goldwallet.sealing import sealed_property
 from goldwallet.states import Moves
+from goldwallet.triggers import FSM, ReadOnly
 
 
 class ExportState(models.TextChoices):
@@ -64,8 +64,8 @@ class Export(models.Model):
         ]
         indexes = [models.Index(fields=["by", "-created_at"], name="export_newest")]
         triggers = [
-            pgtrigger.ReadOnly(name="content_stays", fields=["kind", "format", "by", "created_at"]),
-            pgtrigger.FSM(
+            ReadOnly(name="content_stays", fields=["kind", "format", "by", "created_at"]),
+            FSM(
                 name="moves",
                 field="state",
                 transitions=[

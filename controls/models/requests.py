@@ -11,7 +11,7 @@ from django.db.models import F, Q
 from goldwallet.clock import Now
 from goldwallet.sealing import sealed_property
 from goldwallet.states import Moves
-from goldwallet.triggers import Guard, append_only
+from goldwallet.triggers import FSM, NEVER_REMOVED, Guard, ReadOnly, append_only
 
 
 class RequestState(models.TextChoices):
@@ -88,7 +88,7 @@ _EVIDENCE_SEALED_ANEW = """
     pghistory.ManualEvent("evidence_open"),  # type: ignore[no-untyped-call]
     fields=["kind", "subject", "content_hash", "state", "reason", "decision"],
     model_name="RequestEvent",
-    append_only=True,
+    meta={"triggers": append_only(but="public.controls_requestevent_forgets(OLD, NEW)")},
 )
 class Request(models.Model):
     """What one person asks for and another one does. What is asked never changes; `content_hash` binds the approval.
@@ -143,9 +143,11 @@ class Request(models.Model):
             models.Index(fields=["subject", "created_at"], name="request_subject"),
         ]
         triggers = [
-            pgtrigger.Protect(name="never_removed", operation=pgtrigger.Delete),
-            pgtrigger.ReadOnly(
+            *NEVER_REMOVED,
+            ReadOnly(
                 name="content_stays",
+                # An address of who was erased gives way, in what was computed and in the words, and nothing else does.
+                but="public.controls_request_forgets(OLD, NEW)",
                 fields=[
                     "kind",
                     "subject",
@@ -165,7 +167,7 @@ class Request(models.Model):
                 when=pgtrigger.Before,
                 func=_NO_SECOND_ACCOUNT,
             ),
-            pgtrigger.FSM(
+            FSM(
                 name="decided_once",
                 field="state",
                 transitions=[("waiting", state) for state in ("executed", "refused", "withdrawn", "expired")],

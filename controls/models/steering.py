@@ -1,15 +1,15 @@
 """Thresholds and switches: what staff steer, and which database this is."""
 
 import pghistory
-import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
 from goldwallet.clock import Now
+from goldwallet.triggers import HISTORY, NEVER_REMOVED
 
 
-@pghistory.track(append_only=True)
+@pghistory.track(meta=HISTORY)
 class Threshold(models.Model):
     """A number that staff moved away from its default (`controls.thresholds`). No row: the default counts."""
 
@@ -44,7 +44,7 @@ class Cause(models.TextChoices):
 
 
 @pghistory.track(
-    pghistory.UpdateEvent(condition=pghistory.AnyChange("paused", "cause", "note")), append_only=True
+    pghistory.UpdateEvent(condition=pghistory.AnyChange("paused", "cause", "note")), meta=HISTORY
 )
 class Switch(models.Model):
     """Pauses one thing for everybody. No row: it was never paused."""
@@ -66,7 +66,7 @@ class Switch(models.Model):
                 name="switch_pause_has_cause", condition=Q(paused=False) | ~Q(cause="") & ~Q(note="")
             ),
         ]
-        triggers = [pgtrigger.Protect(name="never_removed", operation=pgtrigger.Delete)]
+        triggers = NEVER_REMOVED
 
     def __str__(self) -> str:
         return f"{self.name}: {'paused' if self.paused else 'on'}"

@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from goldwallet.clock import Now
 from goldwallet.sealing import sealed_property
-from goldwallet.triggers import append_only
+from goldwallet.triggers import NEVER_REMOVED, Protect, ReadOnly, append_only
 
 
 class AuditEntry(models.Model):
@@ -111,11 +111,9 @@ class Note(models.Model):
         ]
         indexes = [models.Index(fields=["subject", "-made_at"], name="note_subject")]
         triggers = [
-            pgtrigger.Protect(name="never_removed", operation=pgtrigger.Delete),
-            pgtrigger.ReadOnly(
-                name="content_stays", fields=["subject", "person", "author", "key", "flag", "made_at"]
-            ),
-            pgtrigger.Protect(
+            *NEVER_REMOVED,
+            ReadOnly(name="content_stays", fields=["subject", "person", "author", "key", "flag", "made_at"]),
+            Protect(
                 name="lowered_once",
                 operation=pgtrigger.Update,
                 condition=pgtrigger.Q(old__lowered_at__isnull=False)

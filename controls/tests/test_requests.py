@@ -15,6 +15,7 @@ from controls.selectors import requests_waiting, thresholds
 from controls.services import Evidence
 from goldwallet.errors import Conflict, Refused
 from goldwallet.test.clock import shift_clock
+from goldwallet.test.tamper import guard_off
 from goldwallet.test.two import YES
 
 pytestmark = pytest.mark.django_db
@@ -100,7 +101,7 @@ def test_what_is_asked_never_changes(maker, column) -> None:
 def test_an_edited_request_is_not_approved(maker, checker) -> None:
     """Even where somebody got past the trigger: the hash of the content tells."""
     request = asked(maker)
-    with pgtrigger.ignore("controls.Request:content_stays"):
+    with guard_off(Request, "content_stays"):
         Request.objects.filter(pk=request.pk).update(
             payload={"name": "payout_approval_kes", "value": "250001"}
         )
@@ -262,7 +263,7 @@ def test_a_request_of_before_its_end_was_hashed_is_still_approved(maker, checker
     request = asked(maker)
     from controls.services.requests import _content_hash
 
-    with pgtrigger.ignore("controls.Request:content_stays"):
+    with guard_off(Request, "content_stays"):
         Request.objects.update(content_hash=_content_hash(request, "", ends=False))
     assert approve(Request.objects.get(), checker).state == RequestState.EXECUTED
 

@@ -2,7 +2,6 @@
 
 import re
 
-import pgtrigger
 import pytest
 from django.contrib.auth.models import Group
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -18,6 +17,7 @@ from controls.models import AuditEntry, Request, RequestState
 from controls.selectors import thresholds
 from controls.services import Evidence
 from goldwallet.test.clock import shift_clock
+from goldwallet.test.tamper import guard_off
 from goldwallet.test.two import YES
 from trading.tests.pages import text
 
@@ -151,7 +151,7 @@ def test_what_has_been_edited_is_not_approved(maker: User, checker: User) -> Non
     request = asked(maker)
     desk = signed_in(checker)
     token = seen(desk.get(url(request)))
-    with pgtrigger.ignore("controls.Request:content_stays"):
+    with guard_off(Request, "content_stays"):
         Request.objects.filter(pk=request.pk).update(payload={"name": NAME, "value": "250001"})
     for what in (token, seen(desk.get(url(request)))):
         answer = desk.post(url(request, "_approve"), {"seen": what})

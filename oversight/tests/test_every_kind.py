@@ -7,7 +7,6 @@ import uuid
 from decimal import Decimal
 from typing import Any
 
-import pgtrigger
 import pytest
 from django.db import DatabaseError, connection, transaction
 from django.urls import reverse
@@ -34,6 +33,7 @@ from goldwallet.errors import Conflict, Refused
 from goldwallet.test.books import assert_books
 from goldwallet.test.clock import shift_clock
 from goldwallet.test.race import errors, together
+from goldwallet.test.tamper import guard_off
 from goldwallet.test.two import YES, approve, asked, typed_for
 from goldwallet.test.world import World
 from oversight.tests.kinds import BUILDERS, Asked
@@ -263,7 +263,7 @@ def test_what_was_edited_is_not_done(world: World, kind: str) -> None:
             if "evidence" in edit:
                 exchange(request, edit["evidence"])
             else:
-                with pgtrigger.ignore("controls.Request:content_stays"):
+                with guard_off(Request, "content_stays"):
                     Request.objects.filter(pk=request.pk).update(**edit)
             with pytest.raises(Conflict, match="changed after it was made"):
                 request_approve(request_id=request.pk, by=checker_of(kind), seen=token, words=YES)
