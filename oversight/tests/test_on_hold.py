@@ -13,7 +13,7 @@ from goldwallet.tests.routes import ROUTES
 from goldwallet.tests.scene import ALL_ROLES, STAFF, Scene, taken_back, writes, written_since
 from goldwallet.tests.test_routes import SEEN, Visit, path_of, wanted
 from kyc.tests.making import photos_once
-from oversight.tests.test_audit_routes import BODIES, DESK, House, acting_routes
+from oversight.tests.forms import BODIES, DESK, House, acting_routes
 from trading.tests.pages import text
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures(photos_once.__name__)]
