@@ -31,6 +31,8 @@ from trading.cash import debtors, holders
 from trading.requests import adjustment_subject, debt_subject, payout_subject
 
 _PAGE = 25
+#: The parts of the page that hold a form under another name.
+_PLACES = {"debt": "debtors", "payout": "holders"}
 _KINDS = ("adjust_gold", "adjust_cash", "debt_settle", "cash_payout")
 _WAYS = (("credit", "The person gets it"), ("debit", "The person gives it back"))
 
@@ -172,6 +174,7 @@ def _page(
     gone = (name == "debt" and not owing.rows) or (name == "payout" and not holding.rows)
     context = {
         "sentence": refused.sentence if refused and gone else "",
+        "below": "" if gone else _PLACES.get(name, name),
         "wrong": {name: refused},
         "gold": gold or GoldForm(auto_id="gold_%s"),
         "cash": cash or CashForm(auto_id="cash_%s"),

@@ -228,5 +228,5 @@ def pool_book(request: HttpRequest, pool_id: UUID) -> HttpResponse:
 
 def _say(form: Form, refused: Refused) -> int:
     """Put the refusal on the form; answers the page's HTTP status."""
-    form.add_error(None, refused.sentence)
+    form.add_error(refused.code if refused.code in form.fields else None, refused.sentence)
     return refused.status

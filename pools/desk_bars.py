@@ -40,7 +40,9 @@ def bars_add(request: HttpRequest, pool_id: UUID) -> HttpResponse:
     found = get_object_or_404(Pool, pk=pool_id)
     typed = request.POST if request.method == "POST" else request.GET
     bars = bar_forms(
-        typed if "bars-TOTAL_FORMS" in typed or typed is request.POST else None, rows=_rows(request)
+        typed if "bars-TOTAL_FORMS" in typed or typed is request.POST else None,
+        rows=_rows(request),
+        pool=found if request.method == "POST" else None,
     )
 
     def page(refused: Refused | None = None) -> HttpResponse:

@@ -29,6 +29,8 @@ from pools.spot import OUNCE_GRAMS, Spot, spot_prices
 
 _CHART_DAYS = 90
 _PAGE = 50
+#: What a refusal is about -> the field that it stands beside.
+_FIELDS = {"crossed": "sell", "past": "effective_from", "far": "effective_from"}
 
 
 @require_http_methods(["GET", "POST"])
@@ -173,7 +175,7 @@ def _page(
 ) -> HttpResponse:
     """The page; after a refusal with its sentence and what was typed."""
     if refused is not None and refused.sentence and cancelling is None and form.is_bound:
-        form.add_error(None, refused.sentence)
+        form.add_error(_FIELDS.get(refused.code), refused.sentence)
     form.takes_two = effect is not None and bool(effect.breaks)
     context = _context(request) | {
         "form": form,

@@ -12,8 +12,8 @@ from goldwallet import money
 from goldwallet.clock import NAIROBI
 from goldwallet.errors import Refused
 from goldwallet.typed import read
-from pools.models import BarStatus
-from pools.services.bars import MOST_BARS_AT_ONCE
+from pools.models import BarStatus, Pool
+from pools.services.bars import MOST_BARS_AT_ONCE, NewBar, bar_checked, bar_fits
 
 
 def _parts_per_thousand(text: str) -> Decimal:
@@ -135,8 +135,20 @@ class AssayForm(forms.Form):
     )
 
 
+#: What a refusal of a bar is about -> its field.
+_BAR_FIELDS = {
+    "serial": "serial",
+    "weight": "gross_grams",
+    "fineness": "fineness",
+    "fineness_below_purity": "fineness",
+    "refiner": "refiner",
+}
+
+
 class BarForm(forms.Form):
-    """One bar, as its certificate describes it. An empty one among others is left out."""
+    """One bar, as its certificate describes it. An empty one among others is left out. `pool`: where it goes; without
+    one it is only looked at.
+    """
 
     serial = forms.CharField(
         label="Serial number",
@@ -151,6 +163,20 @@ class BarForm(forms.Form):
         "Fineness", "Write the fineness, for example 999.9.", "In parts per thousand, for example 999.9."
     )
     refiner = forms.CharField(required=False, max_length=80)
+
+    def __init__(self, *args: Any, pool: Pool | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.pool = pool
+
+    def clean(self) -> dict[str, Any]:
+        """What the service would refuse, beside the field that it is about."""
+        data = super().clean() or self.cleaned_data
+        if self.pool is not None and {"serial", "gross_grams", "fineness", "refiner"} <= data.keys():
+            try:
+                bar_fits(self.pool, bar_checked(NewBar(**data)))
+            except Refused as refused:
+                self.add_error(_BAR_FIELDS.get(refused.code), refused.sentence)
+        return data
 
     def clean_gross_grams(self) -> Decimal:
         return read(money.parse_grams, self.cleaned_data["gross_grams"])
@@ -168,18 +194,27 @@ class BarForms(forms.BaseFormSet):  # type: ignore[type-arg]
         "missing_management_form": "Something of this form got lost. Open the page again."
     }
 
+    def clean(self) -> None:
+        """Of two bars with one serial number the second one is told so."""
+        seen: set[str] = set()
+        for form in self.forms:
+            serial = "".join(getattr(form, "cleaned_data", {}).get("serial", "").split()).upper()
+            if serial and serial in seen:
+                form.add_error("serial", "A bar above has this serial number already.")
+            seen.add(serial)
+
     def bars(self) -> list[dict[str, str]]:
         """The bars that were filled in, as a request keeps them (`pools.requests.bars_add_describe`)."""
         filled = [form.cleaned_data for form in self.forms if form.has_changed()]
         return [{name: _plain(value) for name, value in bar.items()} for bar in filled]
 
 
-def bar_forms(data: Any = None, *, rows: int = 1) -> BarForms:
-    """Fields for `rows` bars, or as many as `data` brings."""
+def bar_forms(data: Any = None, *, rows: int = 1, pool: Pool | None = None) -> BarForms:
+    """Fields for `rows` bars, or as many as `data` brings. `pool`: they are to go there, and are checked for it."""
     made = forms.formset_factory(
         BarForm, formset=BarForms, extra=rows, max_num=MOST_BARS_AT_ONCE, absolute_max=MOST_BARS_AT_ONCE
     )
-    return cast(BarForms, made(data, prefix="bars"))
+    return cast(BarForms, made(data, prefix="bars", form_kwargs={"pool": pool}))
 
 
 class PriceForm(forms.Form):

@@ -217,3 +217,66 @@ def test_cash_that_is_gone_meanwhile_is_said(world: World) -> None:
     answer = desk.post(reverse("desk_cash_payout"), sent)
     assert answer.status_code == 409
     assert 'value="50"' in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "sentence"),
+    [
+        ({"bars-0-gross_grams": "0"}, "bars-0-gross_grams", "write its weight in grams, above 0"),
+        ({"bars-0-fineness": "1.2"}, "bars-0-fineness", "a fineness of 1.2 is below this pool's purity"),
+        ({"bars-0-fineness": "1001"}, "bars-0-fineness", "write its fineness in parts per thousand"),
+        ({"bars-0-serial": "Gold 😀"}, "bars-0-serial", "letters A to Z, digits"),
+        ({"bars-1-serial": "zz-1"}, "bars-1-serial", "A bar above has this serial number already."),
+    ],
+)
+def test_a_bar_is_refused_at_its_field(
+    world: World, changes: dict[str, str], field: str, sentence: str
+) -> None:
+    one = {"serial": "ZZ-1", "gross_grams": "5", "fineness": "999.9", "refiner": "Rand"}
+    sent = {f"bars-0-{name}": value for name, value in one.items()}
+    sent |= {f"bars-1-{name}": value for name, value in (one | {"serial": "ZZ-2"}).items()}
+    sent |= {"bars-TOTAL_FORMS": "2", "bars-INITIAL_FORMS": "0", "reason": "They came this morning."}
+    desk = signed_in(world.staff(Role.VAULT))
+    answer = desk.post(reverse("desk_bars_add", args=[world.pool.pk]), sent | changes)
+    page = answer.content.decode()
+    assert answer.status_code == 400
+    assert sentence in beside(page, field, changes[field])
+    assert unescape(page).count(sentence) == 1
+    assert "They came this morning." in page
+    assert not Request.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "field", "sentence"),
+    [
+        ({"sell": "13001"}, "sell", "the sell price must not be above the buy price"),
+        ({"effective_from": "2020-01-01T10:00"}, "effective_from", "This time has passed."),
+        ({"effective_from": "2999-01-01T10:00"}, "effective_from", "at most 31 days ahead"),
+    ],
+)
+def test_a_price_is_refused_at_its_field(
+    world: World, typed: dict[str, str], field: str, sentence: str
+) -> None:
+    desk = signed_in(world.staff(Role.PRICING))
+    answer = desk.get(reverse("desk_prices"), {"buy": "13000", "sell": "12000", "effective_from": ""} | typed)
+    assert answer.status_code == 400
+    assert sentence in beside(answer.content.decode(), field, typed[field])
+
+
+def test_a_pool_is_refused_at_its_field(world: World) -> None:
+    desk = signed_in(world.staff(Role.VAULT))
+    answer = desk.post(reverse("desk_pool_new"), {"name": "Second", "purity": "1000.001"})
+    assert answer.status_code == 400
+    assert "above 0 and up to 1000" in beside(answer.content.decode(), "purity", "1000.001")
+
+
+def test_a_long_page_says_on_top_that_something_is_wrong_below(world: World) -> None:
+    desk = signed_in(world.staff(Role.TREASURY))
+    answer = desk.post(reverse("desk_adjust_cash"), {"person": "nobody@example.com"})
+    top, below = answer.content.decode().split('<h2 id="cash"')
+    assert 'Nothing was asked for. <a href="#cash">' in top
+    assert "Nobody has this e-mail address or username." in below
+    answer = desk.post(reverse("desk_person_hold", args=[world.bob.pk]), {"reason": "x"})
+    top, below = answer.content.decode().split('<h2 id="act"')
+    assert 'Nothing was done. <a href="#act">' in top
+    assert "Write why." in below

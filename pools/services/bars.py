@@ -161,13 +161,18 @@ def _refuse_known(serials: Sequence[str]) -> None:
     raise Refused(sentence, code="serial_known")
 
 
-def _row(pool: Pool, bar: NewBar, by: User) -> Bar:
+def bar_fits(pool: Pool, bar: NewBar) -> None:
+    """Raises Refused for a bar that is less pure than its pool."""
     if bar.fineness < pool.purity:
         raise Refused(
             f"Bar {bar.serial}: a fineness of {bar.fineness.normalize():f} is below this pool's "
             f"purity of {pool.purity_text}.",
             code="fineness_below_purity",
         )
+
+
+def _row(pool: Pool, bar: NewBar, by: User) -> Bar:
+    bar_fits(pool, bar)
     return Bar(
         pk=uuid4(),
         pool=pool,

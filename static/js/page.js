@@ -27,6 +27,11 @@
   // The desk's navigation scrolls sideways on a phone: show where one is.
   document.querySelector(".desk-nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 
+  // What is wrong in a form may stand far down: go there, and open what it is folded into.
+  const wrong = document.querySelector("main .field:has(.errorlist) :is(input, select, textarea):not([type=hidden])");
+  for (let fold = wrong?.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+  wrong?.focus();
+
   // One press sends a form once. The server is safe against a second press; this spares the person the doubt.
   document.addEventListener("submit", (event) => {
     const form = event.target;
