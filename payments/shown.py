@@ -200,6 +200,7 @@ class Said:
 
 
 def shown[Row: (Exchange, Callback)](rows: Iterable[Row], *, opened: uuid.UUID | None = None) -> list[Said]:
+    """These calls or callbacks for a page. `opened`: the one that its reader has just asked for as it came."""
     return [
         Said(
             row=row,
