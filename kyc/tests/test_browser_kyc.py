@@ -7,6 +7,7 @@ from io import BytesIO
 
 import pytest
 from django.db import connection
+from django_otp.oath import totp
 from PIL import Image
 from playwright.sync_api import expect
 
@@ -19,6 +20,7 @@ from goldwallet.test.look import look
 from goldwallet.test.race import patiently
 from goldwallet.test.world import PASSWORD, TOTP_KEY, World
 from kyc.models import Case, CaseState, Document, Opening, Part
+from kyc.services import REVIEW_REASON
 from kyc.tests.making import sent
 from ledger import chart
 from ledger.selectors import balance
@@ -242,3 +244,34 @@ def test_the_next_case_comes_at_once_and_keys_lead_through_the_queue(
     desk.page.keyboard.press("m")
     expect(heading).to_have_text("Charlie Kiprono")
     desk.sees("Asked bob@example.com for more.")
+
+
+@pytest.mark.fault("Z10")
+def test_who_signs_in_by_a_strangers_link_is_asked_why_all_the_same(
+    world: World, house, visit, settings
+) -> None:
+    settings.DOCUMENT_FOLDER = settings.DOCUMENT_FOLDER.with_name(connection.settings_dict["NAME"])
+    case = sent(world.bob)
+    world.staff(Role.REVIEWER)
+    desk = visit(size=DESK)
+    words = "Words+of+a+stranger"
+    desk.go(f"/desk/kyc/{case.pk}/?why=other&words={words}&reason={words}")
+    desk.page.wait_for_url("**/accounts/login/**")
+    desk.fill(login="reviewer@example.com", password=PASSWORD)
+    desk.send()
+    desk.page.wait_for_url("**/accounts/code/**")
+    desk.fill(code=f"{totp(TOTP_KEY):06d}")
+    desk.send()
+    desk.page.wait_for_url(f"**/desk/kyc/{case.pk}/**")
+    button = desk.page.get_by_role("button", name="Show the photos, to review this case")
+    look(desk, "kyc-asked-why", button)
+    assert desk.page.locator("[data-exhibit]").count() == 0
+    assert "stranger" not in desk.text()
+    assert not Opening.objects.exists()
+    button.click()
+    expect(desk.page.locator("[data-exhibit]")).to_have_count(3)
+    patiently(lambda: Opening.objects.count() >= 3, what="three photos were opened")
+    assert set(Opening.objects.values_list("reason", flat=True)) == {REVIEW_REASON}
+    # What was said holds for a reload.
+    desk.page.reload()
+    expect(desk.page.locator("[data-exhibit]")).to_have_count(3)
