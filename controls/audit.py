@@ -32,7 +32,7 @@ ACTIONS: dict[str, str] = {
     "export": "Exported a list",
     "export_fetch": "Downloaded an export",
     # Four eyes.
-    "request_make": "Asked for something",
+    "request_make": "Asked a second person",
     "request_approve": "Approved a request",
     "request_refuse": "Refused a request",
     "request_withdraw": "Took a request back",

@@ -5,6 +5,7 @@ import json
 import re
 import uuid
 from collections.abc import Mapping
+from operator import itemgetter
 from typing import Any, NamedTuple, cast
 from urllib.parse import urlencode
 
@@ -71,33 +72,38 @@ def _choice(label: str, choices: Any) -> forms.ChoiceField:
 
 def _pages() -> list[tuple[str, str]]:
     """Every page of the desk by the name of its path, as the lines have it."""
-    names = sorted(
+    names = [
         name for name in get_resolver().reverse_dict if isinstance(name, str) and name.startswith("desk")
-    )
-    return [("", "Any page"), *((name, page_words(name)) for name in names)]
+    ]
+    return [("", "Any page"), *sorted(((name, page_words(name)) for name in names), key=itemgetter(1))]
+
+
+#: What the navigation calls a place whose addresses have another word.
+_PLACES = {"kyc": "identity", "factor": "lost codes", "money": "money in", "close": "daily close"}
 
 
 def page_words(name: str) -> str:
-    """`desk_kyc_case` -> "Kyc case"; the overview is called `desk`."""
+    """`desk_kyc_case` -> "Identity case"; the overview is called `desk`."""
     if name == "desk":
         return "Overview"
-    return name.removeprefix("desk_").replace("_", " ").replace(":", ": ").capitalize()
+    place, *rest = name.removeprefix("desk_").replace(":", ": ").split("_")
+    return " ".join([_PLACES.get(place, place), *rest]).capitalize()
 
 
 class AuditFilters(forms.Form):
     """Which lines. Each field is a column with an index, or narrows what the others find; none searches in values."""
 
     show = _choice(
-        "Show", [("", "Everything"), ("acts", "Only what was done"), ("looks", "Only what was read")]
+        "Lines", [("", "Everything"), ("acts", "Only what was done"), ("looks", "Only what was read")]
     )
-    who = _text("Who (e-mail)", 254)
+    who = _text("Who did it (e-mail)", 254)
     action = _choice("What", [("", "Anything"), *ACTIONS.items()])
     subject = _text("About", 120, "An id, or a word and an id, like order:1b9d…")
-    person = _text("Person (e-mail)", 254)
+    person = _text("About whom (e-mail)", 254)
     where = _choice("Page", _pages)
-    address = _text("From address", 45)
-    since = Moment("From")
-    until = Moment("To", ends=True)
+    address = _text("IP address", 45)
+    since = Moment("From day")
+    until = Moment("To day", ends=True)
 
     def __init__(self, data: Mapping[str, Any]) -> None:
         names = [*self.base_fields, "since_time", "until_time"]

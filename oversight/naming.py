@@ -134,9 +134,23 @@ SUBJECT_WORDS = (
 )
 
 
+#: What pages call a thing or a list of which the trail has another word.
+_CALLED = {
+    "arrivals": "money in",
+    "break": "difference",
+    "breaks": "differences",
+    "case": "identity case",
+    "factor": "lost codes",
+    "factor_resets": "lost codes",
+    "identities": "identity",
+    "requests": "approvals",
+}
+
+
 def subject_words(subject: str) -> str:
-    """`order:3f0c21aa-…` -> `Order 3f0c21aa`, and the name of a list as it is."""
+    """`order:3f0c21aa-…` -> `Order 3f0c21aa`, and the name of a list as the navigation has it."""
     word, _, rest = subject.partition(":")
+    word = _CALLED.get(word, word)
     if _is_uuid(rest):
         rest = rest[:8]
     return f"{word.replace('_', ' ').capitalize()} {rest}".strip()

@@ -137,15 +137,18 @@ class TestFilters:
     @pytest.mark.parametrize(
         ("asked", "sentence"),
         [
-            ({"who": "nobody@example.com"}, "Who (e-mail): Nobody has this e-mail address."),
-            ({"person": "nobody@example.com"}, "Person (e-mail): Nobody has this e-mail address."),
-            ({"address": "all of them"}, "From address: Write an address like 41.90.4.7."),
+            ({"who": "nobody@example.com"}, "Who did it (e-mail): Nobody has this e-mail address."),
+            ({"person": "nobody@example.com"}, "About whom (e-mail): Nobody has this e-mail address."),
+            ({"address": "all of them"}, "IP address: Write an address like 41.90.4.7."),
             (
                 {"since": "yesterday"},
-                "From: Write a day like 2026-11-21, and a time like 14:30 if you want one.",
+                "From day: Write a day like 2026-11-21, and a time like 14:30 if you want one.",
             ),
-            ({"since": "0001-01-01"}, "From: Write a year between 2020 and 2099."),
-            ({"since": "2026-02-02", "until": "2026-02-01"}, "To: This is before the time it begins with."),
+            ({"since": "0001-01-01"}, "From day: Write a year between 2020 and 2099."),
+            (
+                {"since": "2026-02-02", "until": "2026-02-01"},
+                "To day: This is before the time it begins with.",
+            ),
             ({"action": "reason__contains"}, "What: There is no such choice here."),
             ({"where": "wallet"}, "Page: There is no such choice here."),
         ],
