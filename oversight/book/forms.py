@@ -100,7 +100,7 @@ def _choice(label: str, choices: list[tuple[str, str]], *, any_word: str = "Any"
 
 class AccountFilters(forms.Form):
     code = _Text("E-mail or part of a code", most=254, placeholder="say mpesa:", type="search")
-    asset = _choice("In", _ASSETS, any_word="Shillings and gold")
+    asset = _choice("Asset", _ASSETS, any_word="Shillings and gold")
     owner = _choice("Whose", _OWNERS, any_word="Everybody's")
 
 
