@@ -4,7 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from kyc import documents
+from kyc.images import CleanImage, clean
 from kyc.storage import s3
+from kyc.tests.sending import PHOTO
 from kyc.tests.stores import FaultyLine, S3Server
 
 
@@ -43,3 +46,17 @@ def bucket(s3_server: S3Server, line: FaultyLine, settings, monkeypatch) -> s3.B
     }
     yield s3.BucketSettings(**settings.DOCUMENT_S3)
     s3._client.cache_clear()
+
+
+@pytest.fixture
+def folder(settings, tmp_path) -> None:
+    """Photos are stored in a folder of this test's own."""
+    settings.DOCUMENT_STORE, settings.DOCUMENT_FOLDER = "folder", tmp_path / "documents"
+
+
+@pytest.fixture
+def quick(monkeypatch) -> CleanImage:
+    """Photos that were cleaned before: for tests of what comes after."""
+    photo = clean.image_clean(PHOTO)
+    monkeypatch.setattr(documents, "image_clean", lambda raw: photo)
+    return photo

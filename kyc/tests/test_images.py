@@ -14,7 +14,7 @@ from PIL import Image
 
 from goldwallet.errors import Refused
 from kyc.images import clean, image_clean
-from kyc.tests.hostile import drawn, saved
+from kyc.tests.pictures import drawn, saved
 
 
 def refusal(raw: bytes) -> Refused:

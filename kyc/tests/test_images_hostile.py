@@ -3,8 +3,10 @@
 import pytest
 
 from kyc.images.clean import SENTENCES
-from kyc.tests.hostile import MARK, Case, cases, mutations
+from kyc.tests.hostile import Case, cases
+from kyc.tests.mutated import mutations
 from kyc.tests.opened import PLAIN, Opened, open_all, segments
+from kyc.tests.pictures import MARK
 
 MEMORY_BYTES = 256 * 1024 * 1024
 MUTATIONS = 300
