@@ -10,7 +10,7 @@ from django.db import connection
 from controls.models import Switch, SwitchName
 from controls.selectors import threshold
 from ledger.selectors import trial_balance
-from oversight.models import Run, RunState
+from oversight.models import RunState
 from oversight.watch import Look, last_look
 from pools.models import Price
 
@@ -38,7 +38,7 @@ class Line(NamedTuple):
 def health(
     price: Price | None, *, states: Sequence[Switch], moment: dt.datetime, look: Look | None = None
 ) -> list[Line]:
-    """`states` and `look`: the switches, and what the house saw last, as the page has read them. Three statements."""
+    """`states` and `look`: the switches, and what the house saw last, as the page has read them. Two statements."""
     machine = _machine(moment)
     return [
         _price(price, moment),
@@ -48,19 +48,22 @@ def health(
         _inbox(machine.callbacks),
         _book(),
         _watch(look or last_look(), moment),
-        _reconciliation(moment),
+        _reconciliation(machine, moment),
     ]
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What the queue's own tables say. `due_since`: when the oldest job that is due could have begun."""
+    """What the queue's own tables say. `due_since`: when the oldest job that is due could have begun. `run`: of the
+    newest comparison that has ended, its state, its beginning and how many differences it left; None before any.
+    """
 
     workers: int
     failed: int
     due: int
     due_since: dt.datetime | None
     callbacks: int
+    run: tuple[str, dt.datetime, int] | None
 
 
 # The queue keeps the database's own time; callbacks keep the house's.
@@ -68,20 +71,26 @@ _MACHINE = """
 SELECT (SELECT count(*) FROM procrastinate_workers WHERE last_heartbeat > %(alive)s),
        (SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed'),
        due.number, due.since,
-       (SELECT count(*) FROM payments_callback WHERE handled_at IS NULL AND received_at < %(slow)s)
+       (SELECT count(*) FROM payments_callback WHERE handled_at IS NULL AND received_at < %(slow)s),
+       run.state, run.started_at, run.found
 FROM (
     SELECT count(*) AS number, min(coalesce(j.scheduled_at, e.at)) AS since
     FROM procrastinate_jobs j
     LEFT JOIN procrastinate_events e ON e.job_id = j.id AND e.type = 'deferred'
     WHERE j.status = 'todo' AND (j.scheduled_at IS NULL OR j.scheduled_at <= %(moment)s)
 ) due
+LEFT JOIN (
+    SELECT state, started_at, found FROM oversight_run WHERE state <> %(running)s ORDER BY started_at DESC LIMIT 1
+) run ON true
 """
 
 
 def _machine(moment: dt.datetime) -> Machine:
     with connection.cursor() as cursor:
-        cursor.execute(_MACHINE, {"moment": moment, "alive": moment - _SILENCE, "slow": moment - _SLOW})
-        return Machine(*cursor.fetchone())
+        asked = {"moment": moment, "alive": moment - _SILENCE, "slow": moment - _SLOW}
+        cursor.execute(_MACHINE, asked | {"running": RunState.RUNNING.value})
+        workers, failed, due, since, callbacks, *run = cursor.fetchone()
+        return Machine(workers, failed, due, since, callbacks, (run[0], run[1], run[2]) if run[0] else None)
 
 
 def _price(price: Price | None, moment: dt.datetime) -> Line:
@@ -131,18 +140,18 @@ def _inbox(waiting: int) -> Line:
     return Line("Callbacks", "ok", "None waits.")
 
 
-def _reconciliation(moment: dt.datetime) -> Line:
+def _reconciliation(machine: Machine, moment: dt.datetime) -> Line:
     """The newest run that has ended; the job begins one each night."""
     name = "Reconciliation"
-    run = Run.objects.exclude(state=RunState.RUNNING).order_by("-started_at").first()
-    if run is None:
+    if machine.run is None:
         return Line(name, "late", "Nothing has been compared with M-Pesa yet.")
-    ago = f"{_long(moment - run.started_at)} ago"
-    if run.state == RunState.FAILED:
+    state, started_at, left = machine.run
+    ago = f"{_long(moment - started_at)} ago"
+    if state == RunState.FAILED:
         return Line(name, "wrong", f"The last one, {ago}, was stopped by an error.")
-    found = "It found no difference" if not run.found else f"It left {run.found} open"
-    late = moment - run.started_at > _NIGHT
-    return Line(name, "late" if late or run.found else "ok", f"{found}, {ago}.")
+    found = "It found no difference" if not left else f"It left {left} open"
+    late = moment - started_at > _NIGHT
+    return Line(name, "late" if late or left else "ok", f"{found}, {ago}.")
 
 
 def _long(span: dt.timedelta) -> str:

@@ -20,12 +20,13 @@ from accounts.permissions import staff_page
 from accounts.roles import SEES_ALL, Role
 from accounts.selectors import roles_of
 from controls.effects import effect_of
-from controls.kinds import KINDS, accounts_of
+from controls.kinds import KINDS
 from controls.models import Attachment, Request, RequestState
 from controls.selectors import requests_waiting
 from goldwallet.clock import after
 from goldwallet.fragments import page_or_part
 from goldwallet.paging import page_of
+from oversight.selectors import own_accounts
 
 #: Whoever asks for something or decides it (`controls.kinds`), each what is for their role. The auditor reads all.
 ROLES = (Role.PRICING, Role.VAULT, Role.TREASURY, Role.REVIEWER, Role.ADMINISTRATOR)
@@ -62,7 +63,7 @@ class Reader:
     """Who looks, and what keeps them from deciding. One question to the database for all requests."""
 
     def __init__(self, user: User) -> None:
-        self.id = user.pk
+        self.id, self._user = user.pk, user
         self.on_hold = bool(user.frozen_reason)
         self.roles = roles_of(user)
         self.kinds = frozenset(
@@ -71,7 +72,7 @@ class Reader:
 
     @cached_property
     def accounts(self) -> frozenset[uuid.UUID]:
-        return accounts_of(self.id) if Role.AUDITOR not in self.roles else frozenset({self.id})
+        return own_accounts(self._user) if Role.AUDITOR not in self.roles else frozenset({self.id})
 
     def sees(self, request: Request) -> bool:
         """Whether this request, its evidence and its line in the list open for this person."""

@@ -1,6 +1,7 @@
 """The operator's view: figures over all apps, each read from where it is stored, and what waits for somebody."""
 
 import datetime as dt
+import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from decimal import Decimal
@@ -214,6 +215,14 @@ def _kinds() -> list[tuple[str, QuerySet[Any], str, str, tuple[str, ...]]]:
     ]
 
 
+def own_accounts(user: User) -> frozenset[uuid.UUID]:
+    """All accounts of the one who looks. Kept with them, as their roles are: a page needs them in several places."""
+    if not hasattr(user, "_accounts"):
+        user._accounts = accounts_of(user.pk)  # type: ignore[attr-defined]
+    kept: frozenset[uuid.UUID] = user._accounts  # type: ignore[attr-defined]
+    return kept
+
+
 _TO_DECIDE = """
 SELECT maker_id, person_id FROM controls_request
 WHERE state = %s AND expires_at > wallet_now() AND kind = ANY (%s) AND maker_id <> %s
@@ -233,7 +242,7 @@ def to_decide(user: User) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_TO_DECIDE, [RequestState.WAITING, kinds, user.pk])
         found = cursor.fetchall()
-    own = accounts_of(user.pk) if found else frozenset()
+    own = own_accounts(user) if found else frozenset()
     return sum(own.isdisjoint(pair) for pair in found)
 
 

@@ -7,7 +7,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Max
 
 from controls.audit import record
-from goldwallet.clock import NAIROBI, now
+from goldwallet.clock import NAIROBI, Now, now
 from ledger.models import Transaction
 from oversight.close.figures import digest_of, figures_of
 from oversight.models import DailyClose
@@ -50,6 +50,12 @@ def _first(last: dt.date) -> dt.date | None:
     if began is None:
         return None
     return max(began, last - dt.timedelta(days=MOST_DAYS - 1))
+
+
+def first_day_and_now() -> tuple[dt.date | None, dt.datetime]:
+    """`first_day`, and the time, by one question."""
+    first = Transaction.objects.order_by("pk").values_list("created_at", Now()).first()
+    return (day_of(first[0]), first[1]) if first else (None, now())
 
 
 def first_day() -> dt.date | None:

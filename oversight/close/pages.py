@@ -14,7 +14,7 @@ from accounts.models import User
 from accounts.permissions import staff_page
 from accounts.roles import Role
 from goldwallet.clock import now
-from oversight.close.making import day_of, first_day
+from oversight.close.making import day_of, first_day, first_day_and_now
 from oversight.close.printed import printed
 from oversight.close.shown import Close, close_of, warnings
 from oversight.models import DailyClose
@@ -68,8 +68,7 @@ def _line(close: DailyClose) -> dict[str, Any]:
 @staff_page(Role.TREASURY, reads="close")
 def close(request: HttpRequest, day: str) -> HttpResponse:
     """One day: as it was stored, or counted now. `?recount=1` counts a stored one again."""
-    moment = now()
-    found, began = _close(request, day, moment)
+    found, began, moment = _close(request, day)
     context = {
         "close": found,
         "now": moment,
@@ -82,8 +81,7 @@ def close(request: HttpRequest, day: str) -> HttpResponse:
 @require_GET
 @staff_page(Role.TREASURY, reads="close")
 def close_pdf(request: HttpRequest, day: str) -> HttpResponse:
-    moment = now()
-    found, _ = _close(request, day, moment)
+    found, _, moment = _close(request, day)
     data = printed(found, made_by=cast(User, request.user).email, made_at=moment)
     name = f"gold-wallet-close-{found.day}.pdf"
     return HttpResponse(
@@ -93,13 +91,16 @@ def close_pdf(request: HttpRequest, day: str) -> HttpResponse:
     )
 
 
-def _close(request: HttpRequest, text: str, moment: dt.datetime) -> tuple[Close, dt.date]:
-    """A day that has begun, and the first day there is. Raises Http404, also for days before anything was posted."""
+def _close(request: HttpRequest, text: str) -> tuple[Close, dt.date, dt.datetime]:
+    """A day that has begun, the first day there is, and the time. Raises Http404, also for days before anything was
+    posted.
+    """
+    first, moment = first_day_and_now()
     day, today = _day(text), day_of(moment)
-    began = first_day() or today
+    began = first or today
     if day is None or not began <= day <= today:
         raise Http404
-    return close_of(day, today=today, recount=request.GET.get("recount") == "1"), began
+    return close_of(day, today=today, recount=request.GET.get("recount") == "1"), began, moment
 
 
 def _day(text: str) -> dt.date | None:

@@ -28,7 +28,7 @@ from goldwallet.states import move
 from kyc.models import CASE_MOVES, Case, CaseState
 from kyc.services import standing_set
 from ledger import chart
-from ledger.selectors import balance
+from ledger.selectors import balances
 from notifications.services import message_enqueue
 from oversight.privacy.letting_go import case_abandon
 from oversight.privacy.policy import POLICY
@@ -67,8 +67,10 @@ def obstacles_for_staff(user: User, *, kind: str) -> list[str]:
 
 def _held(user: User) -> list[str]:
     """Gold, money and debts."""
-    found = []
-    if (grams := balance(chart.user_gold(user.pk))) > 0:
+    found, codes = [], [chart.user_gold(user.pk), chart.user_cash(user.pk), chart.user_receivable(user.pk)]
+    kept = balances(codes)
+    grams, cash, receivable = (kept[str(code)] for code in codes)
+    if grams > 0:
         found.append(
             f"You have {show_grams(grams)} of gold. Sell it first. Is it too little to be sold? Write to us."
         )
@@ -78,10 +80,10 @@ def _held(user: User) -> list[str]:
             f"Money of yours came too late for order {late[0].reference}. On the order's page, choose what becomes of "
             "it, and wait until that is done."
         )
-    elif (cash := balance(chart.user_cash(user.pk))) > 0:
+    elif cash > 0:
         found.append(f"{show_kes(cash)} of yours is with us. Write to us, and we send it to your M-Pesa.")
-    if (owed := -balance(chart.user_receivable(user.pk))) > 0:
-        found.append(f"You owe us {show_kes(owed)}. Write to us, and we settle it together.")
+    if receivable < 0:
+        found.append(f"You owe us {show_kes(-receivable)}. Write to us, and we settle it together.")
     return found
 
 
@@ -131,8 +133,10 @@ def _request_about(user: User, *, but: str) -> bool:
     waiting = requests_waiting().exclude(kind=but)
     said = " ".join(f"{row.subject} {json.dumps(row.payload)}" for row in waiting)
     ids = {uuid.UUID(text) for text in _IDS.findall(said)}
-    named = (model._default_manager.filter(user=user, pk__in=ids) for model in (Order, Payment, Case))
-    return user.pk in ids or any(rows.exists() for rows in named)
+    named = [
+        model._default_manager.filter(user=user, pk__in=ids).values("pk") for model in (Order, Payment, Case)
+    ]
+    return user.pk in ids or (bool(ids) and named[0].union(*named[1:], all=True).exists())
 
 
 # --- closing --------------------------------------------------------------------------------------
