@@ -241,11 +241,9 @@ def waiting(world: World, provider: ScriptedRail) -> Order:
     return order
 
 
-def test_the_navigation_marks_the_place_that_lists_a_payment(
-    desk: Client, waiting: Order, people: list[User]
-) -> None:
+def test_the_navigation_marks_the_place_that_lists_a_payment(desk: Client, waiting: Order) -> None:
     """A payment of a customer stands under Payments, a payout under Payouts, though their addresses are alike."""
-    came = orders_create(people, 1)[0].payment_id
+    came = Payment.objects.get(user=waiting.user, direction=Direction.IN).pk
     for payment_id, place in ((came, "desk_payments"), (waiting.payment_id, "desk_payouts")):
         page = desk.get(reverse("desk_payment", args=[payment_id])).content.decode()
         marked = [link for link in re.findall(r"<a [^>]*data-place[^>]*>", page) if "aria-current" in link]
