@@ -186,7 +186,7 @@ def _place(mark: str) -> tuple[dt.datetime | None, str]:
 _CHANGES = {
     "created": "Account made",
     "email": "E-mail address changed",
-    "username": "User name changed",
+    "username": "Username changed",
     "phone": "Phone changed",
     "hold": "Put on hold",
     "unhold": "Hold lifted",
