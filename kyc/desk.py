@@ -326,10 +326,13 @@ def _person_page(request: HttpRequest, found: User, refused: Refused | None = No
 def tier(request: HttpRequest, person_id: uuid.UUID) -> HttpResponse:
     """Ask a second person that somebody may trade more, or no longer."""
     found = get_object_or_404(User, pk=person_id)
+    if (enhanced := request.POST.get("enhanced", "")) not in {"0", "1"}:
+        lost = Refused("Something of this form got lost. Look at it below, then send it.", code="enhanced")
+        return _person_page(request, found, lost)
     return ask(
         request,
         kind="tier_set",
-        payload={"person": str(found.pk), "enhanced": request.POST.get("enhanced") == "1"},
+        payload={"person": str(found.pk), "enhanced": enhanced == "1"},
         subject=tier_subject(found.pk),
         again=lambda refused: _person_page(request, found, refused),
     )

@@ -128,7 +128,8 @@ def _people(sheet: Sheet, figures: Any) -> None:
         f"{requests['refused']} refused."
     )
     if requests["decided"]:
-        columns = [Column("At", 34), Column("What", 48), Column("Asked by", 36), Column("Decided by", 36)]
+        # An e-mail address of ours fits on one line.
+        columns = [Column("At", 30), Column("What", 40), Column("Asked by", 42), Column("Decided by", 42)]
         sheet.table(
             [*columns, Column("Outcome", 24)],
             [

@@ -13,7 +13,7 @@ from accounts.tests.people import staff
 from controls.models import AuditEntry
 from goldwallet.clock import NAIROBI, now
 from goldwallet.test.books import assert_books
-from goldwallet.test.browser import DESK, TABLET, Visitor
+from goldwallet.test.browser import DESK, PHONE, TABLET, Visitor
 from goldwallet.test.clock import clock_shift
 from goldwallet.test.look import look
 from goldwallet.test.pdf import texts
@@ -99,3 +99,12 @@ def test_treasury_takes_lists_out_short_and_long(world: World, house, visit) -> 
     name, content = downloaded(treasury, ready)
     assert name.endswith(".csv")
     assert len(rows(content)) > LONG
+
+
+def test_a_day_with_a_long_warning_fits_a_phone(world: World, house, visit) -> None:
+    said = "M-Pesa's last word about collections differs from the book of that moment by KES 1,234,567.89."
+    treasury = visit(user=world.staff(Role.TREASURY), size=PHONE)
+    treasury.go(f"/desk/close/{now().astimezone(NAIROBI):%Y-%m-%d}/")
+    treasury.page.get_by_text("Everything adds up.").evaluate("(one, said) => { one.append(said) }", said)
+    treasury.sees(said)
+    assert treasury.page.evaluate("document.scrollingElement.scrollWidth") == PHONE["width"]

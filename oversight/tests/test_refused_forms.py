@@ -5,6 +5,7 @@ from decimal import Decimal
 from html import unescape
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
@@ -163,6 +164,21 @@ def test_why_payouts_go_by_themselves_again_stays_typed(world: World) -> None:
     answer = desk.post(reverse("desk_payouts_mode"), {"manual": "0", "reason": SHORT})
     assert answer.status_code == 400
     assert AT_LEAST in beside(answer.content.decode(), "reason", SHORT)
+
+
+@pytest.mark.parametrize("enhanced", [None, "", "yes"])
+def test_limits_are_not_lowered_by_a_form_that_does_not_say_which(
+    scene: Scene, desk: Client, enhanced: str | None
+) -> None:
+    asked = Request.objects.count()
+    User.objects.filter(pk=scene.alice.pk).update(kyc_status="verified")
+    page = SimpleUploadedFile("letter.pdf", b"%PDF-1.7 a letter of her bank")
+    sent = {"reason": "Her business is known to us.", "evidence": page}
+    sent |= {} if enhanced is None else {"enhanced": enhanced}
+    answer = desk.post(reverse("desk_kyc_tier", args=[scene.alice.pk]), sent)
+    assert answer.status_code == 400
+    assert "Something of this form got lost." in text(answer)
+    assert Request.objects.count() == asked
 
 
 @pytest.mark.parametrize("to", [None, "", "shut"])
