@@ -45,6 +45,7 @@ def test_one_person_holds_until_two_are_left(three: list[User]) -> None:
     me, other, third = three
     assert hold(me, third).status_code == 302
     assert held(third)
+    assert f"{third.email} treasury, vault On hold" in text(signed_in(me).get(reverse("desk_roles")))
     answer = hold(me, other)
     assert answer.status_code == 409
     assert LEFT in text(answer)
