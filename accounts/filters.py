@@ -7,7 +7,7 @@ read has a sentence beside its field, and then the list shows nothing: a filter 
 import datetime as dt
 import re
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -24,6 +24,7 @@ from goldwallet import money, phones
 from goldwallet.clock import NAIROBI
 from goldwallet.errors import Refused
 from goldwallet.sealing import fingerprint
+from goldwallet.typed import read_if_any
 
 #: A name that more people share says too little; the list would be no answer.
 MOST_PEOPLE = 200
@@ -151,15 +152,6 @@ def in_order(form: forms.Form, data: Mapping[str, Any]) -> None:
         form.add_error("until", "This is before the time it begins with.")
 
 
-def _read[T](parse: Callable[[str], T], text: str) -> T | None:
-    if text == "":
-        return None
-    try:
-        return parse(text)
-    except Refused as refused:
-        raise forms.ValidationError(refused.sentence, code=refused.code) from None
-
-
 class ListFilters(forms.Form):
     """Whose, how much, when, under which number. Amounts are whole KES, times are Nairobi's, and both ends count."""
 
@@ -179,13 +171,13 @@ class ListFilters(forms.Form):
     # --- each field ---
 
     def clean_phone(self) -> str:
-        return _read(phones.normalise, self.cleaned_data["phone"]) or ""
+        return read_if_any(phones.normalise, self.cleaned_data["phone"]) or ""
 
     def clean_kes_from(self) -> Any:
-        return _read(money.parse_shillings, self.cleaned_data["kes_from"])
+        return read_if_any(money.parse_shillings, self.cleaned_data["kes_from"])
 
     def clean_kes_to(self) -> Any:
-        return _read(money.parse_shillings, self.cleaned_data["kes_to"])
+        return read_if_any(money.parse_shillings, self.cleaned_data["kes_to"])
 
     def clean_reference(self) -> str:
         return str(self.cleaned_data["reference"]).upper()

@@ -3,7 +3,7 @@ out, and for a transaction to be taken back.
 """
 
 from decimal import Decimal
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 from uuid import UUID
 
 from django import forms
@@ -23,6 +23,7 @@ from controls.selectors import requests_waiting
 from goldwallet import money
 from goldwallet.errors import Refused
 from goldwallet.paging import page_of
+from goldwallet.typed import read
 from ledger.models import Transaction
 from oversight.book.pages import transaction_page
 from oversight.reversing import reversal_subject
@@ -90,14 +91,14 @@ class GoldForm(_Form):
     field_order = ["person", "way", "grams", "pool", "words"]
 
     def clean_grams(self) -> Decimal:
-        return _read(money.parse_grams, self.cleaned_data["grams"])
+        return read(money.parse_grams, self.cleaned_data["grams"])
 
 
 class _ShillingsForm(forms.Form):
     kes = _amount("Shillings", "Write how many shillings.")
 
     def clean_kes(self) -> Decimal:
-        return _read(money.parse_shillings, self.cleaned_data["kes"])
+        return read(money.parse_shillings, self.cleaned_data["kes"])
 
 
 class CashForm(_ShillingsForm, _Form):
@@ -113,13 +114,6 @@ class DebtForm(_ShillingsForm, PersonForm):
 
 class PayoutForm(_ShillingsForm, PersonForm):
     field_order = ["person", "kes"]
-
-
-def _read(parse: Any, text: str) -> Decimal:
-    try:
-        return cast(Decimal, parse(text))
-    except Refused as refused:
-        raise forms.ValidationError(refused.sentence, code=refused.code) from None
 
 
 class Row(NamedTuple):

@@ -17,7 +17,6 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.devices import known_here
@@ -32,6 +31,7 @@ from controls.models import Attachment, Request, RequestState
 from controls.selectors import Look, evidence_opened, request_looks
 from goldwallet.clock import Now
 from goldwallet.errors import Conflict, Refused
+from goldwallet.papers import as_download
 from ledger.models import Account
 from oversight.inbox import ROLES, Reader
 from oversight.naming import account_names, subject_url
@@ -221,15 +221,7 @@ def approval_file(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
         attachment, content = services.evidence_open(request=found, by=_me(request))
     except Attachment.DoesNotExist:
         raise Http404 from None
-    return HttpResponse(
-        content,
-        content_type=attachment.type,
-        headers={
-            "Content-Disposition": content_disposition_header(True, attachment.name) or "attachment",
-            "X-Content-Type-Options": "nosniff",
-            "Content-Security-Policy": "default-src 'none'; sandbox",
-        },
-    )
+    return as_download(content, name=attachment.name, type=attachment.type)
 
 
 # --- deciding -------------------------------------------------------------------------------------

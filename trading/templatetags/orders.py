@@ -27,13 +27,6 @@ def orders_of(payment: Payment) -> list[Order]:
     return list(found.order_by("created_at", "pk")[:10])
 
 
-@register.simple_tag
-def order_of(payment: Payment) -> Order | None:
-    """The order that a payment pays, or whose late money it gives back; the first one when it bought again."""
-    found = Order.objects.filter(Q(payment=payment) | Q(refund=payment))
-    return found.order_by("created_at", "pk").first()
-
-
 @register.simple_tag(takes_context=True)
 def order_rows(context: Context, orders: Iterable[Any], sees_people: bool) -> SafeString:
     """The rows of the desk's list of orders (`goldwallet.rows`); each has what `trading.desk.orders` reads."""
