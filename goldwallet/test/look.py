@@ -1,6 +1,7 @@
 """What a page of the desk looks like where people work: at a desk and on a tablet, in light and in dark."""
 
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from playwright.sync_api import Locator
@@ -27,13 +28,19 @@ _IN_THE_WAY = """act => {
 }"""
 
 
-def look(person: Visitor, name: str, act: Locator | None = None) -> None:
+def look(
+    person: Visitor,
+    name: str,
+    act: Locator | None = None,
+    *,
+    sizes: Sequence[Mapping[str, int]] = (DESK, TABLET),
+) -> None:
     """Nothing is wider than the window, and `act`, what the person does next here, can be pressed where it stands.
 
     At both widths; the window then has the width that it had. `name` names the pictures.
     """
     page, before = person.page, person.page.viewport_size
-    for size in (DESK, TABLET):
+    for size in sizes:
         page.set_viewport_size(size)  # type: ignore[arg-type]
         where = f"{name} at {size['width']}"
         assert page.evaluate(_WIDER) <= 0, f"{where} is wider than the window"
