@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from goldwallet.test.books import assert_books
 from goldwallet.tests.routes import ROUTES, all_routes
 from goldwallet.tests.scene import made_for_all, photographs
 from goldwallet.tests.test_routes import path_of
@@ -96,7 +97,9 @@ def looked(
             house.more(FEW)
             few = looks(house)
             house.more(MORE)
-            return few, looks(house)
+            many = looks(house)
+            assert_books()
+            return few, many
 
     yield from made_for_all(django_db_blocker, make)
 
