@@ -79,6 +79,9 @@ def run_begin(
     """
     current = now()
     start, end = starts_at or _start(current), ends_at or current
+    if start > current:
+        # It would find nothing, and stand on the page as the last comparison.
+        raise Refused("This day has not come yet.", code="from")
     if start > end:
         raise Refused("The period ends before it starts.", code="span")
     _bury_dead()

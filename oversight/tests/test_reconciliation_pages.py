@@ -128,6 +128,14 @@ def test_a_day_that_cannot_be_is_refused_beside_its_field(desk: Client, form: st
     assert desk.get(PAGE).status_code == 200
 
 
+def test_days_to_come_are_not_compared(desk: Client) -> None:
+    page = desk.post(f"{PAGE}run/", {"from": "2099-01-01", "to": "2099-01-02"})
+    assert page.status_code == 400
+    shown = page.content.decode().split('id="run-from"')[1].split("</div>")[0]
+    assert "This day has not come yet." in shown
+    assert not Run.objects.exists()
+
+
 def test_run_now_is_a_job_and_one_at_a_time(world: World, desk: Client) -> None:
     page = desk.post(f"{PAGE}run/", follow=True)
     assert "The comparison has begun." in text(page)
