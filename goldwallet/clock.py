@@ -24,6 +24,11 @@ class Now(Func):
     output_field = DateTimeField()
 
 
+def midnight(day: dt.date) -> dt.datetime:
+    """When the day begins in Nairobi."""
+    return dt.datetime.combine(day, dt.time(), NAIROBI)
+
+
 @lru_cache(maxsize=128)
 def after(seconds: float) -> Combinable:
     """The database's time in so many seconds, for use inside a query. Kept: making one costs a tenth of a buy."""

@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from django.db import connection
 
-from goldwallet.clock import NAIROBI
+from goldwallet.clock import NAIROBI, midnight
 
 ZERO = Decimal(0)
 
@@ -123,8 +123,3 @@ def owed_days(*, days: int, moment: dt.datetime) -> Sequence[tuple[dt.datetime, 
     with connection.cursor() as cursor:
         cursor.execute(_OWED, {"start": midnight(first), "first": first, "last": today})
         return [(midnight(day), grams) for day, grams in cursor.fetchall()]
-
-
-def midnight(day: dt.date) -> dt.datetime:
-    """When the day begins in Nairobi."""
-    return dt.datetime.combine(day, dt.time(), tzinfo=NAIROBI)

@@ -3,7 +3,7 @@
 import datetime as dt
 from dataclasses import dataclass
 
-from goldwallet.clock import NAIROBI
+from goldwallet.clock import midnight
 from ledger.chart import Code
 from ledger.listing import Period, period_of
 from ledger.models import Account
@@ -31,8 +31,8 @@ def book_range(code: Code, *, start: dt.date | None, end: dt.date | None) -> Per
     last_day = None if end is None or end == dt.date.max else end + dt.timedelta(days=1)
     return period_of(
         found,
-        since=_morning(start) if start else None,
-        until=_morning(last_day) if last_day else None,
+        since=midnight(start) if start else None,
+        until=midnight(last_day) if last_day else None,
     )
 
 
@@ -44,7 +44,3 @@ def book_page(code: Code, period: Period, *, after: str) -> BookPage:
     first, last = period.first + 1, period.last
     lines = statement(code, after=seq, limit=PAGE + 1, newest_first=True, first=first, last=last)
     return BookPage(lines[:PAGE], str(lines[PAGE - 1].seq) if len(lines) > PAGE else "")
-
-
-def _morning(day: dt.date) -> dt.datetime:
-    return dt.datetime.combine(day, dt.time(), tzinfo=NAIROBI)

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 
 from accounts.selectors import person_by_email
 from goldwallet import money
-from goldwallet.clock import NAIROBI
+from goldwallet.clock import midnight
 from goldwallet.errors import Refused
 from ledger import chart
 from ledger.listing import Wanted, accounts_named, kinds
@@ -82,11 +82,6 @@ class Days(forms.Form):
         """The midnight after the last day: no longer in it."""
         day = self.cleaned_data.get("until") if self.is_bound else None
         return midnight(day + dt.timedelta(days=1)) if day else None
-
-
-def midnight(day: dt.date) -> dt.datetime:
-    """When the day begins in Nairobi."""
-    return dt.datetime.combine(day, dt.time(), tzinfo=NAIROBI)
 
 
 def _choice(label: str, choices: list[tuple[str, str]], *, any_word: str = "Any") -> forms.ChoiceField:

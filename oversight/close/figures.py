@@ -18,7 +18,7 @@ from django.apps import apps
 from django.db.models import Count, Q, Sum
 
 from controls.models import Request, RequestState
-from goldwallet.clock import NAIROBI
+from goldwallet.clock import NAIROBI, midnight
 from kyc.models import Review
 from ledger import chart
 from ledger.chart import Code
@@ -55,8 +55,7 @@ _BUYS, _SALES = ("buy_paid", "buy_rebought"), ("sale_paid",)
 
 def span_of(day: dt.date) -> Span:
     """The day in Nairobi."""
-    start = dt.datetime.combine(day, dt.time(), NAIROBI)
-    return Span(start, start + dt.timedelta(days=1))
+    return Span(midnight(day), midnight(day + dt.timedelta(days=1)))
 
 
 def figures_of(day: dt.date, *, shortcodes: dict[str, str] | None = None) -> Figures:
@@ -169,7 +168,7 @@ def _cash(book: dict[str, Held], said: list[Reading]) -> Figures:
         "floats": [
             {
                 "account": str(one.account),
-                "read_at": one.read_at.astimezone(NAIROBI).isoformat(timespec="seconds"),
+                "read_at": _moment(one.read_at),
                 "there": _kes(one.there),
                 "book": _kes(one.book),
                 "difference": _kes(one.there - one.book),
@@ -278,7 +277,7 @@ def _breaks(span: Span) -> Figures:
     compared = {}
     if run is not None and run.finished_at is not None:
         compared = {
-            "at": run.finished_at.astimezone(NAIROBI).isoformat(timespec="seconds"),
+            "at": _moment(run.finished_at),
             "differences": run.differences,
             "kes": _kes(run.kes),
             "grams": _grams(run.grams),
@@ -290,7 +289,7 @@ def _prices(span: Span) -> list[Figures]:
     """The pair that was in force when the day began, and those that came into force in it."""
     return [
         {
-            "from": one.effective_from.astimezone(NAIROBI).isoformat(timespec="seconds"),
+            "from": _moment(one.effective_from),
             "buy": _kes(one.buy),
             "sell": _kes(one.sell),
             "by": _who(one.created_by_id),

@@ -22,7 +22,7 @@ from accounts.roles import Role
 from controls.audit import record
 from controls.selectors import request_about, switch
 from goldwallet import wording
-from goldwallet.clock import NAIROBI
+from goldwallet.clock import midnight
 from goldwallet.errors import Refused
 from goldwallet.history import events_of
 from goldwallet.paging import page_of
@@ -157,7 +157,7 @@ def _day(request: HttpRequest, name: str) -> dt.datetime | None:
         day = None
     if day is None:
         raise Refused("Write a day like 2026-11-21.", code=name)
-    return dt.datetime.combine(day, dt.time(), NAIROBI)
+    return midnight(day)
 
 
 @require_POST
@@ -257,7 +257,7 @@ def _history(found: Break) -> list[tuple[Any, str, str]]:
 
 def _said(event: Any) -> str:
     if event.state == BreakState.OPEN:
-        return "Took it on" if event.owner_id else "Gave it back"
+        return "Took it on" if event.owner_id else "Gave up looking after it"
     return wording.state(event.state, "break")[0]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from goldwallet.clock import NAIROBI
+from goldwallet.clock import midnight
 from goldwallet.errors import Refused
 from oversight.models import News
 from oversight.reconciliation.run import reconcile
@@ -20,9 +20,9 @@ class Command(BaseCommand):
         parser.add_argument("--to", dest="end", type=dt.date.fromisoformat, help="last day, Nairobi's")
 
     def handle(self, *args: Any, start: dt.date | None, end: dt.date | None, **options: Any) -> None:
-        last = None if end is None else _moment(end) + dt.timedelta(days=1) - dt.timedelta(seconds=1)
+        last = None if end is None else midnight(end) + dt.timedelta(days=1) - dt.timedelta(seconds=1)
         try:
-            run = reconcile(starts_at=_moment(start) if start else None, ends_at=last)
+            run = reconcile(starts_at=midnight(start) if start else None, ends_at=last)
         except Refused as refused:
             raise CommandError(refused.sentence) from refused
         for step in run.report:
@@ -31,7 +31,3 @@ class Command(BaseCommand):
             self.stdout.write(f"- {found.sentence}")
         if run.found:
             raise CommandError(f"{run.found} differences.")
-
-
-def _moment(day: dt.date) -> dt.datetime:
-    return dt.datetime.combine(day, dt.time(), NAIROBI)
