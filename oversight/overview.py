@@ -5,11 +5,12 @@ from typing import Any, cast
 
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
-from django.urls import is_valid_path, reverse
+from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from accounts.models import User
 from accounts.permissions import may_see, staff_page
+from accounts.roles import Role
 from controls.models import SwitchName
 from controls.selectors import switches
 from goldwallet.clock import now
@@ -52,11 +53,12 @@ def _live(request: HttpRequest, today: TradeDay, moment: dt.datetime, price: Pri
         "customers": people,
         "counted_at": counted_at,
         "today": today,
-        "waiting": [(kind, _opens(kind, me)) for kind in waiting],
+        # To whom the page of what waits is closed, it is told and not linked.
+        "waiting": [(kind, may_see(me, *kind.roles)) for kind in waiting],
         "waiting_count": sum(kind.count for kind in waiting),
         "paused": [(SwitchName(row.name).label, row) for row in states if row.paused],
         "switches": [(SwitchName(row.name).label, row) for row in states],
-        "may_steer": may_see(me, "treasury", "pricing"),
+        "may_steer": may_see(me, Role.TREASURY, Role.PRICING),
         "price": price,
         "health": health(price, states=states, moment=moment, look=watch.last_look(seen)),
         # A poll shows nobody at the screen, so it does not keep the session (accounts.sessions).
@@ -74,8 +76,3 @@ def _month(days: list[TradeDay], prices: list[Price], moment: dt.datetime) -> di
         "owed": owed_days(days=selectors.DAYS, moment=moment),
         "prices": [(price.effective_from, price.buy, price.sell) for price in prices],
     }
-
-
-def _opens(kind: selectors.Waiting, me: User) -> bool:
-    """Whether the page of what waits is there and opens for this person; if not, it is told and not linked."""
-    return bool(is_valid_path(kind.url.partition("?")[0])) and may_see(me, *kind.roles)
