@@ -19,13 +19,18 @@ from goldwallet.money import show_kes
 from goldwallet.wording import exact_time
 from ledger.models import Transaction
 from ledger.selectors import transactions_of
-from oversight.people.search import not_erased, person_url
+from oversight.naming import kind_words
+from oversight.people.search import is_erased, person_url
 from payments.models import Arrival, Callback, Direction, Payment, State, StatementLine
 from payments.rails import rail
 from trading.models import Order
 
 #: Callbacks are sealed, so the newest of payments without a receipt are opened and read, and no more than that.
 _MOST_CLAIMS = 200
+_SOMEBODY = "somebody whose account is erased"
+
+#: What somebody posted to an address of ours, and the payment that it names.
+type Claim = tuple[Callback, Payment]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +103,11 @@ def _read(codes: list[str]) -> _Books:
         lines=list(lines.select_related("file").order_by("completed_at")[:_MOST_CLAIMS]),
         orders=orders,
         posted=posted,
-        people=not_erased().in_bulk([owner for owner in owners if owner]),
+        people=User.objects.in_bulk([owner for owner in owners if owner]),
     )
 
 
-def _claims(codes: set[str]) -> dict[str, list[Callback]]:
+def _claims(codes: set[str]) -> dict[str, list[Claim]]:
     """Callbacks that name one of the codes for a payment that is not settled, or that somebody has to look at."""
     # As the index has them: what the worker still asks about, and what waits for staff.
     asked = Payment.objects.filter(receipt=None, due_at__isnull=False).order_by("due_at")
@@ -110,7 +115,7 @@ def _claims(codes: set[str]) -> dict[str, list[Callback]]:
     open_ = {*asked.values_list("pk", flat=True)[:_MOST_CLAIMS]}
     open_ |= {*looked.order_by("-created_at").values_list("pk", flat=True)[:_MOST_CLAIMS]}
     rows = Callback.objects.filter(payment__in=open_, kind__in=["collect", "payout"]).exclude(body_sealed="")
-    found: dict[str, list[Callback]] = defaultdict(list)
+    found: dict[str, list[Claim]] = defaultdict(list)
     for callback in rows.select_related("payment__user").order_by("-received_at")[:_MOST_CLAIMS]:
         payment = callback.payment
         if payment is None:
@@ -119,7 +124,7 @@ def _claims(codes: set[str]) -> dict[str, list[Callback]]:
         body = callback.body.encode()
         claim = read.read_collect(body) if callback.kind == "collect" else read.read_pay_out(body)
         if claim.receipt in codes:
-            found[claim.receipt].append(callback)
+            found[claim.receipt].append((callback, payment))
     return found
 
 
@@ -137,13 +142,13 @@ def _told(code: str, books: _Books, reader: User) -> Story:
     return story
 
 
-def _name(books: _Books, person_id: uuid.UUID | None) -> tuple[str, str]:
-    person = books.people.get(person_id) if person_id else None
-    return (person.email, person_url(person.pk)) if person else ("Somebody whose account is erased", "")
+def _name(person: User) -> tuple[str, str]:
+    """As a sentence says it, and the person's page; neither tells of who was erased."""
+    return (_SOMEBODY, "") if is_erased(person) else (person.email, person_url(person.pk))
 
 
 def _payment(story: Story, payment: Payment, books: _Books, *, treasury: bool, trades: bool) -> None:
-    name, url = _name(books, payment.user_id)
+    name, url = _name(books.people[payment.user_id])
     story.person_id = payment.user_id if url else None
     amount, state = show_kes(payment.amount), wording.state(payment.state, "payment")[0].lower()
     if payment.reversal_receipt == story.code:
@@ -151,7 +156,11 @@ def _payment(story: Story, payment: Payment, books: _Books, *, treasury: bool, t
             f"Under this code M-Pesa took payment {payment.reference} of {name} back.", url, "See the person"
         )
     elif payment.direction == Direction.IN:
-        story.say(f"{name} paid us {amount}{_on(payment.ended_at)}.", url, "See the person")
+        story.say(
+            f"{name if url else name.capitalize()} paid us {amount}{_on(payment.ended_at)}.",
+            url,
+            "See the person",
+        )
     else:
         story.say(f"We paid {amount} to {name}{_on(payment.ended_at)}.", url, "See the person")
     page = reverse("desk_payment", args=[payment.pk]) if treasury else ""
@@ -189,7 +198,7 @@ def _arrival(story: Story, arrival: Arrival, books: _Books, *, treasury: bool) -
     if arrival.note:
         story.say(arrival.note)
     if arrival.user_id and story.person_id is None:
-        name, url = _name(books, arrival.user_id)
+        name, url = _name(books.people[arrival.user_id])
         story.person_id = arrival.user_id if url else None
         story.say(f"It was given to {name}.", url, "See the person")
     if arrival.payment is not None and arrival.payment.receipt != story.code:
@@ -203,7 +212,7 @@ def _posted(story: Story, rows: Iterable[Transaction], *, treasury: bool) -> Non
     for row in found:
         page = reverse("desk_transaction", args=[row.pk]) if treasury else ""
         story.say(
-            f"In the ledger it is transaction #{row.pk}, {row.kind.replace('_', ' ')}.",
+            f"In the ledger it is transaction #{row.pk}, {kind_words(row.kind).lower()}.",
             page,
             f"See #{row.pk}",
         )
@@ -229,17 +238,10 @@ def _statement(story: Story, lines: list[StatementLine], *, treasury: bool) -> N
         story.say("No statement that we uploaded shows it so far.")
 
 
-def _claimed(story: Story, callbacks: list[Callback], *, treasury: bool) -> None:
+def _claimed(story: Story, callbacks: list[Claim], *, treasury: bool) -> None:
     """What somebody posted to an address of ours, and M-Pesa has not confirmed."""
-    for callback in callbacks:
-        payment = callback.payment
-        if payment is None:
-            continue
-        name, url = (
-            (payment.user.email, person_url(payment.user_id))
-            if not payment.user.email.endswith("@erased.invalid")
-            else ("somebody whose account is erased", "")
-        )
+    for callback, payment in callbacks:
+        name, url = _name(payment.user)
         story.person_id = payment.user_id if url else None
         page = reverse("desk_payment", args=[payment.pk]) if treasury else ""
         story.say(

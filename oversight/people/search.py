@@ -17,6 +17,7 @@ from django.urls import reverse
 from accounts.models import PayoutNumber, User
 from accounts.permissions import may_see
 from accounts.roles import Role
+from controls.kinds import KINDS
 from controls.models import Request
 from goldwallet import phones
 from goldwallet.errors import Refused
@@ -26,7 +27,9 @@ from kyc.facts import id_number_parse
 from kyc.models import Case, IdType
 from kyc.names import people_named
 from ledger.models import Transaction
+from oversight.inbox import Reader
 from oversight.models import Break
+from oversight.privacy.letting_go import ERASED
 from payments.models import Arrival, Payment
 from pools.models import Bar, Pool
 from trading.models import Order
@@ -35,7 +38,6 @@ from trading.models import Order
 MOST = 50
 #: So much of an e-mail address or a user name must be known.
 LEAST_LETTERS = 3
-_ERASED = "@erased.invalid"
 #: M-Pesa's codes: ten letters and digits, of each at least one. The simulator's and older ones are shorter or longer.
 _CODE = re.compile(r"\b(?=[A-Z0-9]*[0-9])(?=[A-Z0-9]*[A-Z])[A-Z0-9]{8,12}\b")
 _SMS_CODE = re.compile(r"\b(?=[A-Z0-9]*[0-9])(?=[A-Z0-9]*[A-Z])[A-Z0-9]{10}\b")
@@ -72,7 +74,11 @@ class Found:
 
 
 def not_erased() -> QuerySet[User]:
-    return User.objects.exclude(email__endswith=_ERASED)
+    return User.objects.exclude(email__endswith=ERASED)
+
+
+def is_erased(person: User) -> bool:
+    return person.email.endswith(ERASED)
 
 
 def clean(text: str) -> str:
@@ -233,6 +239,9 @@ def _things(key: uuid.UUID, reader: User) -> list[Hit]:
     for case in Case.objects.filter(pk=key).select_related("user"):
         url = _page(reader, "desk_kyc_case", Role.REVIEWER, key=key)
         return [Hit("Identity check", case.user.email, "", url or person_url(case.user_id))]
+    for asked in Request.objects.filter(pk=key):
+        url = reverse("desk_approval", args=[key]) if Reader(reader).sees(asked) else ""
+        return [Hit("Request", KINDS[asked.kind].label, "", url)]
     for label, rows, page, role in _NAMED:
         for row in rows().filter(pk=key):
             return [Hit(label, str(row), "", _page(reader, page, role, key=key))]
@@ -244,7 +253,6 @@ def _things(key: uuid.UUID, reader: User) -> list[Hit]:
 
 
 _NAMED: tuple[tuple[str, Callable[[], QuerySet], str, Role], ...] = (  # type: ignore[type-arg]
-    ("Request", Request.objects.all, "desk_approval", Role.TREASURY),
     ("Pool", Pool.objects.all, "desk_pool", Role.VAULT),
     ("Money in", Arrival.objects.all, "desk_arrival", Role.TREASURY),
     ("Difference", Break.objects.all, "desk_break", Role.TREASURY),

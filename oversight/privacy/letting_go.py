@@ -28,6 +28,8 @@ from trading.models import Quote
 
 log = structlog.get_logger(__name__)
 
+#: How the address of somebody who was erased ends. The database's own functions say it, too.
+ERASED = "@erased.invalid"
 _BLANK_CASE = {
     "legal_name_sealed": "",
     "birth_date_sealed": "",
@@ -105,7 +107,7 @@ _FORGET = "SELECT oversight_history_forget(%s)"
 
 def people(before: dt.datetime, most: int) -> int:
     """Who closed their account before: what names them is blanked, wherever it stands."""
-    closed = User.objects.filter(closed_at__lt=before).exclude(email__endswith="@erased.invalid")
+    closed = User.objects.filter(closed_at__lt=before).exclude(email__endswith=ERASED)
     return sum(_forgotten(person_id) for person_id in _some(closed, most))
 
 
@@ -125,7 +127,7 @@ def person_forget(person_id: uuid.UUID) -> None:
     name = f"gone-{person_id.hex}"
     User.objects.filter(pk=person_id).update(
         username=name,
-        email=f"{name}@erased.invalid",
+        email=f"{name}{ERASED}",
         first_name="",
         last_name="",
         phone_sealed="",

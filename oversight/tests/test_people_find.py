@@ -17,6 +17,7 @@ from accounts.tests.people import customer, signed_in, staff
 from controls.models import AuditEntry, Note
 from controls.services.notes import note_add
 from goldwallet import clock
+from goldwallet.test.two import asked
 from goldwallet.test.world import World, buy, paid
 from kyc.models import NameWord
 from kyc.tests.making import photos_once, sent, written
@@ -229,6 +230,16 @@ def test_who_may_not_open_an_order_comes_to_the_person(world: World) -> None:
     case = sent(world.bob)
     opens(reviewer, str(case.pk), f"/desk/kyc/{case.pk}/")
     opens(signed_in(staff("treasury")), str(case.pk), person_page(world.bob))
+
+
+def test_a_request_opens_for_who_asks_for_its_kind_or_decides_it(world: World) -> None:
+    reviewer = staff("reviewer")
+    tier = asked("tier_set", {"person": str(world.alice.pk), "enhanced": True}, by=reviewer)
+    opens(signed_in(staff("reviewer")), str(tier.pk), f"/desk/approvals/{tier.pk}/")
+    payload = {"person": str(world.alice.pk), "kes": "50", "way": "credit", "words": "For the wait."}
+    cash = asked("adjust_cash", payload, by=staff("treasury"))
+    page = ask(signed_in(reviewer), str(cash.pk)).content.decode()
+    assert "Adjustment in shillings" in page and f"/desk/approvals/{cash.pk}/" not in page
 
 
 # --- M-Pesa codes ---------------------------------------------------------------------------------
