@@ -28,9 +28,9 @@ def test_what_is_said_about_a_customer_stands_in_no_cookie_and_is_said_once():
     assert "alice" not in kept and "messages" not in kept
     waits = desk.session["_messages"]
     assert "alice" not in waits and "hold" not in waits, "sealed"
-    overview = reverse("desk_approvals")
-    assert SAID in text(desk.get(overview))
-    assert SAID not in text(desk.get(overview))
+    inbox = reverse("desk_approvals")
+    assert SAID in text(desk.get(inbox))
+    assert SAID not in text(desk.get(inbox))
 
 
 def test_a_sentence_whose_key_is_gone_is_not_said_and_breaks_no_page():

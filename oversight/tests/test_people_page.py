@@ -105,7 +105,6 @@ def test_a_proven_name_stands_in_the_head_and_a_claimed_one_does_not(world: Worl
 
 
 def test_a_phone_is_masked_for_who_only_reads(world: World, desk: Client) -> None:
-    PayoutNumber(user=world.alice, usable_from=after(3600))
     number = PayoutNumber(user=world.alice, usable_from=after(3600))
     number.phone = "254799000111"
     number.save(force_insert=True)
