@@ -58,10 +58,15 @@ def find_page(request: HttpRequest) -> HttpResponse:
     if not form.is_bound or not form.is_valid() or not text:
         return render(request, "oversight/find.html", {"form": form}, status=400 if form.errors else 200)
     search_counted(request)
-    found = find(text, reader=_me(request))
+    try:
+        with in_time(less=_LESS):
+            found = find(text, reader=_me(request))
+            told = stories(found.codes, reader=_me(request)) if found.codes else []
+    except Refused as refused:
+        form.add_error("q", refused.sentence)
+        return render(request, "oversight/find.html", {"form": form}, status=refused.status)
     hits = [Hit("Person", person.email, _standing(person), person_url(person.pk)) for person in _rows(found)]
     hits += found.hits
-    told = stories(found.codes, reader=_me(request)) if found.codes else []
     _noted(found, number=len(hits) + sum(story.seen for story in told))
     if len(hits) == 1 and not told and hits[0].url:
         return redirect(hits[0].url)

@@ -70,6 +70,18 @@ def test_a_list_that_takes_too_long_says_so_and_how_to_ask_for_less(
     assert desk.get(url).status_code == 200, "and the next question is answered"
 
 
+@pytest.mark.parametrize(
+    ("typed", "part"), [("wanjiku", '"email"::text LIKE'), ("TKL7X2M9QA", 'FROM "payments_statementline"')]
+)
+def test_find_that_takes_too_long_says_so_beside_its_field(desk: Client, typed: str, part: str) -> None:
+    with slow(part) as asked:
+        answer = desk.get("/desk/find/", {"q": typed})
+    assert asked, "nothing of this was asked: the test would see nothing"
+    assert answer.status_code == 400
+    assert "This looks through too much at once." in text(answer) and typed in answer.content.decode()
+    assert desk.get("/desk/find/", {"q": typed}).status_code == 200
+
+
 def test_the_accounts_stand_without_the_sums_of_the_book_when_these_take_too_long(desk: Client) -> None:
     page = "/desk/ledger/"
     moved = Transfer(chart.mpesa_payouts(), chart.mpesa_collections(), Decimal(7))

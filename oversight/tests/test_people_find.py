@@ -23,7 +23,7 @@ from kyc.models import NameWord
 from kyc.tests.making import photos_once, sent, written
 from ledger.models import Transaction
 from oversight.people.search import find
-from oversight.privacy.letting_go import identities, person_forget
+from oversight.privacy.letting_go import ERASED, identities, person_forget
 from oversight.privacy.letting_go import people as forget_people
 from payments.models import Arrival, ArrivalState, Payment, Source, StatementFile, StatementLine
 
@@ -289,6 +289,15 @@ def test_a_code_of_a_payment_that_m_pesa_took_back(world: World, desk: Client) -
     order = paid(buy(world.alice, 33_000), receipt="TKL7X2M9QA")
     Payment.objects.filter(pk=order.payment_id).update(reversal_receipt="TKR7X2M9QA")
     assert "Under this code M-Pesa took payment" in told(desk, "TKR7X2M9QA")
+
+
+def test_a_code_of_somebody_who_was_erased_names_nobody(world: World, desk: Client) -> None:
+    order = paid(buy(world.alice, 33_000), receipt="TKL7X2M9QA")
+    Payment.objects.filter(pk=order.payment_id).update(reversal_receipt="TKR7X2M9QA")
+    User.objects.filter(pk=world.alice.pk).update(email=f"gone-1{ERASED}")
+    page = told(desk, "TKL7X2M9QA")
+    assert "Somebody whose account is erased paid us" in page and person_page(world.alice) not in page
+    assert "of somebody whose account is erased back" in told(desk, "TKR7X2M9QA")
 
 
 def test_money_that_is_nobodys_and_what_only_a_statement_shows(world: World, desk: Client) -> None:
