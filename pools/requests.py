@@ -247,7 +247,7 @@ def _told(price: Price | None, owed: Decimal) -> tuple[str, ...]:
     """A pair in the words that stand beside `_LABELS`."""
     if price is None:
         return ("no price",) * len(_LABELS)
-    spread = f"{show_kes(price.spread)}, {price.spread_percent} %"
+    spread = f"{show_kes(price.spread)}, {price.spread_percent}%"
     return show_kes(price.buy), show_kes(price.sell), spread, _about(owed * price.sell)
 
 

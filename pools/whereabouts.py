@@ -143,11 +143,11 @@ _PARTS = {
 
 
 def share_of(grams: Decimal, whole: Decimal) -> str:
-    """`12.3 %`; a little is not nothing: `< 0.1 %`."""
+    """`12.3%`; a little is not nothing: `< 0.1%`."""
     if not whole or not grams:
-        return "0 %" if not grams else "–"
+        return "0%" if not grams else "–"
     percent = grams * 100 / whole
-    return "< 0.1 %" if 0 < percent < Decimal("0.1") else f"{percent:.1f} %"
+    return "< 0.1%" if 0 < percent < Decimal("0.1") else f"{percent:.1f}%"
 
 
 def whereabouts(pool_id: UUID) -> Whereabouts:

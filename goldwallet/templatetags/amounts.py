@@ -77,19 +77,19 @@ def plain(value: Decimal) -> str:
 
 @register.filter
 def percent_signed(value: Decimal | None) -> str:
-    """One place: `+3.2 %`."""
+    """One place: `+3.2%`."""
     if value is None:
         return NOTHING
     shown = value.quantize(Decimal("0.1"))
-    return f"{_plus(shown)}{shown:,.1f} %".replace("-", MINUS) if shown else "0.0 %"
+    return f"{_plus(shown)}{shown:,.1f}%".replace("-", MINUS) if shown else "0.0%"
 
 
 @register.filter
 def percent_two(value: Decimal | None) -> str:
-    """Two places, for a small move: `+0.35 %`."""
+    """Two places, for a small move: `+0.35%`."""
     if value is None:
         return NOTHING
-    return f"{_plus(value)}{value:,.2f} %".replace("-", MINUS) if value else "0.00 %"
+    return f"{_plus(value)}{value:,.2f}%".replace("-", MINUS) if value else "0.00%"
 
 
 @register.filter

@@ -73,7 +73,7 @@ def test_amount_takes_the_unit_of_its_asset():
 
 
 @pytest.mark.parametrize(
-    ("value", "printed"), [("2.656", "+2.7 %"), ("-2.6", "−2.6 %"), ("0", "0.0 %"), ("-0.01", "0.0 %")]
+    ("value", "printed"), [("2.656", "+2.7%"), ("-2.6", "−2.6%"), ("0", "0.0%"), ("-0.01", "0.0%")]
 )
 def test_percent_signed(value, printed):
     assert show("{{ value|percent_signed }}", value=Decimal(value)) == printed

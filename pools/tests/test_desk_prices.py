@@ -58,7 +58,7 @@ def test_a_price_is_set_and_shown_with_who_and_why(desk, pricing):
     assert send(desk, buy="13250.50").url == reverse("desk_prices")
     page = text(desk.get(reverse("desk_prices")))
     assert "The new prices are in force. People buy at KES 13,250.50 and sell at KES 12,800 a gram" in page
-    assert "In force KES 13,250.50 KES 12,800 3.40 %" in page
+    assert "In force KES 13,250.50 KES 12,800 3.40%" in page
     assert pricing.email in page and "Morning" in page
     assert "trading is closed" not in page
     price = current_price()
@@ -156,9 +156,9 @@ def test_looking_at_an_effect_says_what_it_does_and_does_nothing(desk):
     shown = text(page)
     assert page.status_code == 200
     assert "Inside the band" in shown
-    assert "People buy at KES 13,000 KES 13,130 +1.00 %" in shown
-    assert "People sell at KES 12,800 KES 12,672 −1.00 %" in shown
-    assert "Difference KES 200, 1.54 % KES 458, 3.49 % +KES 258" in shown
+    assert "People buy at KES 13,000 KES 13,130 +1.00%" in shown
+    assert "People sell at KES 12,800 KES 12,672 −1.00%" in shown
+    assert "Difference KES 200, 1.54% KES 458, 3.49% +KES 258" in shown
     assert "trading closes unless there is a new one" in shown
     assert b'name="set"' in page.content and b'name="ask"' not in page.content
     assert Price.objects.count() == 1
@@ -171,7 +171,7 @@ def test_a_pair_for_a_taken_minute_is_compared_with_the_one_before_both(desk):
     send(desk, buy="15000", sell="12800", effective_from=at)
     page = look(desk, buy="13130", sell="12672", effective_from=at)
     shown = text(page)
-    assert "People buy at KES 13,000 KES 13,130 +1.00 %" in shown
+    assert "People buy at KES 13,000 KES 13,130 +1.00%" in shown
     assert "replaces the pair that is scheduled for the same minute: people buy at KES 15,000" in shown
     beyond = look(desk, buy="16000", sell="12800", effective_from=at).context["effect"]
     assert (beyond.before.buy, beyond.around.replaced.buy) == (13000, 15000)

@@ -256,7 +256,7 @@ def test_who_approves_a_price_reads_what_it_does(world):
     assert [(change.label, change.before, change.after) for change in effect.changes] == [
         ("People buy one gram for", "KES 16,500", "KES 33,000"),
         ("People sell one gram for", "KES 16,000", "KES 31,000.50"),
-        ("Difference", "KES 500, 3.03 %", "KES 1,999.50, 6.06 %"),
+        ("Difference", "KES 500, 3.03%", "KES 1,999.50, 6.06%"),
         ("Worth of what customers own, when sold", "about KES 32,000", "about KES 62,000"),
     ]
     assert [line for line in effect.warnings if "buy price would go up by 100.0%" in line]

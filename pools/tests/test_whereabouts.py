@@ -157,11 +157,11 @@ def test_a_gram_that_nobody_accounts_for_is_said(world: World):
 
 
 def test_shares_say_a_little_and_nothing_apart():
-    assert share_of(Decimal(0), Decimal(0)) == share_of(Decimal(0), Decimal(5)) == "0 %"
-    assert share_of(Decimal("0.000001"), Decimal(1000)) == "< 0.1 %"
-    assert share_of(Decimal("0.5"), Decimal(1000)) == "< 0.1 %", "not 0.0 %"
-    assert share_of(Decimal(1), Decimal(1000)) == "0.1 %"
-    assert share_of(Decimal(1), Decimal(3)) == "33.3 %"
+    assert share_of(Decimal(0), Decimal(0)) == share_of(Decimal(0), Decimal(5)) == "0%"
+    assert share_of(Decimal("0.000001"), Decimal(1000)) == "< 0.1%"
+    assert share_of(Decimal("0.5"), Decimal(1000)) == "< 0.1%", "not 0.0%"
+    assert share_of(Decimal(1), Decimal(1000)) == "0.1%"
+    assert share_of(Decimal(1), Decimal(3)) == "33.3%"
     assert share_of(Decimal(1), Decimal(0)) == "–"
 
 

@@ -121,7 +121,9 @@ def test_a_number_that_is_not_a_kenyan_mobile(world: World) -> None:
             response = ask(client, "buy", amount_kes="1000", phone=phone)
         assert response.status_code == 400, phone
         said = text(response)
-        assert "Write a Kenyan mobile number" in said or "A sign in this cannot be read. Type it anew." in said, phone
+        assert (
+            "Write a Kenyan mobile number" in said or "A sign in this cannot be read. Type it anew." in said
+        ), phone
 
 
 def test_no_number_at_all(world: World) -> None:
