@@ -361,10 +361,15 @@ def test_late_money_unguarded_delivers_gold_that_is_not_there() -> None:
     world = world_create(grams=Decimal(16))
     late = late_buyers(world, 16)
     with schema_kept(), book_unguarded(*BOOK_GUARDS):
-        # Some may kill one another on the way: accounts that nobody locks in one order are a deadlock too.
-        settle_late(late)
         ours = Order.objects.filter(pk__in=[order.pk for order, _ in late])
-        delivered = ours.filter(status=Status.COMPLETED).count()
+        delivered = 0
+        # Some kill one another on the way: accounts that nobody locks in one order are a deadlock too. What was killed
+        # is tried again, as the queue does it.
+        for _ in range(6):
+            settle_late(late)
+            delivered = ours.filter(status=Status.COMPLETED).count()
+            if delivered > 3:
+                break
         assert delivered > 3
         assert balance(chart.pool_available(world.pool.pk)) == 3 - delivered
         with pytest.raises(AssertionError):
