@@ -19,22 +19,8 @@ from oversight.reconciliation.explained import UNEXPLAINED
 from oversight.reconciliation.run import reconcile
 from payments.models import BalanceReading, Exchange, Float, Kind, Payment, State
 from payments.statements import Imported, statement_import
+from payments.tests.portal import HEADINGS
 
-HEADINGS = (
-    "Receipt No.",
-    "Completion Time",
-    "Initiation Time",
-    "Details",
-    "Transaction Status",
-    "Paid In",
-    "Withdrawn",
-    "Balance",
-    "Balance Confirmed",
-    "Reason Type",
-    "Other Party Info",
-    "Linked Transaction ID",
-    "A/C No.",
-)
 _numbers = itertools.count(1)
 
 

@@ -15,9 +15,10 @@ from goldwallet.test.world import World, buy, paid
 from ledger import chart
 from ledger.selectors import balance
 from oversight.reconciliation.run import reconcile
-from oversight.tests.day import HEADINGS, Day, Row, keys, new_receipt, row_out, statement
+from oversight.tests.day import Day, Row, keys, new_receipt, row_out, statement
 from payments.models import Payment, StatementFile
 from payments.statements import statement_import
+from payments.tests.portal import HEADINGS
 
 pytestmark = pytest.mark.django_db
 
