@@ -35,6 +35,7 @@ ACTIONS: dict[str, str] = {
     "request_make": "Asked a second person",
     "request_approve": "Approved a request",
     "request_refuse": "Refused a request",
+    "request_try": "Tried out a request",
     "request_withdraw": "Took a request back",
     "evidence_open": "Opened the evidence of a request",
     # People.

@@ -1,5 +1,8 @@
-"""One request at the desk, whatever its kind (`controls.kinds`): what it would do now, computed by the code that would
-do it, and the decision, which is bound to what was shown (`controls.services.request_approve`).
+"""One request at the desk, whatever its kind (`controls.kinds`): what it would do, and the decision, which is bound to
+what was shown (`controls.services.request_approve`).
+
+A look shows what it says now and what it would move as worked out when it was asked for, by the balances of now
+(`request_outlook`). Every answer to a form works it out anew, by the code that does it; one form does only that.
 
 Whoever decides writes why and shows a fresh code of the second factor; whoever approves types a large amount again and
 has opened the evidence. The code is asked for last, when nothing else stands in the way; it is used up even if the act
@@ -67,25 +70,27 @@ class Shown(NamedTuple):
     accounts: list[Moved]
 
 
-def _shown(effect: Effect) -> Shown:
-    return Shown(effect, Decimal(effect.leaving_kes), _moved(effect.accounts))
+def _shown(effect: Effect, *, now: bool) -> Shown:
+    return Shown(effect, Decimal(effect.leaving_kes), _moved(effect.accounts, now=now))
 
 
-def _moved(changes: Sequence[AccountChange]) -> list[Moved]:
+def _moved(changes: Sequence[AccountChange], *, now: bool) -> list[Moved]:
+    """`now`: by the balances of now, else by those that the change was worked out with."""
     codes = [change.code for change in changes]
     names = account_names(codes)
-    known = set(Account.objects.filter(code__in=codes).values_list("code", flat=True))
+    balances = dict(Account.objects.filter(code__in=codes).values_list("code", "balance"))
     return [
         Moved(
             change.code,
             names[change.code],
             change.asset,
-            Decimal(change.before),
+            before,
             change.moved,
-            Decimal(change.after),
-            change.code in known,
+            before + change.moved,
+            change.code in balances,
         )
         for change in changes
+        for before in (balances.get(change.code, Decimal(0)) if now else Decimal(change.before),)
     ]
 
 
@@ -112,14 +117,16 @@ class Preview(NamedTuple):
     shown: Shown | None
     seal: str
     impossible: str
+    #: It was run and undone just now.
+    tried: bool
 
 
-def _preview(found: Request) -> Preview:
+def _preview(found: Request, *, tried: bool) -> Preview:
     try:
-        effect = services.request_effect(found)
+        effect = services.request_effect(found) if tried else services.request_outlook(found)
     except Refused as refused:
-        return Preview(None, "", refused.sentence)
-    return Preview(_shown(effect), services.request_seal(found, effect), "")
+        return Preview(None, "", refused.sentence, tried)
+    return Preview(_shown(effect, now=True), services.request_seal(found, effect), "", tried)
 
 
 @require_GET
@@ -156,9 +163,10 @@ def _page(request: HttpRequest, found: Any, *, refused: Refused | None = None, a
     me = _me(request)
     about_person(request, found.person_id)
     waits = found.state == RequestState.WAITING and not found.over
-    preview = _preview(found) if waits else None
+    preview = _preview(found, tried=request.method == "POST") if waits else None
+    impossible = preview.impossible if preview is not None else ""
     asked = effect_of(found.effect)
-    shown = preview.shown if preview is not None and preview.shown is not None else _shown(asked)
+    shown = preview.shown if preview is not None and preview.shown is not None else _shown(asked, now=False)
     differs = shown.effect.essence() != asked.essence()
     why_not = Reader(me).why_not(found)
     field = _FIELDS.get(refused.code, "") if refused and act else ""
@@ -177,7 +185,7 @@ def _page(request: HttpRequest, found: Any, *, refused: Refused | None = None, a
         "preview": preview,
         "shown": shown,
         "effect_title": _title(found, preview),
-        "then": _shown(asked) if differs else None,
+        "then": _shown(asked, now=False) if differs else None,
         "then_title": _THEN,
         "own": found.maker_id == me.pk,
         "same_browser": _same_browser(request, found) if decides else "",
@@ -186,7 +194,9 @@ def _page(request: HttpRequest, found: Any, *, refused: Refused | None = None, a
         "retype": _typed(shown.effect, _typed_values(request), wrong.get("approve", {})),
         "sees_ledger": may_see(me, Role.TREASURY),
         "looks": looks,
-        "sentence": refused.sentence if refused and not field else "",
+        "sentence": refused.sentence if refused and not field and refused.sentence != impossible else "",
+        "tries": may_act(me, *ROLES) and preview is not None and not preview.tried and not impossible,
+        "tried_out": preview is not None and preview.tried and not impossible and not refused,
         "wrong": wrong,
         "typed": {act: {"words": request.POST.get("words", "")}} if act else {},
     }
@@ -225,6 +235,19 @@ def approval_file(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
 
 
 # --- deciding -------------------------------------------------------------------------------------
+
+
+@require_POST
+@staff_page(*ROLES, reads="request")
+def approval_try(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
+    """The page with what the request would do at this moment, by doing it and taking it back."""
+    _found(request, request_id)
+    refused = None
+    try:
+        services.request_try(request_id=request_id, by=_me(request))
+    except Refused as error:
+        refused = error
+    return _page(request, _found(request, request_id), refused=refused)
 
 
 def _decide(

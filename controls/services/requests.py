@@ -15,7 +15,7 @@ from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 
 from controls import kinds
-from controls.effects import AccountChange, Description, Effect
+from controls.effects import AccountChange, Description, Effect, effect_of
 from controls.kinds import KINDS, Kind
 from controls.models import REQUEST_MOVES, Request, RequestState
 from controls.services.evidence import EDITED, Evidence, attachment_of, evidence_hash
@@ -70,8 +70,16 @@ def request_seal(request: Request, effect: Effect) -> str:
 
 
 def request_effect(request: Request) -> Effect:
-    """What the request would do now. Raises Refused when it cannot be done (any more)."""
+    """What the request would do now: it is run and undone. Raises Refused when it cannot be done (any more)."""
     return _effect(kinds.describe(request.kind, request.payload), kinds.rehearse(request))
+
+
+def request_outlook(request: Request) -> Effect:
+    """What the request says now, with what it would move as worked out when it was asked for: the act is not run, and
+    nothing is locked. Its seal is good as long as the act would still move the same. Raises Refused for a payload that
+    makes no sense any more.
+    """
+    return _effect(kinds.describe(request.kind, request.payload), effect_of(request.effect).accounts)
 
 
 def _effect(description: Description, accounts: tuple[AccountChange, ...]) -> Effect:
@@ -211,7 +219,7 @@ def _check_content(request: Request, definition: Kind) -> None:
 
 def _check_seen(request: Request, effect: Effect, seen: str) -> None:
     if seen != request_seal(request, effect):
-        raise Conflict("What this would do has changed since you opened the page. Look again.", code="moved")
+        raise Conflict("What this would do has changed. Nothing was done. Look again.", code="moved")
 
 
 _WHY_YES = "Write what you looked at, and why you agree."
@@ -233,6 +241,13 @@ def approval_check(
         _check_seen(request, effect, seen)
         typed_check(effect, typed)
         _words(words, least=_LEAST_REASON, what=_WHY_YES)
+
+
+def request_try(*, request_id: uuid.UUID, by: Any) -> None:
+    """Note that somebody has the request worked out anew (`request_effect`). Raises Conflict when it does not wait."""
+    with transaction.atomic():
+        request, _ = _open(request_id)
+        request_record("request_try", request, by=by)
 
 
 def refusal_check(*, request_id: uuid.UUID, by: Any, words: str) -> None:

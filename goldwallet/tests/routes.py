@@ -187,6 +187,7 @@ ROUTES: dict[str, Route] = {
         "pricing treasury administrator",
         notes="controls_requestevent pghistory_context",  # who opened it
     ),
+    "desk_approval_try": desk("pricing treasury administrator", get=None, post=200),
     "desk_approval_approve": desk("pricing treasury administrator", get=None, post=409),
     "desk_approval_refuse": desk("pricing treasury administrator", get=None, post=400),
     "desk_approval_withdraw": desk("pricing treasury administrator", get=None, post=403),  # only who asked

@@ -125,7 +125,7 @@ def _approve(house: House) -> Made:
     return {"request_id": request.pk}, body
 
 
-def _withdraw(house: House) -> Made:
+def _own_request(house: House) -> Made:
     return {"request_id": asked("threshold_set", {"name": "buy_min_kes", "value": "20"}, by=house.me).pk}, {}
 
 
@@ -303,7 +303,8 @@ BODIES: dict[str, Callable[[House], Made]] = {
     "desk_cash_payout": _has_cash,
     "desk_approval_approve": _approve,
     "desk_approval_refuse": lambda house: ({}, {"words": WHY, "code": code_now(house.me)}),
-    "desk_approval_withdraw": _withdraw,
+    "desk_approval_try": _own_request,
+    "desk_approval_withdraw": _own_request,
     "desk_statement_upload": _statement,
     "desk_reconcile": plain(),
     "desk_break_own": plain(),

@@ -3,7 +3,6 @@
 import datetime as dt
 import re
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Any
@@ -84,6 +83,8 @@ def rows_of(answer: HttpResponseBase) -> dict[str, int]:
 # --- what it asks ---------------------------------------------------------------------------------
 
 _ABOUT = re.compile(r"'[^']*'(::\w+)?(, )?|[0-9]+")
+#: Where a transaction begins and ends.
+_MARKS = ("SAVEPOINT ", "RELEASE SAVEPOINT ", "ROLLBACK TO SAVEPOINT ", "SET ")
 
 
 def _own(sql: str) -> str:
@@ -93,18 +94,15 @@ def _own(sql: str) -> str:
 
 @dataclass(frozen=True)
 class Look:
-    """What one look at a page asked, and how many rows each of its lists had. `tried`: what was done to see what it
-    would do, and then taken back.
-    """
+    """What one look at a page asked, and how many rows each of its lists had."""
 
     questions: list[str]
-    tried: list[str]
     rows: dict[str, int]
 
     @property
     def told(self) -> list[str]:
         """The questions in short, without what they were asked about."""
-        return [" ".join(_ABOUT.sub("?", sql).split())[:300] for sql in self.questions + self.tried]
+        return [" ".join(_ABOUT.sub("?", sql).split())[:300] for sql in self.questions]
 
     def more_than(self, other: "Look") -> list[str]:
         return list((Counter(self.told) - Counter(other.told)).elements())
@@ -123,20 +121,5 @@ def look(browser: Client, path: str, *, query: str = "", part: str = "") -> Look
         answer: Any = browser.get(f"{path}?{query}" if query else path, headers=headers)
         # A file that goes out part by part asks while it does.
         rows = rows_of(answer)
-    done, tried = _split(_own(query["sql"]) for query in queries.captured_queries)
-    return Look(done, tried, rows)
-
-
-def _split(statements: Iterable[str]) -> tuple[list[str], list[str]]:
-    """What was asked, and what of it was taken back to a mark."""
-    done, tried, marks = list[str](), list[str](), dict[str, int]()
-    for sql in statements:
-        if sql.startswith("SAVEPOINT "):
-            marks[sql.removeprefix("SAVEPOINT ")] = len(done)
-        elif sql.startswith("ROLLBACK TO SAVEPOINT "):
-            mark = marks[sql.removeprefix("ROLLBACK TO SAVEPOINT ")]
-            tried += done[mark:]
-            del done[mark:]
-        elif not sql.startswith(("RELEASE SAVEPOINT ", "SET ")):
-            done.append(sql)
-    return done, tried
+    asked = [_own(query["sql"]) for query in queries.captured_queries]
+    return Look([sql for sql in asked if not sql.startswith(_MARKS)], rows)

@@ -169,7 +169,7 @@ def test_what_it_would_do_has_changed_since_the_page_was_opened(maker: User, che
     answer = desk.post(url(request, "_approve"), {"seen": token})
     assert answer.status_code == 409
     page = text(answer)
-    assert "What this would do has changed since you opened the page. Look again." in page
+    assert "What this would do has changed. Nothing was done. Look again." in page
     # Both stand there: now from 200,000, then from 100,000.
     assert "What it would do now" in page
     assert "What it would have done when it was asked" in page
