@@ -93,9 +93,9 @@ def point_at(simulator: Simulator, base_url: str, settings) -> None:
 
 
 #: What of the tests runs beside what: `make test` gives each lane a process and a database of its own. The first is the
-#: trials and the browser, wherever they are tested; the second what moves grams and money; the last all others.
+#: trials and the browser, wherever they are tested; the second most of what moves money; the last all others.
 LANES = ("machinery", "money", "house")
-_MONEY = frozenset({"ledger", "pools", "payments", "trading", "oversight"})
+_MONEY = frozenset({"ledger", "payments", "trading", "oversight"})
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
