@@ -35,7 +35,7 @@ ACTIONS: dict[str, str] = {
     "request_make": "Asked a second person",
     "request_approve": "Approved a request",
     "request_refuse": "Refused a request",
-    "request_try": "Tried out a request",
+    "request_weigh": "Worked out what a request does now",
     "request_withdraw": "Took a request back",
     "evidence_open": "Opened the evidence of a request",
     # People.

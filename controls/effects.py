@@ -103,3 +103,11 @@ def effect_of(stored: dict[str, Any]) -> Effect:
         # Those that were made before there were these have none.
         warnings=tuple(stored.get("warnings", ())),
     )
+
+
+def effect_shown(request: Any) -> Effect:
+    """What a request (`controls.models.Request`) did; else what it would do, as worked out when it was asked for.
+
+    Requests that were approved before it was kept show the latter, too: `done` is None.
+    """
+    return effect_of(request.effect if request.done is None else request.done)

@@ -6,6 +6,7 @@ at once by replacing it (`goldwallet.test.clock`), and production code has no kn
 """
 
 import datetime as dt
+import re
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -14,6 +15,7 @@ from django.db.models import DateTimeField, ExpressionWrapper, Func, Value
 from django.db.models.expressions import Combinable
 
 NAIROBI = ZoneInfo("Africa/Nairobi")
+_DAY = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}")
 
 
 class Now(Func):
@@ -27,6 +29,14 @@ class Now(Func):
 def midnight(day: dt.date) -> dt.datetime:
     """When the day begins in Nairobi."""
     return dt.datetime.combine(day, dt.time(), NAIROBI)
+
+
+def day_of_text(text: str) -> dt.date | None:
+    """The day that somebody wrote like 2026-11-21, of a year that this house may see; None for anything else."""
+    try:
+        return dt.date.fromisoformat(text) if _DAY.fullmatch(text) else None
+    except ValueError:
+        return None
 
 
 @lru_cache(maxsize=128)

@@ -17,7 +17,7 @@ from accounts.models import User
 from accounts.permissions import staff_page
 from accounts.roles import Role
 from accounts.selectors import person_by_login
-from controls.effects import effect_of
+from controls.effects import effect_shown
 from controls.models import Request, RequestState
 from controls.selectors import requests_waiting
 from goldwallet import money
@@ -128,7 +128,7 @@ def _row(request: Request, waiting: set[UUID]) -> Row:
     """`waiting`: whose time is not over. What nobody decided in time reads as expired before it is tidied."""
     over = request.state == RequestState.WAITING and request.pk not in waiting
     state = RequestState.EXPIRED if over else request.state
-    return Row(request, effect_of(request.effect).summary, state)
+    return Row(request, effect_shown(request).summary, state)
 
 
 # --- the page -------------------------------------------------------------------------------------

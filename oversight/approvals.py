@@ -1,8 +1,8 @@
 """One request at the desk, whatever its kind (`controls.kinds`): what it would do, and the decision, which is bound to
 what was shown (`controls.services.request_approve`).
 
-A look shows what it says now and what it would move as worked out when it was asked for, by the balances of now
-(`request_outlook`). Every answer to a form works it out anew, by the code that does it; one form does only that.
+A look shows what was worked out when it was asked for, and runs nothing. Who decides has it worked out anew first, by
+the code that does it: every answer to a form does that, and the form of the page itself does nothing else.
 
 Whoever decides writes why and shows a fresh code of the second factor; whoever approves types a large amount again and
 has opened the evidence. The code is asked for last, when nothing else stands in the way; it is used up even if the act
@@ -20,7 +20,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.devices import known_here
 from accounts.models import User
@@ -28,7 +28,7 @@ from accounts.permissions import about_person, may_act, may_see, staff_page
 from accounts.roles import Role
 from accounts.second_factor import code_check
 from controls import services
-from controls.effects import AccountChange, Amount, Effect, effect_of
+from controls.effects import AccountChange, Amount, Effect, effect_of, effect_shown
 from controls.kinds import KINDS
 from controls.models import Attachment, Request, RequestState
 from controls.selectors import Look, evidence_opened, request_looks
@@ -70,27 +70,25 @@ class Shown(NamedTuple):
     accounts: list[Moved]
 
 
-def _shown(effect: Effect, *, now: bool) -> Shown:
-    return Shown(effect, Decimal(effect.leaving_kes), _moved(effect.accounts, now=now))
+def _shown(effect: Effect) -> Shown:
+    return Shown(effect, Decimal(effect.leaving_kes), _moved(effect.accounts))
 
 
-def _moved(changes: Sequence[AccountChange], *, now: bool) -> list[Moved]:
-    """`now`: by the balances of now, else by those that the change was worked out with."""
+def _moved(changes: Sequence[AccountChange]) -> list[Moved]:
     codes = [change.code for change in changes]
     names = account_names(codes)
-    balances = dict(Account.objects.filter(code__in=codes).values_list("code", "balance"))
+    known = set(Account.objects.filter(code__in=codes).values_list("code", flat=True))
     return [
         Moved(
             change.code,
             names[change.code],
             change.asset,
-            before,
+            Decimal(change.before),
             change.moved,
-            before + change.moved,
-            change.code in balances,
+            Decimal(change.after),
+            change.code in known,
         )
         for change in changes
-        for before in (balances.get(change.code, Decimal(0)) if now else Decimal(change.before),)
     ]
 
 
@@ -117,22 +115,28 @@ class Preview(NamedTuple):
     shown: Shown | None
     seal: str
     impossible: str
-    #: It was run and undone just now.
-    tried: bool
 
 
-def _preview(found: Request, *, tried: bool) -> Preview:
+def _preview(found: Request) -> Preview:
     try:
-        effect = services.request_effect(found) if tried else services.request_outlook(found)
+        effect = services.request_effect(found)
     except Refused as refused:
-        return Preview(None, "", refused.sentence, tried)
-    return Preview(_shown(effect, now=True), services.request_seal(found, effect), "", tried)
+        return Preview(None, "", refused.sentence)
+    return Preview(_shown(effect), services.request_seal(found, effect), "")
 
 
-@require_GET
+@require_http_methods(["GET", "POST"])
 @staff_page(*ROLES, reads="request")
 def approval(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
-    return _page(request, _found(request, request_id))
+    """GET is a look; POST is that of somebody who is about to decide."""
+    found = _found(request, request_id)
+    if request.method == "GET":
+        return _page(request, found)
+    try:
+        services.request_weigh(request_id=request_id, by=_me(request))
+    except Refused as refused:
+        return _page(request, _found(request, request_id), refused=refused)
+    return _page(request, found, weighed=True)
 
 
 def _found(request: HttpRequest, request_id: uuid.UUID) -> Any:
@@ -158,16 +162,21 @@ _FIELDS = {
 }
 
 
-def _page(request: HttpRequest, found: Any, *, refused: Refused | None = None, act: str = "") -> HttpResponse:
-    """`act`: the form that was refused, so that it stands open with what was typed in it, but for the code."""
+def _page(
+    request: HttpRequest, found: Any, *, weighed: bool = False, refused: Refused | None = None, act: str = ""
+) -> HttpResponse:
+    """`weighed`: with what it would do now, and the form that approves it. `act`: the form that was refused, so that it
+    stands open with what was typed in it, but for the code.
+    """
     me = _me(request)
     about_person(request, found.person_id)
     waits = found.state == RequestState.WAITING and not found.over
-    preview = _preview(found, tried=request.method == "POST") if waits else None
-    impossible = preview.impossible if preview is not None else ""
+    preview = _preview(found) if waits and weighed else None
     asked = effect_of(found.effect)
-    shown = preview.shown if preview is not None and preview.shown is not None else _shown(asked, now=False)
-    differs = shown.effect.essence() != asked.essence()
+    shown = (
+        preview.shown if preview is not None and preview.shown is not None else _shown(effect_shown(found))
+    )
+    differs = waits and shown.effect.essence() != asked.essence()
     why_not = Reader(me).why_not(found)
     field = _FIELDS.get(refused.code, "") if refused and act else ""
     wrong = {act: {field: refused.sentence}} if refused and field else {}
@@ -185,7 +194,7 @@ def _page(request: HttpRequest, found: Any, *, refused: Refused | None = None, a
         "preview": preview,
         "shown": shown,
         "effect_title": _title(found, preview),
-        "then": _shown(asked, now=False) if differs else None,
+        "then": _shown(asked) if differs else None,
         "then_title": _THEN,
         "own": found.maker_id == me.pk,
         "same_browser": _same_browser(request, found) if decides else "",
@@ -194,9 +203,7 @@ def _page(request: HttpRequest, found: Any, *, refused: Refused | None = None, a
         "retype": _typed(shown.effect, _typed_values(request), wrong.get("approve", {})),
         "sees_ledger": may_see(me, Role.TREASURY),
         "looks": looks,
-        "sentence": refused.sentence if refused and not field and refused.sentence != impossible else "",
-        "tries": may_act(me, *ROLES) and preview is not None and not preview.tried and not impossible,
-        "tried_out": preview is not None and preview.tried and not impossible and not refused,
+        "sentence": refused.sentence if refused and not field else "",
         "wrong": wrong,
         "typed": {act: {"words": request.POST.get("words", "")}} if act else {},
     }
@@ -219,7 +226,9 @@ def _same_browser(request: HttpRequest, found: Request) -> str:
 def _title(found: Request, preview: Preview | None) -> str:
     if preview is not None and preview.shown is not None:
         return "What it would do now"
-    return "What it did" if found.state == RequestState.EXECUTED else _THEN
+    if found.state == RequestState.WAITING and preview is None:
+        return "What it would do"
+    return "What it did" if found.done is not None else _THEN
 
 
 @require_GET
@@ -237,19 +246,6 @@ def approval_file(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
 # --- deciding -------------------------------------------------------------------------------------
 
 
-@require_POST
-@staff_page(*ROLES, reads="request")
-def approval_try(request: HttpRequest, request_id: uuid.UUID) -> HttpResponse:
-    """The page with what the request would do at this moment, by doing it and taking it back."""
-    _found(request, request_id)
-    refused = None
-    try:
-        services.request_try(request_id=request_id, by=_me(request))
-    except Refused as error:
-        refused = error
-    return _page(request, _found(request, request_id), refused=refused)
-
-
 def _decide(
     request: HttpRequest,
     request_id: uuid.UUID,
@@ -263,7 +259,8 @@ def _decide(
     try:
         done = act()
     except Refused as refused:
-        return _page(request, _found(request, request_id), refused=refused, act=name)
+        found = _found(request, request_id)
+        return _page(request, found, weighed=bool(name), refused=refused, act=name)
     messages.success(request, said(done))
     return redirect("desk_approval", request_id)
 

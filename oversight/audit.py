@@ -24,6 +24,7 @@ from accounts.selectors import person_by_email
 from controls.audit import ACTIONS
 from controls.exports import EXPORTS
 from controls.models import AuditEntry
+from goldwallet.budget import in_time
 from goldwallet.errors import Refused
 from goldwallet.fragments import page_or_part
 from goldwallet.paging import Page, more_than, page_by_number, page_of
@@ -219,14 +220,19 @@ class Row(NamedTuple):
 @staff_page(Role.TREASURY, reads="audit")
 def audit(request: HttpRequest) -> HttpResponse:
     """The trail and its filters. Reading it is a line of it as well, written once for each look."""
-    me, refused = cast(User, request.user), search_refused(request, "who", "person", address=True)
+    me = cast(User, request.user)
+    refused: Refused | None = search_refused(request, "who", "person", address=True)
     # Who has looked for too many people gets the filters empty: reading them would look for one more.
     form = AuditFilters({} if refused else request.GET)
     page: Page[AuditEntry] = Page([], "")
     if refused is None and form.is_valid():
-        page = form.lines(after=request.GET.get("after", ""))
         if isinstance(form.cleaned_data["person"], User):
             about_person(request, form.cleaned_data["person"].pk)
+        try:
+            with in_time():
+                page = form.lines(after=request.GET.get("after", ""))
+        except Refused as error:
+            refused = error
     context = {
         "form": form,
         "refused": refused,

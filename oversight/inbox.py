@@ -19,7 +19,7 @@ from accounts.models import User
 from accounts.permissions import staff_page
 from accounts.roles import SEES_ALL, Role
 from accounts.selectors import roles_of
-from controls.effects import effect_of
+from controls.effects import effect_shown
 from controls.kinds import KINDS
 from controls.models import Attachment, Request, RequestState
 from controls.selectors import requests_waiting
@@ -48,7 +48,7 @@ class Row(NamedTuple):
 
 
 def _row(request: Request, why_not: str = "") -> Row:
-    effect = effect_of(request.effect)
+    effect = effect_shown(request)
     return Row(
         request,
         KINDS[request.kind].label,

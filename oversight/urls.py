@@ -43,7 +43,6 @@ urlpatterns = [
     path("desk/approvals/", inbox.approvals, name="desk_approvals"),
     path("desk/approvals/<uuid:request_id>/", approvals.approval, name="desk_approval"),
     path("desk/approvals/<uuid:request_id>/file/", approvals.approval_file, name="desk_approval_file"),
-    path("desk/approvals/<uuid:request_id>/try/", approvals.approval_try, name="desk_approval_try"),
     path(
         "desk/approvals/<uuid:request_id>/approve/", approvals.approval_approve, name="desk_approval_approve"
     ),

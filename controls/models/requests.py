@@ -67,6 +67,10 @@ IF EXISTS (
 END IF;
 RETURN NEW;
 """
+_DONE_STAYS = """
+IF public.controls_request_forgets(OLD, NEW) THEN RETURN NEW; END IF;
+RAISE EXCEPTION 'Cannot update rows from % table', TG_TABLE_NAME;
+"""
 #: Of evidence, nothing changes but its seal: under another key when keys rotate, and emptied when its time is over
 #: (`oversight.privacy`). That sealing anew leaves the content as it was is for `controls.services` to see, which holds
 #: it against `sha256` and that against the request's `content_hash`.
@@ -117,6 +121,8 @@ class Request(models.Model):
     #: The second person's words, and what executing it came to, in a sentence.
     decision = models.CharField(max_length=500, blank=True, default="")
     result = models.CharField(max_length=300, blank=True, default="")
+    #: What executing it did, as `effect`. None: it was not executed, or before this was kept.
+    done = models.JSONField(null=True, default=None)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     expires_at = models.DateTimeField()
     decided_at = models.DateTimeField(null=True, default=None)
@@ -134,6 +140,9 @@ class Request(models.Model):
                 | Q(checker__isnull=False, decided_at__isnull=False),
             ),
             models.CheckConstraint(name="request_has_reason", condition=~Q(reason="")),
+            models.CheckConstraint(
+                name="request_done_when_executed", condition=Q(done__isnull=True) | Q(state="executed")
+            ),
             models.UniqueConstraint(
                 fields=["subject"], name="request_one_open_a_subject", condition=Q(state="waiting")
             ),
@@ -160,6 +169,13 @@ class Request(models.Model):
                     "created_at",
                     "expires_at",
                 ],
+            ),
+            Guard(
+                name="done_stays",
+                operation=pgtrigger.Update,
+                when=pgtrigger.Before,
+                condition=pgtrigger.Condition("OLD.done IS NOT NULL AND NEW.done IS DISTINCT FROM OLD.done"),
+                func=_DONE_STAYS,
             ),
             Guard(
                 name="no_second_account",

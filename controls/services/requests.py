@@ -15,7 +15,7 @@ from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 
 from controls import kinds
-from controls.effects import AccountChange, Description, Effect, effect_of
+from controls.effects import AccountChange, Description, Effect
 from controls.kinds import KINDS, Kind
 from controls.models import REQUEST_MOVES, Request, RequestState
 from controls.services.evidence import EDITED, Evidence, attachment_of, evidence_hash
@@ -74,14 +74,6 @@ def request_effect(request: Request) -> Effect:
     return _effect(kinds.describe(request.kind, request.payload), kinds.rehearse(request))
 
 
-def request_outlook(request: Request) -> Effect:
-    """What the request says now, with what it would move as worked out when it was asked for: the act is not run, and
-    nothing is locked. Its seal is good as long as the act would still move the same. Raises Refused for a payload that
-    makes no sense any more.
-    """
-    return _effect(kinds.describe(request.kind, request.payload), effect_of(request.effect).accounts)
-
-
 def _effect(description: Description, accounts: tuple[AccountChange, ...]) -> Effect:
     return Effect(
         summary=description.summary,
@@ -91,6 +83,10 @@ def _effect(description: Description, accounts: tuple[AccountChange, ...]) -> Ef
         warnings=description.warnings,
         retype=description.retype,
     )
+
+
+def _stored(effect: Effect) -> Any:
+    return json.loads(_canonical(effect.as_json()))
 
 
 def _roles(person: Any) -> frozenset[str]:
@@ -150,7 +146,7 @@ def request_make(
     request.person_id = kinds.person_about(kind, request.payload)
     _check_not_about(request, by)
     _check_not_on_hold(by)
-    request.effect = json.loads(_canonical(request_effect(request).as_json()))
+    request.effect = _stored(request_effect(request))
     request.expires_at = now() + dt.timedelta(hours=definition.hours)
     request.content_hash = _content_hash(request, attachment.sha256 if attachment else "")
     try:
@@ -226,6 +222,17 @@ _WHY_YES = "Write what you looked at, and why you agree."
 _WHY_NO = "Write why not, for whoever asked."
 
 
+def request_weigh(*, request_id: uuid.UUID, by: Any) -> None:
+    """Note that somebody who may decide it has worked out what it would do now (`request_effect`). Raises Refused or
+    Conflict as the decision would, but for what it would do.
+    """
+    with transaction.atomic():
+        request, definition = _open(request_id)
+        _check_checker(request, definition, by)
+        _check_content(request, definition)
+        request_record("request_weigh", request, by=by)
+
+
 def approval_check(
     *, request_id: uuid.UUID, by: Any, seen: str, words: str, typed: tuple[str, ...] = ()
 ) -> None:
@@ -241,13 +248,6 @@ def approval_check(
         _check_seen(request, effect, seen)
         typed_check(effect, typed)
         _words(words, least=_LEAST_REASON, what=_WHY_YES)
-
-
-def request_try(*, request_id: uuid.UUID, by: Any) -> None:
-    """Note that somebody has the request worked out anew (`request_effect`). Raises Conflict when it does not wait."""
-    with transaction.atomic():
-        request, _ = _open(request_id)
-        request_record("request_try", request, by=by)
 
 
 def refusal_check(*, request_id: uuid.UUID, by: Any, words: str) -> None:
@@ -294,8 +294,8 @@ def request_approve(
         effect = _effect(description, moved)
         _check_seen(request, effect, seen)
         typed_check(effect, typed)
-        Request.objects.filter(pk=request.pk).update(result=sentence[:300])
-        request.result = sentence[:300]
+        request.result, request.done = sentence[:300], _stored(effect)
+        request.save(update_fields=["result", "done"])
         request_record(
             "request_approve",
             request,

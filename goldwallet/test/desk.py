@@ -16,8 +16,8 @@ from goldwallet.test.world import TOTP_KEY, World
 
 
 def agrees(staff: Visitor) -> None:
-    """The second person on a request's page: the evidence where there is some, the amounts where they are asked for,
-    why, a code, and the button.
+    """The second person on a request's page: the evidence where there is some, what it would do now, the amounts where
+    they are asked for, why, a code, and the button.
 
     The code is good although the last one may have been used within this half minute.
     """
@@ -27,10 +27,12 @@ def agrees(staff: Visitor) -> None:
     if evidence.count():
         with staff.page.expect_download():
             evidence.click()
+    staff.press("Decide")
+    staff.sees("What it would do now")
     for place, typed in enumerate(typed_for(request_effect(Request.objects.get(pk=found.group(1)))), start=1):
         staff.page.fill(f"#typed-{place}", typed)
-    Authenticator.objects.update(last_step=0)
     staff.page.fill("#words", YES)
+    Authenticator.objects.update(last_step=0)
     staff.page.fill("#code-approve", f"{totp(TOTP_KEY):06d}")
     staff.press("Approve")
 
@@ -42,7 +44,7 @@ def decides(staff: Visitor, label: str, *sees: str) -> None:
     look(staff, f"approvals-{slugify(label)}", request)
     request.click()
     staff.sees(*sees)
-    look(staff, f"approval-{slugify(label)}", staff.page.get_by_role("button", name="Approve").first)
+    look(staff, f"approval-{slugify(label)}", staff.page.get_by_role("button", name="Decide"))
     agrees(staff)
     staff.sees("Approved and done.")
 

@@ -182,12 +182,11 @@ ROUTES: dict[str, Route] = {
     "desk_audit": desk("treasury"),
     "desk_approvals": desk(ALL),
     # This request is about a threshold: it is not for vault and reviewer.
-    "desk_approval": desk("pricing treasury administrator"),
+    "desk_approval": desk("pricing treasury administrator", post=200),
     "desk_approval_file": desk(
         "pricing treasury administrator",
         notes="controls_requestevent pghistory_context",  # who opened it
     ),
-    "desk_approval_try": desk("pricing treasury administrator", get=None, post=200),
     "desk_approval_approve": desk("pricing treasury administrator", get=None, post=409),
     "desk_approval_refuse": desk("pricing treasury administrator", get=None, post=400),
     "desk_approval_withdraw": desk("pricing treasury administrator", get=None, post=403),  # only who asked

@@ -1,7 +1,6 @@
 """The daily close at the desk: the list of days, one day to print, and the same as PDF."""
 
 import datetime as dt
-import re
 from decimal import Decimal
 from typing import Any, cast
 
@@ -13,14 +12,13 @@ from django.views.decorators.http import require_GET
 from accounts.models import User
 from accounts.permissions import staff_page
 from accounts.roles import Role
-from goldwallet.clock import now
+from goldwallet.clock import day_of_text, now
 from oversight.close.making import day_of, first_day, first_day_and_now
 from oversight.close.printed import printed
 from oversight.close.shown import Close, close_of, warnings
 from oversight.models import DailyClose
 
 _PAGE = 31
-_DAY = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}")
 
 
 @require_GET
@@ -28,7 +26,7 @@ _DAY = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}")
 def closes(request: HttpRequest) -> HttpResponse:
     """The closed days, newest first."""
     rows = DailyClose.objects.order_by("-day")
-    before = _day(request.GET.get("before", ""))
+    before = day_of_text(request.GET.get("before", ""))
     if before is not None:
         rows = rows.filter(day__lt=before)
     found = list(rows[: _PAGE + 1])
@@ -96,15 +94,8 @@ def _close(request: HttpRequest, text: str) -> tuple[Close, dt.date, dt.datetime
     posted.
     """
     first, moment = first_day_and_now()
-    day, today = _day(text), day_of(moment)
+    day, today = day_of_text(text), day_of(moment)
     began = first or today
     if day is None or not began <= day <= today:
         raise Http404
     return close_of(day, today=today, recount=request.GET.get("recount") == "1"), began, moment
-
-
-def _day(text: str) -> dt.date | None:
-    try:
-        return dt.date.fromisoformat(text) if _DAY.fullmatch(text) else None
-    except ValueError:
-        return None

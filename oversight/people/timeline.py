@@ -123,7 +123,7 @@ _AUDIT = """
         FROM controls_auditentry a LEFT JOIN accounts_user u ON u.id = a.actor_id
         WHERE a.person_id = %(person)s
           AND a.action NOT IN ('read', 'search', 'note', 'flag', 'flag_lower', 'request_make', 'request_approve',
-                               'request_refuse', 'request_try', 'request_withdraw')"""
+                               'request_refuse', 'request_weigh', 'request_withdraw')"""
 
 
 def _statement(sources: list[str]) -> str:

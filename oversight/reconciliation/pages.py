@@ -1,7 +1,6 @@
 """The reconciliation at the desk: statements, runs, and the differences that are open."""
 
 import datetime as dt
-import re
 import uuid
 from typing import Any, cast
 
@@ -22,7 +21,7 @@ from accounts.roles import Role
 from controls.audit import record
 from controls.selectors import request_about, switch
 from goldwallet import wording
-from goldwallet.clock import midnight
+from goldwallet.clock import day_of_text, midnight
 from goldwallet.errors import Refused
 from goldwallet.history import events_of
 from goldwallet.paging import page_of
@@ -42,7 +41,6 @@ _REPORT = 1000
 _GRACE_MINUTES = int(GRACE.total_seconds()) // 60
 #: Days that something can have happened on. Others run over the edge of the calendar, in Python or in the database, and
 #: a run that was stored with one would close this page.
-_DAY = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}")
 #: What a refusal is about -> the field that it stands beside, too: the page is long.
 _FIELDS = {
     "account": "account",
@@ -151,10 +149,7 @@ def _day(request: HttpRequest, name: str) -> dt.datetime | None:
     text = request.POST.get(name, "").strip()
     if not text:
         return None
-    try:
-        day = dt.date.fromisoformat(text) if _DAY.fullmatch(text) else None
-    except ValueError:
-        day = None
+    day = day_of_text(text)
     if day is None:
         raise Refused("Write a day like 2026-11-21.", code=name)
     return midnight(day)

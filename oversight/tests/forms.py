@@ -125,6 +125,11 @@ def _approve(house: House) -> Made:
     return {"request_id": request.pk}, body
 
 
+def _others_request(house: House) -> Made:
+    maker = house.world.staff(Role.TREASURY, email="ada@example.com")
+    return {"request_id": asked("threshold_set", {"name": "buy_min_kes", "value": "20"}, by=maker).pk}, {}
+
+
 def _own_request(house: House) -> Made:
     return {"request_id": asked("threshold_set", {"name": "buy_min_kes", "value": "20"}, by=house.me).pk}, {}
 
@@ -301,9 +306,9 @@ BODIES: dict[str, Callable[[House], Made]] = {
     "desk_adjust_cash": asks(**PERSON, way="credit", words="For the wait.", kes="50"),
     "desk_debt_settle": _owes,
     "desk_cash_payout": _has_cash,
+    "desk_approval": _others_request,
     "desk_approval_approve": _approve,
     "desk_approval_refuse": lambda house: ({}, {"words": WHY, "code": code_now(house.me)}),
-    "desk_approval_try": _own_request,
     "desk_approval_withdraw": _own_request,
     "desk_statement_upload": _statement,
     "desk_reconcile": plain(),

@@ -52,7 +52,7 @@ def approve(desk: Client, request: Request, **data: str):
     """What the second person does who has read the page and the evidence: the amounts where they are asked for, why,
     and a fresh code.
     """
-    page = desk.get(url(request))
+    page = desk.post(url(request))
     if page.context["attachment"]:
         desk.get(url(request, "_file"))
     form = {"seen": seen(page), "words": YES, "code": code_now(person_of(desk)), "typed": typed_on(page)}
@@ -87,7 +87,7 @@ def test_the_second_person_sees_it_and_approves(maker: User, checker: User) -> N
     assert "For you to decide" in inbox
     assert "maker@example.com" in inbox
     page = text(desk.get(url(request)))
-    for words in (WHY, "Threshold changed", "KES 100,000", "KES 50,000", "maker@example.com", "Approve"):
+    for words in (WHY, "Threshold changed", "KES 100,000", "KES 50,000", "maker@example.com", "Decide"):
         assert words in page
     done = approve(desk, request, words="Seen the letter.")
     assert done.status_code == 200
@@ -108,7 +108,7 @@ def test_the_maker_has_no_button_and_is_refused(maker: User, checker: User) -> N
     assert url(request, "_approve") not in page.content.decode()
     assert url(request, "_refuse") not in page.content.decode()
     # A page that the second person was shown does not help.
-    token = seen(signed_in(checker).get(url(request)))
+    token = seen(signed_in(checker).post(url(request)))
     answer = desk.post(url(request, "_approve"), {"seen": token})
     assert answer.status_code == 403
     assert "You asked for this yourself." in text(answer)
@@ -150,11 +150,10 @@ def test_what_has_been_edited_is_not_approved(maker: User, checker: User) -> Non
     """Somebody with the database's own rights gets past the trigger. The hash tells."""
     request = asked(maker)
     desk = signed_in(checker)
-    token = seen(desk.get(url(request)))
+    token = seen(desk.post(url(request)))
     with guard_off(Request, "content_stays"):
         Request.objects.filter(pk=request.pk).update(payload={"name": NAME, "value": "250001"})
-    for what in (token, seen(desk.get(url(request)))):
-        answer = desk.post(url(request, "_approve"), {"seen": what})
+    for answer in (desk.post(url(request)), desk.post(url(request, "_approve"), {"seen": token})):
         assert answer.status_code == 409
         assert "This request was changed after it was made." in text(answer)
     assert thresholds()[NAME] == 100_000
@@ -164,7 +163,7 @@ def test_what_has_been_edited_is_not_approved(maker: User, checker: User) -> Non
 def test_what_it_would_do_has_changed_since_the_page_was_opened(maker: User, checker: User) -> None:
     request = asked(maker)
     desk = signed_in(checker)
-    token = seen(desk.get(url(request)))
+    token = seen(desk.post(url(request)))
     services.threshold_set(name=NAME, value=thresholds()[NAME] * 2, by=maker)
     answer = desk.post(url(request, "_approve"), {"seen": token})
     assert answer.status_code == 409
@@ -184,7 +183,8 @@ def test_what_cannot_be_done_any_more_can_only_be_refused(maker: User, checker: 
     request = asked(maker)
     services.threshold_set(name=NAME, value=thresholds()[NAME] / 2, by=maker)
     desk = signed_in(checker)
-    page = desk.get(url(request))
+    page = desk.post(url(request))
+    assert page.status_code == 200
     assert "It cannot be done any more: Payouts of this much" in text(page)
     assert 'name="seen"' not in page.content.decode()
     assert url(request, "_refuse") in page.content.decode()
@@ -220,7 +220,7 @@ def test_the_maker_takes_it_back_and_nobody_else(maker: User, checker: User) -> 
 def test_it_expires(maker: User, checker: User) -> None:
     request = asked(maker)
     desk = signed_in(checker)
-    token = seen(desk.get(url(request)))
+    token = seen(desk.post(url(request)))
     with shift_clock(hours=72, seconds=1):
         desk = signed_in(checker)
         page = desk.get(url(request))
@@ -253,9 +253,10 @@ def test_roles(maker: User, role: Role) -> None:
     assert desk.get(url(request, "_file")).status_code == reads
     page = desk.get(url(request))
     assert page.status_code == reads
-    offered = 'name="seen"' in page.content.decode()
+    offered = ">Decide<" in page.content.decode()
     assert offered == (decides == 200)
-    token = seen(signed_in(staff("treasury")).get(url(request)))
+    assert (desk.post(url(request)).status_code == 200) == offered
+    token = seen(signed_in(staff("treasury")).post(url(request)))
     form = {"seen": token, "words": YES, "typed": "50000", "code": code_now(person_of(desk))}
     answer = desk.post(url(request, "_approve"), form, follow=True)
     assert answer.status_code == decides
@@ -388,8 +389,9 @@ def test_who_approves_has_opened_the_evidence(maker: User, checker: User) -> Non
     request = asked(maker, evidence=Evidence("letter.pdf", b"%PDF-1.7"))
     signed_in(staff("treasury")).get(url(request, "_file"))
     desk = signed_in(checker)
-    page = desk.get(url(request))
-    assert "Open the evidence first: letter.pdf" in text(page)
+    page = desk.post(url(request))
+    for shown in (desk.get(url(request)), page):
+        assert "Open the evidence first: letter.pdf" in text(shown)
     form = {"seen": seen(page), "words": YES, "typed": "50000", "code": code_now(checker)}
     refused = desk.post(url(request, "_approve"), form)
     assert refused.status_code == 409

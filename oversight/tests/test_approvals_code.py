@@ -54,7 +54,7 @@ def used(person: User) -> int:
 @pytest.mark.parametrize("act", ["_approve", "_refuse"])
 def test_a_decision_takes_a_fresh_code(maker: User, checker: User, act: str) -> None:
     request, desk = asked(maker), signed_in(checker)
-    form = {"seen": seen(desk.get(url(request))), "words": YES, "typed": "50000"}
+    form = {"seen": seen(desk.post(url(request))), "words": YES, "typed": "50000"}
     for code, sentence in (
         ("", "Write the code that your authenticator app shows now."),
         (" \x00 ", "Write the code that your authenticator app shows now."),
@@ -69,7 +69,7 @@ def test_a_decision_takes_a_fresh_code(maker: User, checker: User, act: str) -> 
     other = asked(maker, "3", name="price_jump_percent")
     done = desk.post(url(request, act), {**form, "code": code}, follow=True)
     assert done.status_code == 200 and not waits(request)
-    again = {"seen": seen(desk.get(url(other))), "words": YES, "code": code}
+    again = {"seen": seen(desk.post(url(other))), "words": YES, "code": code}
     answer = desk.post(url(other, act), again)
     assert answer.status_code == 400
     assert "That code has been used." in text(answer)
@@ -89,7 +89,7 @@ def test_who_guesses_codes_waits(maker: User, checker: User) -> None:
 
 def test_no_code_is_used_up_for_what_is_refused_anyway(world: World, maker: User, checker: User) -> None:
     request, desk = asked(maker), signed_in(checker)
-    token, code = seen(desk.get(url(request))), code_now(checker)
+    token, code = seen(desk.post(url(request))), code_now(checker)
     for form, status in (
         ({"seen": "0" * 64, "words": YES, "typed": "50000"}, 409),
         ({"seen": token, "words": YES}, 400),
@@ -117,7 +117,7 @@ def test_taking_ones_own_back_takes_no_code(maker: User) -> None:
 
 
 def test_the_code_field_is_one_for_codes(maker: User, checker: User) -> None:
-    page = signed_in(checker).get(url(asked(maker))).content.decode()
+    page = signed_in(checker).post(url(asked(maker))).content.decode()
     assert page.count('name="code" class="input-code" inputmode="numeric" autocomplete="one-time-code"') == 2
     for role in (Role.AUDITOR, Role.VAULT):
         page = signed_in(staff(role)).get(url(Request.objects.get())).content.decode()
@@ -147,7 +147,7 @@ def test_a_large_amount_is_typed_and_nothing_helps_to_type_it(
     world: World, maker: User, checker: User
 ) -> None:
     request, desk = credit(world, maker), signed_in(checker)
-    page = desk.get(url(request))
+    page = desk.post(url(request))
     field = page.content.decode().split('id="typed-1"')[1].split(">")[0]
     assert "60" not in field and "placeholder" not in field
     assert 'value=""' in field

@@ -89,7 +89,7 @@ def test_balances_that_trade_moves_do_not_spoil_the_approval(
 ) -> None:
     request = record(payout, maker)
     desk = signed_in(checker)
-    token = seen(desk.get(url(request)))
+    token = seen(desk.post(url(request)))
     paid(buy(world.bob, 5000))
     sell(world.alice, Decimal("0.25"))
     done = approve(desk, request, seen=token)

@@ -252,6 +252,7 @@ def test_what_was_edited_is_not_done(world: World, kind: str) -> None:
     edits: list[dict[str, Any]] = [
         {"payload": request.payload | {"more": "1"}},
         {"reason": "Another reason altogether."},
+        {"effect": request.effect | {"summary": "Something else."}},
         {"maker": maker_of(kind)},
         {"expires_at": after(3600)},
         {"evidence": b"%PDF-1.7 another page"},
@@ -371,7 +372,7 @@ def test_a_small_amount_that_leaves_hides_no_larger_move(leaving: str, moved: st
 def test_both_prices_beyond_the_band_are_typed_again(world: World) -> None:
     request, checker = made("price_set", world, maker_of("price_set")), checker_of("price_set")
     desk = signed_in(checker)
-    page = desk.get(reverse("desk_approval", args=[request.pk])).content.decode()
+    page = desk.post(reverse("desk_approval", args=[request.pk])).content.decode()
     assert page.index("What will people pay for one gram?") < page.index("What will people get for one gram?")
     for typed, code, sentence in (
         ((), "typed_1", "Type the amount that this request sets"),

@@ -249,6 +249,7 @@ _SAID = (
 )
 _COMPUTED = (
     "effect = replace(effect::text, 'alice@example.com', '{tomb}')::jsonb,"
+    " done = replace(done::text, 'alice@example.com', '{tomb}')::jsonb,"
     " result = replace(result, 'alice@example.com', '{tomb}')"
 )
 
@@ -288,6 +289,9 @@ def test_histories_and_decided_requests_let_go_of_the_erased_and_of_nothing_else
         ("controls_request", f"id = '{decided.pk}'", f"{_SAID}, {_COMPUTED}, payload = '{{{{}}}}'"),
         ("controls_request", f"id = '{waiting.pk}'", f"{_SAID}, {_COMPUTED}"),
         ("controls_request", f"id = '{of_bob.pk}'", "effect = '{{}}'"),
+        ("controls_request", f"id = '{of_bob.pk}'", "done = '{{}}'"),
+        ("controls_request", f"id = '{of_bob.pk}'", "done = NULL"),
+        ("controls_request", f"id = '{waiting.pk}'", "done = effect"),
     ]:
         shut(f"UPDATE {table} SET {change.format(tomb=tomb)} WHERE {which}")
     for table, which, _ in ways:
@@ -296,11 +300,14 @@ def test_histories_and_decided_requests_let_go_of_the_erased_and_of_nothing_else
     for table, which, change in ways[::-1]:
         run(f"UPDATE {table} SET {change.format(tomb=tomb)} WHERE {which}")
     found = Request.objects.get(pk=decided.pk)
-    assert "alice@example.com" not in f"{found.reason} {found.effect} {found.result}"
+    assert "alice@example.com" not in f"{found.reason} {found.effect} {found.done} {found.result}"
     assert tomb in found.reason
     assert found.payload == decided.payload
 
 
+_SHUT = r"the rows of \w+ stay|Cannot update rows from controls_request|request_done_when_executed"
+
+
 def shut(statement: str) -> None:
-    with pytest.raises(DatabaseError, match=r"the rows of \w+ stay|Cannot update rows from controls_request"):
+    with pytest.raises(DatabaseError, match=_SHUT):
         run(statement)

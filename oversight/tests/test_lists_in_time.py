@@ -27,6 +27,7 @@ LISTS = [
     ("/desk/people/?q=wanjiku", '"email"::text LIKE'),
     ("/desk/ledger/?code=sales", 'FROM "ledger_account"'),
     ("/desk/ledger/transactions/?since=2026-01-01", "ledger_transaction"),
+    ("/desk/audit/?address=41.90.4.7", 'FROM "controls_auditentry"'),
 ]
 
 

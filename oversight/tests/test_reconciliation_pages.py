@@ -282,3 +282,10 @@ def test_the_command_says_what_differs(found: Break, day: Day, capsys: pytest.Ca
     with shift_clock(hours=2), pytest.raises(CommandError, match="2 differences"):
         call_command("reconcile")
     assert "M-Pesa shows KES 777 in" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("typed", ["0001-01-01", "9999-12-31", "2026-02-31", "yesterday"])
+def test_the_command_takes_days_that_there_are(typed: str) -> None:
+    for option in ("--from", "--to"):
+        with pytest.raises(CommandError, match=f"{typed} is no day like 2026-11-21"):
+            call_command("reconcile", option, typed)

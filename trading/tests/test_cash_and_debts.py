@@ -210,7 +210,7 @@ def test_another_number_meanwhile_is_another_request(world: World, maker: User, 
     seen = request_seal(request, request_effect(request))
     world.bob.phone = "254733000009"
     world.bob.save()
-    with pytest.raises(Conflict, match="changed since you opened"):
+    with pytest.raises(Conflict, match="What this would do has changed"):
         request_approve(request_id=request.pk, by=checker, seen=seen, words=YES)
     assert cash(world.bob) == 1500
 

@@ -33,6 +33,19 @@ MUTANTS = (
         tests=(f"{_TESTS}", "pools/tests/test_requests.py"),
     ),
     Mutant(
+        name="approved_as_it_was_asked",
+        world="She has sold the gold since; what is approved is held against the amounts of the day it was asked for.",
+        file=_REQUESTS,
+        old="        effect = _effect(description, moved)\n",
+        new=(
+            "        from controls.effects import effect_of\n"
+            "        effect = _effect(description, effect_of(request.effect).accounts)\n"
+        ),
+        tests=(
+            "oversight/tests/test_approval_weighed.py::test_what_moves_otherwise_by_now_is_seen_before_it_is_decided",
+        ),
+    ),
+    Mutant(
         name="edited_request_approved",
         world="The amount was changed in the table after somebody had asked for it.",
         file=_REQUESTS,
