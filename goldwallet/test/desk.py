@@ -15,7 +15,7 @@ from goldwallet.test.two import YES, typed_for
 from goldwallet.test.world import TOTP_KEY, World
 
 
-def agrees(staff: Visitor) -> None:
+def agrees(staff: Visitor, *, picture: str = "") -> None:
     """The second person on a request's page: the evidence where there is some, what it would do now, the amounts where
     they are asked for, why, a code, and the button.
 
@@ -29,6 +29,8 @@ def agrees(staff: Visitor) -> None:
             evidence.click()
     staff.press("Decide")
     staff.sees("What it would do now")
+    if picture:
+        look(staff, picture, staff.page.get_by_role("button", name="Approve").first)
     for place, typed in enumerate(typed_for(request_effect(Request.objects.get(pk=found.group(1)))), start=1):
         staff.page.fill(f"#typed-{place}", typed)
     staff.page.fill("#words", YES)
@@ -45,7 +47,7 @@ def decides(staff: Visitor, label: str, *sees: str) -> None:
     request.click()
     staff.sees(*sees)
     look(staff, f"approval-{slugify(label)}", staff.page.get_by_role("button", name="Decide"))
-    agrees(staff)
+    agrees(staff, picture=f"decide-{slugify(label)}")
     staff.sees("Approved and done.")
 
 

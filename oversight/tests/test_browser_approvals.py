@@ -55,7 +55,7 @@ def test_buying_is_paused_by_one_and_goes_on_by_two(world: World, house, visit) 
     one.sees("Write why, for the second person.")
     asks_to_go_on(one, "buy", "All the bars are there.")
     one.sees("Asked. A second person decides this now.", "A second person decides this.")
-    assert one.page.get_by_role("button", name="Approve").count() == 0
+    assert one.page.get_by_role("button", name="Decide").count() == 0
     assert switch("buy").paused
 
     two.go("/desk/")
@@ -63,7 +63,7 @@ def test_buying_is_paused_by_one_and_goes_on_by_two(world: World, house, visit) 
     two.page.get_by_role("link", name="Requests to decide").click()
     two.page.get_by_role("link", name="Switched on again").click()
     two.sees("Buying goes on for everybody.", "All the bars are there.", "Paused: Counting the bars.")
-    look(two, "approval-go-on", two.page.get_by_role("button", name="Approve"))
+    look(two, "approval-go-on", two.page.get_by_role("button", name="Decide"))
     agrees(two)
     two.sees("Approved and done. Buying is on again.")
     assert not switch("buy").paused

@@ -83,7 +83,7 @@ def test_from_an_sms_to_a_hold_and_back(world: World, house, visit) -> None:
     two.go("/desk/people/?q=alice")
     two.sees("one@example.com has asked for something about this person.")
     two.page.get_by_role("link", name="See the request").first.click()
-    look(two, "approval-lift", two.page.get_by_role("button", name="Approve"))
+    look(two, "approval-lift", two.page.get_by_role("button", name="Decide"))
     agrees(two)
     two.sees("Approved and done.")
     assert held(alice) == ""
@@ -139,7 +139,7 @@ def test_a_reviewer_asks_for_somebody_who_has_lost_their_codes(world: World, hou
     treasury.go("/desk/approvals/")
     treasury.page.get_by_role("link", name="Lost second factor removed").click()
     treasury.sees("She stands here with her ID.", "rose@example.com")
-    look(treasury, "approval-lost-codes", treasury.page.get_by_role("button", name="Approve"))
+    look(treasury, "approval-lost-codes", treasury.page.get_by_role("button", name="Decide"))
     agrees(treasury)
     treasury.sees("Approved and done.")
     assert FactorReset.objects.get().user == world.alice

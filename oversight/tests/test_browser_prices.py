@@ -91,7 +91,7 @@ def test_a_price_beyond_the_band_takes_two(world: World, house, visit) -> None:
     look(staff, "prices-beyond-the-band", ask)
     staff.press("Ask a second person for these prices")
     staff.sees("Asked. A second person decides this now.")
-    assert staff.page.get_by_role("button", name="Approve").count() == 0
+    assert staff.page.get_by_role("button", name="Decide").count() == 0
     staff.go("/desk/prices/")
     staff.sees("waits for a second person and counts for nobody before that")
     assert figure(staff, "People buy at") == "KES 16,500"

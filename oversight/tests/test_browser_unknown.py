@@ -96,7 +96,7 @@ def fills(form: Locator, *, evidence: Path, receipt: str = "") -> None:
 def cannot_approve(staff: Visitor) -> None:
     """Who asked is not offered to approve, and the form that others are offered is refused."""
     staff.sees("Asked. A second person decides this now.", "A second person decides this.")
-    expect(staff.page.get_by_role("button", name="Approve")).to_have_count(0)
+    expect(staff.page.get_by_role("button", name="Decide")).to_have_count(0)
     own = staff.page.locator("main form", has_text="Take it back")
     own.evaluate("form => { form.action = form.action.replace('withdraw', 'approve') }")
     staff.press("Take it back")
