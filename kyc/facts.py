@@ -27,6 +27,12 @@ _NUMBERS = {
     ),
 }
 _WITHIN_A_NAME = frozenset(" '’.-")
+#: Whatever people and phones write for an apostrophe: Ng'ang'a and Nganga are one word.
+_APOSTROPHES = str.maketrans("", "", "'’‘‛ʼʻʽʾʿ`´′＇")
+#: Letters of one piece, as people write them who have no key for them.
+_PLAIN_LETTERS = str.maketrans("øłđðħŧıɓɖɗƙƴɛɔ", "olddhtibddkyeo") | str.maketrans(
+    {"æ": "ae", "œ": "oe", "þ": "th", "ŋ": "ng"}
+)
 
 
 def name_parse(text: str) -> str:
@@ -86,8 +92,10 @@ def id_number_parse(id_type: str, text: str) -> str:
 
 
 def name_words(name: str) -> frozenset[str]:
-    """The words of a name for comparing: without accents, capitals and the order of the words."""
-    plain = "".join(
-        sign for sign in unicodedata.normalize("NFKD", name.casefold()) if not unicodedata.combining(sign)
-    )
+    """The words of a name for comparing: without accents, apostrophes, capitals and the order of the words.
+
+    Who changes what comes out raises `kyc.names.WAY`.
+    """
+    letters = unicodedata.normalize("NFKD", name.casefold().translate(_APOSTROPHES))
+    plain = "".join(sign for sign in letters if not unicodedata.combining(sign)).translate(_PLAIN_LETTERS)
     return frozenset(word for word in re.split(r"[^a-z0-9]+", plain) if len(word) > 1)

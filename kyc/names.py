@@ -5,16 +5,20 @@ Only whole words are found. Hashes of beginnings would let who reads the databas
 
 import uuid
 
+import structlog
 from django.db import transaction
 from django.db.models import Count, Exists, OuterRef
 
-from goldwallet.sealing import fingerprint
+from goldwallet.sealing import SealBroken, fingerprint
 from kyc.facts import name_words
 from kyc.models import Case, NameWord
 
+log = structlog.get_logger(__name__)
+
 _KIND = "name_word"
-#: Of a case whose name has no word in our letters: it has been looked at. Nothing is searched by it.
-_NONE = ""
+#: In which way `name_words` makes words. It stands as a row beside the words of each case, and is no hash: nothing is
+#: found by it. When it is raised, the worker makes the words of all cases anew, from the sealed names.
+WAY = "2"
 #: A search takes so many words; a name has fewer.
 _MOST_WORDS = 8
 
@@ -25,27 +29,37 @@ def _lookup(word: str) -> str:
 
 def name_words_note(case: Case) -> None:
     """Write down the words of the case's legal name instead of those that stood there, in the caller's transaction."""
-    words = name_words(case.legal_name) or {_NONE}
+    lookups = sorted(_lookup(word) for word in name_words(case.legal_name))
     NameWord.objects.filter(case=case).delete()
-    rows = [NameWord(case=case, word_lookup=_lookup(word)) for word in sorted(words)]
+    rows = [NameWord(case=case, word_lookup=lookup) for lookup in [WAY, *lookups]]
     NameWord.objects.bulk_create(rows, ignore_conflicts=True)
 
 
-def name_words_backfill(*, most: int = 200) -> int:
-    """Note the words of names that were written before there were any; answers of how many cases."""
-    noted = NameWord.objects.filter(case=OuterRef("pk"))
+def name_words_renew(*, most: int = 1000) -> int:
+    """Note the words of names that have none yet, or have them made in an older way; answers of how many cases.
+
+    Each case by itself: killed, the next run goes on, and what is not done yet is found by its old words.
+    """
+    noted = NameWord.objects.filter(case=OuterRef("pk"), word_lookup=WAY)
     missing = Case.objects.exclude(legal_name_sealed="").filter(~Exists(noted)).order_by("pk")
-    return sum(_backfilled(pk) for pk in list(missing.values_list("pk", flat=True)[:most]))
+    done = sum(_renewed(pk) for pk in list(missing.values_list("pk", flat=True)[:most]))
+    if done:
+        log.info("words of names are noted", cases=done)
+    return done
 
 
-@transaction.atomic
-def _backfilled(case_id: uuid.UUID) -> bool:
+def _renewed(case_id: uuid.UUID) -> bool:
     """Under the case's lock, so that a name that is written or erased at this moment wins."""
-    case = Case.objects.select_for_update(no_key=True).get(pk=case_id)
-    if not case.legal_name_sealed:
+    try:
+        with transaction.atomic():
+            case = Case.objects.select_for_update(no_key=True).get(pk=case_id)
+            if not case.legal_name_sealed:
+                return False
+            name_words_note(case)
+            return True
+    except SealBroken as error:
+        log.error("a name does not open", case=str(case_id), why=str(error))
         return False
-    name_words_note(case)
-    return True
 
 
 def people_named(text: str, *, most: int) -> list[uuid.UUID]:

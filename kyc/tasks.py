@@ -3,7 +3,7 @@
 from procrastinate.contrib.django import app
 
 from kyc import documents, services
-from kyc.names import name_words_backfill
+from kyc.names import name_words_renew
 
 
 # Every ten minutes: so much longer a proven identity may hold than it should.
@@ -37,5 +37,5 @@ def orphans_sweep(timestamp: int) -> None:
 @app.periodic(cron="*/10 * * * *")
 @app.task(name="kyc.name_words", queue="default", queueing_lock="kyc.name_words")
 def name_words(timestamp: int) -> None:
-    """Note the words of names that were written before there were any. In an up-to-date house it finds nothing."""
-    name_words_backfill()
+    """Note the words of names anew after an upgrade that makes them in another way; else it finds nothing."""
+    name_words_renew()

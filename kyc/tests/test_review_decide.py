@@ -373,6 +373,21 @@ def test_look_alikes_are_found_and_the_others_are_not() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Peter Ng'ang'a", "NGANGA Peter Mwangi"),
+        ("Peter Nganga", "Peter Ng’ang’a"),
+        ("Ndung'u", "Ndungu"),
+        ("Łukasz Sørensen", "Lukasz Sorensen"),
+    ],
+)
+def test_a_name_is_alike_however_its_apostrophes_and_letters_are_written(one: str, other: str) -> None:
+    mine, same = sent(name=one), written(customer(), name=other)
+    written(customer(), name="Peter Kamau")
+    assert why(mine) == {same.user_id: ("same birthday and a like name",)}
+
+
 @pytest.mark.fault("K11")
 def test_an_approval_next_to_a_look_alike_says_why(rose: User) -> None:
     written(customer())
