@@ -74,13 +74,13 @@ def looks(house: House) -> Looks:
                     part=way.part,
                 ),
             )
-            for way in [*_as_routes_have_it(name), *house.ways.get(name, [])]
+            for way in [*as_routes_have_it(name), *house.ways.get(name, [])]
         ]
         for name in PAGES
     }
 
 
-def _as_routes_have_it(name: str) -> list[Way]:
+def as_routes_have_it(name: str) -> list[Way]:
     """The scene's own address, if it answers with a page."""
     return [Way()] if ROUTES[name].answers[0] == 200 else []
 
