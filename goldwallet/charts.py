@@ -1,14 +1,17 @@
 """Points of a small chart, computed on the server: the page needs no script to show it."""
 
 import datetime as dt
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 type Point = tuple[dt.datetime, Decimal]
+type Pair = tuple[dt.datetime, Decimal, Decimal]
 
 WIDTH = 1000
 HEIGHT = 100
+#: Of a drawn line, however long the history is.
 MOST_POINTS = 240
 
 
@@ -44,7 +47,7 @@ def polyline(history: Sequence[Point], *, until: dt.datetime | None = None) -> C
     end = max(until, points[-1][0]) if until and points else (points[-1][0] if points else None)
     if not points or end is None or end <= points[0][0]:
         return None
-    values = [value for _, value in points]
+    values = [value for _, value in history]
     box = _Box(points[0][0], end, min(values), max(values))
     corners: list[tuple[float, float]] = []
     bands: list[Band] = []
@@ -87,17 +90,29 @@ def _points(corners: Sequence[tuple[float, float]]) -> str:
     return " ".join(f"{left:g},{top:g}" for left, top in corners)
 
 
-def _thinned[T](history: Sequence[T]) -> list[T]:
-    """At most MOST_POINTS, evenly taken; the first and the last always stay."""
+def _thinned[T: (Point, Pair)](history: Sequence[T]) -> list[T]:
+    """At most MOST_POINTS of a history, oldest first.
+
+    It is cut into stretches of the same time. Of each stay the lowest and the highest of every value, so that a spike
+    is drawn however short it was, and the last, because that one holds on. The very first and the very last point stay.
+    """
     if len(history) <= MOST_POINTS:
         return list(history)
-    step = (len(history) - 1) / (MOST_POINTS - 1)
-    return [history[round(position * step)] for position in range(MOST_POINTS)]
+    start = history[0][0]
+    span = history[-1][0] - start or dt.timedelta(1)
+    stretches = (MOST_POINTS - 1) // (2 * (len(history[0]) - 1) + 1)
+    numbered = ((min(int((row[0] - start) / span * stretches), stretches - 1), row) for row in history)
+    kept, first = {0}, 0
+    for _, stretch in itertools.groupby(numbered, key=lambda pair: pair[0]):
+        values = [row[1:] for _, row in stretch]
+        for column in zip(*values, strict=True):
+            kept |= {first + column.index(extreme) for extreme in (min(column), max(column))}
+        first += len(values)
+        kept.add(first - 1)
+    return [history[place] for place in sorted(kept)]
 
 
 # --- two prices -----------------------------------------------------------------------------------
-
-type Pair = tuple[dt.datetime, Decimal, Decimal]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +145,7 @@ def pair_lines(history: Sequence[Pair], *, until: dt.datetime) -> PairChart | No
     pairs = _thinned(history)
     if not pairs or until <= pairs[0][0]:
         return None
-    low, high = min(pair[2] for pair in pairs), max(pair[1] for pair in pairs)
+    low, high = min(pair[2] for pair in history), max(pair[1] for pair in history)
     box = _Box(pairs[0][0], max(until, pairs[-1][0]), low, high)
     upper: list[tuple[float, float]] = []
     lower: list[tuple[float, float]] = []

@@ -15,7 +15,7 @@ from goldwallet import charts
 
 register = template.Library()
 
-#: Lines of the table under a chart of prices: the page has the others as a list.
+#: Lines of the table under a chart of prices. It says how many there are, and where the others stand.
 _TOLD = 60
 
 
@@ -38,8 +38,13 @@ def pair_chart(
 ) -> dict[str, Any]:
     """`history` is a list of (time, people buy at, people sell at), oldest first."""
     until = context.get("now") or timezone.now()
-    told = list(history)[::-1][:_TOLD]
-    return {"chart": charts.pair_lines(history, until=until), "label": label, "now": until, "told": told}
+    return {
+        "chart": charts.pair_lines(history, until=until),
+        "label": label,
+        "now": until,
+        "told": history[::-1][:_TOLD],
+        "in_all": len(history),
+    }
 
 
 @register.inclusion_tag("components/chart_grams.html", takes_context=True)

@@ -1,6 +1,9 @@
 import datetime as dt
 from decimal import Decimal
 
+import pytest
+from django.template import Context, Template
+
 from goldwallet.charts import HEIGHT, MOST_POINTS, WIDTH, day_bars, pair_lines, polyline
 
 START = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
@@ -42,8 +45,36 @@ def test_a_long_history_is_thinned_but_keeps_both_ends():
     history = [(START + dt.timedelta(minutes=minute), Decimal(minute)) for minute in range(5000)]
     chart = polyline(history)
     assert chart is not None
-    assert len(chart.bands) == MOST_POINTS
+    assert MOST_POINTS / 2 < len(chart.bands) <= MOST_POINTS
     assert (chart.first, chart.last) == (history[0], history[-1])
+
+
+@pytest.mark.parametrize("place", [1, 3, 250, 361, 718])
+def test_a_spike_in_a_long_history_is_drawn_wherever_it_stands(place: int):
+    """Up to the top or down to the bottom, and its value is what the caption says."""
+    for spike in (Decimal(140), Decimal(50)):
+        history = [(START + dt.timedelta(hours=hour), Decimal(90 + hour % 11)) for hour in range(720)]
+        history[place] = (history[place][0], spike)
+        chart = polyline(history)
+        assert chart is not None
+        assert len(chart.bands) <= MOST_POINTS
+        assert [band.moment for band in chart.bands if band.value == spike] == [history[place][0]]
+        assert (chart.low, chart.high) == (min(spike, Decimal(90)), max(spike, Decimal(100)))
+        top = {float(point.split(",")[1]) for point in chart.line.split()}
+        assert {0, HEIGHT} <= top
+
+
+def test_the_value_that_holds_longest_is_drawn_although_it_is_no_extreme():
+    """Many changes within a day, then a quiet month: the month has the last of them, not the spike before it."""
+    history = [(START + dt.timedelta(minutes=minute), Decimal(100 + minute % 7)) for minute in range(600)]
+    last = history[-1][0] + dt.timedelta(minutes=1)
+    history += [(last, Decimal(140)), (last + dt.timedelta(minutes=1), Decimal(104))]
+    later = last + dt.timedelta(days=30)
+    history += [(later + dt.timedelta(minutes=minute), Decimal(100 + minute % 7)) for minute in range(600)]
+    chart = polyline(history)
+    assert chart is not None
+    widest = max(chart.bands, key=lambda band: band.width)
+    assert (widest.moment, widest.value) == (last + dt.timedelta(minutes=1), 104)
 
 
 def test_a_time_before_the_last_point_does_not_turn_the_line_back():
@@ -90,11 +121,54 @@ def test_a_long_history_of_pairs_is_thinned_and_stays_in_the_box():
     ]
     chart = pair_lines(history, until=START + dt.timedelta(minutes=6000))
     assert chart is not None
-    assert len(chart.strips) == MOST_POINTS
+    assert MOST_POINTS / 3 < len(chart.strips) <= MOST_POINTS
+    assert (chart.first, chart.last) == (history[0], history[-1])
     for point in chart.between.split():
         x, y = map(float, point.split(","))
         assert 0 <= x <= WIDTH
         assert 0 <= y <= HEIGHT
+
+
+def test_a_spike_of_either_of_two_prices_is_drawn():
+    """720 pairs between 90 and 100, one at 140 and 50: these are the highest and the lowest, said and drawn."""
+    history = [
+        (START + dt.timedelta(hours=3 * number), Decimal(100), Decimal(90 + number % 3))
+        for number in range(720)
+    ]
+    history[361] = (history[361][0], Decimal(140), Decimal(50))
+    # Neither the highest nor the lowest of all, and yet to be seen: each line has extremes of its own.
+    history[500] = (history[500][0], Decimal(93), Decimal(92))
+    history[600] = (history[600][0], Decimal(100), Decimal(99))
+    chart = pair_lines(history, until=history[-1][0] + dt.timedelta(hours=3))
+    assert chart is not None
+    assert (chart.low, chart.high) == (50, 140)
+    assert len(chart.strips) <= MOST_POINTS
+    drawn = {(strip.moment, strip.upper, strip.lower) for strip in chart.strips}
+    assert {history[0], history[361], history[500], history[600], history[-1]} <= drawn
+    assert ",0 " in chart.upper and f",{HEIGHT} " in chart.lower
+
+
+# --- the table under a chart ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("many", "told"),
+    [(60, None), (61, "These are the newest 60 of 61."), (720, "These are the newest 60 of 720.")],
+)
+def test_a_table_that_does_not_show_all_says_how_many_and_where_the_others_are(many: int, told: str | None):
+    history = pairs(*[(str(1000 + day), "900") for day in range(many)])
+    page = Template("{% load charts %}{% pair_chart history %}").render(
+        Context({"history": history, "now": history[-1][0] + dt.timedelta(days=1)})
+    )
+    rows = page.partition("<tbody>")[2].count("<tr>")
+    assert rows == min(many, 60)
+    assert f"KES {1000 + many - 1:,}" in page.partition("<tbody>")[2].partition("</tr>")[0]
+    if told is None:
+        assert "newest" not in page
+    else:
+        assert f"{told} The others stand on the page “Prices”" in page
+    # The caption speaks of all of them, also of those that the table leaves out.
+    assert f"the lowest was KES 900, the highest KES {1000 + many - 1:,}." in page
 
 
 # --- days side by side ----------------------------------------------------------------------------
