@@ -6,15 +6,18 @@ import io
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
+from django.urls import reverse
 
+from accounts.exporting import export_do
 from accounts.services import person_freeze
 from accounts.tests.people import customer, signed_in, staff
 from accounts.tests.proofs import enter_code
-from controls.models import Erasure
+from controls.models import Erasure, Export
 from goldwallet import clock
 from goldwallet.test.clock import shift_clock
-from goldwallet.test.world import World
+from goldwallet.test.world import World, buy, paid
 from kyc.tests.making import open_all, photos_once, reviewer, sent
+from ledger import chart
 from oversight.privacy.pages import period
 from oversight.privacy.policy import KEPT, POLICY
 from oversight.privacy.retention import retention_apply
@@ -103,9 +106,16 @@ def affected(*arguments: str) -> dict[str, list[str]]:
     """The command's rows: e-mail address -> photos opened, downloads, changes."""
     out = io.StringIO()
     call_command("affected_people", *arguments, stdout=out, stderr=io.StringIO())
-    head, *rows = csv.reader(io.StringIO(out.getvalue()))
-    assert head == ["id", "email", "photos_opened", "downloads", "changes"]
+    head, *rows = csv.reader(io.StringIO(out.getvalue().removeprefix("\ufeff"), newline=""))
+    assert head == ["id", "email", "photos_opened", "downloads", "changes", "pages_read", "files_taken"]
     return {row[1]: row[2:] for row in rows}
+
+
+def beside(*arguments: str) -> str:
+    """What the command says on the screen."""
+    err = io.StringIO()
+    call_command("affected_people", *arguments, stdout=io.StringIO(), stderr=err)
+    return err.getvalue()
 
 
 @pytest.mark.fault("D01")
@@ -122,14 +132,70 @@ def test_whom_a_breach_concerns(world: World, photos_once: None) -> None:
     enter_code(browser, browser.post("/accounts/privacy/export/"))
     browser.post("/accounts/privacy/export/")
     assert affected("--since", since) == {
-        "amina@example.com": ["3", "0", "0"],
-        "bob@example.com": ["0", "0", "1"],
-        "charlie@example.com": ["0", "1", "0"],
+        "amina@example.com": ["3", "0", "0", "0", "0"],
+        "bob@example.com": ["0", "0", "1", "0", "0"],
+        "charlie@example.com": ["0", "1", "0", "0", "0"],
     }
     by_thief = affected("--since", since, "--by", "thief@example.com")
-    assert by_thief == {"amina@example.com": ["3", "0", "0"], "bob@example.com": ["0", "0", "1"]}
+    assert by_thief == {
+        "amina@example.com": ["3", "0", "0", "0", "0"],
+        "bob@example.com": ["0", "0", "1", "0", "0"],
+    }
     assert affected("--since", "2020-01-01", "--until", since) != {}
     assert affected("--since", "2020-01-01", "--until", "2020-01-02T12:00") == {}
+
+
+@pytest.mark.fault("D01")
+def test_whom_a_breach_concerns_by_what_was_read_and_taken(world: World) -> None:
+    """A thief in treasury read a page and an order, and took files; a colleague did their work."""
+    order = paid(buy(world.alice, 1000))
+    paid(buy(world.bob, 1000))
+    thief, clerk = staff("treasury", email="thief@example.com"), staff("treasury", email="clerk@example.com")
+    since = clock.now().isoformat()
+    desk, colleague = signed_in(thief), signed_in(clerk)
+    for path in (reverse("desk_person", args=[world.alice.pk]), reverse("desk_order", args=[order.pk])):
+        assert desk.get(path).status_code == 200
+    code = chart.user_cash(world.alice.pk).code
+    assert desk.get(reverse("desk_account_extract", args=[code])).status_code == 200
+    lists = reverse("desk_export", args=["payments"])
+    for asked in ({}, {"person": world.alice.email}, {"direction": "in"}):
+        assert desk.get(lists, {"format": "csv", **asked}).status_code == 200
+    # Asked for, and not fetched: it is still in the house.
+    assert desk.post(lists, {"format": "xlsx", "person": world.bob.email}).status_code == 302
+    for page in ("desk_orders", "desk_orders", "desk_payments"):
+        assert desk.get(reverse(page)).status_code == 200
+    assert colleague.get(reverse("desk_person", args=[world.bob.pk])).status_code == 200
+
+    # Three pages: the person, the order, and the account with its extract. Two files: the extract and one list.
+    alice = ["0", "0", "0", "3", "2"]
+    assert affected("--since", since, "--by", "thief@example.com") == {"alice@example.com": alice}
+    everybody = {"alice@example.com": alice, "bob@example.com": ["0", "0", "0", "1", "0"]}
+    assert affected("--since", since) == everybody
+
+    said = beside("--since", since, "--by", "thief@example.com").splitlines()
+    assert said[0] == "1 people."
+    assert "Whoever was in them is concerned, too" in said[1]
+    assert [line[20:] for line in said[2:4]] == [
+        "thief@example.com took list:payments, csv, 2 rows",
+        "thief@example.com took list:payments, csv, 2 rows, by direction",
+    ]
+    assert said[4:] == ["Pages read that are not about one person, and may show many: orders 2, payments 1."]
+    assert beside("--since", since, "--by", "clerk@example.com").splitlines() == ["1 people."]
+
+    export = Export.objects.get()
+    export_do(export.pk)
+    fetched = desk.get(reverse("desk_export_file", args=[export.pk]))
+    assert fetched.status_code == 200
+    assert affected("--since", since)["bob@example.com"] == ["0", "0", "0", "1", "1"]
+
+
+@pytest.mark.fault("X04")
+def test_the_list_of_a_breach_is_no_formula(world: World) -> None:
+    evil = "=cmd|'/ccalc'!a0@example.com"
+    person = customer(email=evil)
+    since = clock.now().isoformat()
+    assert signed_in(staff("treasury")).get(reverse("desk_person", args=[person.pk])).status_code == 200
+    assert affected("--since", since) == {f"'{evil}": ["0", "0", "0", "1", "0"]}
 
 
 def test_what_it_does_not_understand_it_says(world: World) -> None:
