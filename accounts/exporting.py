@@ -21,6 +21,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from accounts.limits import count
 from accounts.models import User
 from accounts.permissions import may_see
 from accounts.roles import SEES_PEOPLE
@@ -148,12 +149,31 @@ def written_at_once(asked: Asked) -> tuple[IO[bytes], int]:
     """The file and how many rows it has. Raises TooLong, TooOften when others are being written, Refused."""
     if asked.exceeds(DIRECT_ROWS):
         raise TooLong
+    with _place_at_once():
+        return _written(asked, _Counted(asked, most=DIRECT_ROWS, seconds=PATIENCE_SECONDS))
+
+
+def file_count(by: User) -> None:
+    """One more file that this person takes out of the house. Raises TooOften."""
+    count("exports_person", str(by.pk))
+
+
+@contextmanager
+def paper(by: User) -> Iterator[None]:
+    """Round the making of a PDF: it counts among one's files, and has one of their places. Raises TooOften."""
+    file_count(by)
+    with _place_at_once():
+        yield
+
+
+@contextmanager
+def _place_at_once() -> Iterator[None]:
     with _place_of_two(_ABOUT_DIRECT) as placed:
         if not placed:
             raise TooOften(
                 "Other lists are being written at this moment. Wait a minute, then try again.", seconds=30
             )
-        return _written(asked, _Counted(asked, most=DIRECT_ROWS, seconds=PATIENCE_SECONDS))
+        yield
 
 
 @contextmanager

@@ -131,15 +131,21 @@ class Sheet:
                 pdf.cell(WIDTH - 48, 5, line, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
         self._pdf.ln(3)
 
-    def table(self, columns: Sequence[Column], rows: Iterable[Sequence[str]]) -> None:
-        """Rows of printed values. The heads stand on every page again; a row is never cut by the end of one."""
+    def table(self, columns: Sequence[Column], rows: Iterable[Sequence[str | tuple[str, ...]]]) -> None:
+        """Rows of printed values; a tuple's stand below each other. The heads stand on every page again; a row is never
+        cut by the end of one.
+        """
         self._room(14)
         self._heads(columns)
         pdf = self._pdf
         for row in rows:
             pdf.set_font("helvetica", "", _SIZE)
             cells = [
-                self._wrapped(latin(value), column.width - 2 * _PAD)
+                [
+                    line
+                    for part in ((value,) if isinstance(value, str) else value)
+                    for line in self._wrapped(latin(part), column.width - 2 * _PAD)
+                ]
                 for column, value in zip(columns, row, strict=True)
             ]
             high = max(map(len, cells)) * _LINE + _PAD

@@ -65,10 +65,10 @@ def csv_bytes(columns: Sequence[str], rows: Iterable[Row]) -> Iterator[bytes]:
     """The file in pieces of about 64 KB: UTF-8 with the mark that Excel needs, every cell in quotes."""
     text = io.StringIO()
     writer = csv.writer(text, quoting=csv.QUOTE_ALL)
-    writer.writerow([_plain(safe(title)) for title in columns])
+    writer.writerow([csv_cell(title) for title in columns])
     head = _BOM
     for row in rows:
-        writer.writerow([_plain(safe(value)) for value in row])
+        writer.writerow([csv_cell(value) for value in row])
         if text.tell() >= _CHUNK:
             yield head + text.getvalue().encode()
             head = b""
@@ -76,6 +76,11 @@ def csv_bytes(columns: Sequence[str], rows: Iterable[Row]) -> Iterator[bytes]:
             text.truncate()
     if head or text.tell():
         yield head + text.getvalue().encode()
+
+
+def csv_cell(value: object) -> str:
+    """A cell as the CSV has it between its quotes."""
+    return _plain(safe(value))
 
 
 def _plain(cell: str | Decimal | int | dt.datetime) -> str:
@@ -110,7 +115,7 @@ def _sheet(book: Any, columns: Sequence[str], rows: Iterable[Row], title: str) -
     sheet.freeze_panes(1, 0)
     for number, name in enumerate(columns):
         sheet.set_column(number, number, max(12, min(len(name) + 4, 40)))
-        sheet.write_string(0, number, str(_plain(safe(name))), bold)
+        sheet.write_string(0, number, csv_cell(name), bold)
     write = _writer(book, sheet)
     for line, row in enumerate(rows, start=1):
         if line > MOST_SHEET_ROWS:

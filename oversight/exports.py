@@ -35,7 +35,7 @@ def transactions(filters: dict[str, str]) -> Iterator[tuple[Any, ...]]:
                     leg.source,
                     leg.destination,
                     leg.asset,
-                    _amount(leg.amount, leg.asset),
+                    in_places(leg.amount, leg.asset),
                     posted.memo,
                     posted.reverses_id or "",
                 )
@@ -73,8 +73,8 @@ def account(filters: dict[str, str]) -> Iterator[tuple[Any, ...]]:
                 line.transaction_id,
                 kind_words(line.kind),
                 names[line.counterpart],
-                _amount(line.amount, found.asset),
-                _amount(line.balance, found.asset),
+                in_places(line.amount, found.asset),
+                in_places(line.balance, found.asset),
                 line.memo,
             )
         after = lines[-1].seq if len(lines) == _STEP else None
@@ -95,6 +95,6 @@ def _account(filters: dict[str, str]) -> tuple[Account, Period]:
     return found, period_of(found, since=days.begins, until=days.ends)
 
 
-def _amount(value: Decimal, asset: str) -> Decimal:
-    """As many places as the asset has: the database keeps six for all of them."""
+def in_places(value: Decimal, asset: str) -> Decimal:
+    """An amount with as many places as the asset has: the database keeps six for all of them."""
     return round(value, 6 if asset == GOLD else 2)

@@ -19,7 +19,6 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET, require_http_methods
 
-from accounts import limits
 from accounts.exporting import (
     DIRECT_ROWS,
     FORMATS,
@@ -28,6 +27,7 @@ from accounts.exporting import (
     asked_by,
     export_ask,
     export_parts,
+    file_count,
     may_fetch,
     may_take,
     sees_people,
@@ -61,7 +61,7 @@ def export(request: HttpRequest, kind: str) -> HttpResponseBase:
     if not may_take(me, kind):
         raise PermissionDenied("Your role does not allow this.")
     asked = _asked(kind, request.POST if request.method == "POST" else request.GET, me)
-    limits.count("exports_person", str(me.pk))
+    file_count(me)
     if request.method == "POST":
         export_ask(asked=asked, by=me)
         messages.success(request, "It is being written. It stands here when it is ready.")

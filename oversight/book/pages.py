@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from accounts.asking import may_ask
+from accounts.exporting import paper
 from accounts.models import User
 from accounts.permissions import about_person, staff_page
 from accounts.searching import search_refused
@@ -232,18 +233,20 @@ def _account_page(
 
 
 @require_GET
-@staff_page("treasury", reads="account")
+@staff_page("treasury", reads="account", copies=True)
 def account_extract(request: HttpRequest, code: str) -> HttpResponse:
     """The account's lines in these days as a PDF."""
+    me = cast(User, request.user)
     found = get_object_or_404(Account, code=code.replace("\x00", ""))
     person_id = _owner(request, found.code)
     days = Days(request.GET or None)
     if days.is_bound and not days.is_valid():
         return _account_page(request, found, days)
-    try:
-        content = extract_made(found, days, by=cast(User, request.user), person_id=person_id)
-    except Refused as refused:
-        return _account_page(request, found, days, refused)
+    with paper(me):
+        try:
+            content = extract_made(found, days, by=me, person_id=person_id)
+        except Refused as refused:
+            return _account_page(request, found, days, refused)
     response = HttpResponse(content, content_type="application/pdf")
     # An account's code holds letters, digits, dots, dashes and colons; a colon is no letter of a file's name.
     response["Content-Disposition"] = f'attachment; filename="ledger-{found.code.replace(":", "-")}.pdf"'

@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
+from accounts.exporting import paper
 from accounts.models import User
 from accounts.permissions import staff_page
 from accounts.roles import Role
@@ -77,10 +78,12 @@ def close(request: HttpRequest, day: str) -> HttpResponse:
 
 
 @require_GET
-@staff_page(Role.TREASURY, reads="close")
+@staff_page(Role.TREASURY, reads="close", copies=True)
 def close_pdf(request: HttpRequest, day: str) -> HttpResponse:
-    found, _, moment = _close(request, day)
-    data = printed(found, made_by=cast(User, request.user).email, made_at=moment)
+    me = cast(User, request.user)
+    with paper(me):
+        found, _, moment = _close(request, day)
+        data = printed(found, made_by=me.email, made_at=moment)
     name = f"gold-wallet-close-{found.day}.pdf"
     return HttpResponse(
         data,
