@@ -164,13 +164,13 @@ ROUTES: dict[str, Route] = {
     "desk_erasures": desk("administrator"),
     "desk_close": desk("treasury"),
     "desk_close_day": desk("treasury"),
-    "desk_close_pdf": desk("treasury"),
+    "desk_close_pdf": desk("treasury", notes="controls_count"),  # a file that one takes is counted
     "desk_export": desk("pricing vault treasury", get=400, post=400, copies=True),  # it asks for a format
     "desk_exports": desk(ALL),
     "desk_export_file": desk(ALL, get=404),  # somebody else's
     "desk_ledger": desk("treasury"),
     "desk_account": desk("treasury"),
-    "desk_account_extract": desk("treasury"),
+    "desk_account_extract": desk("treasury", notes="controls_count"),  # a file that one takes is counted
     "desk_transactions": desk("treasury"),
     "desk_transaction": desk("treasury"),
     "desk_transaction_reverse": desk(TWO, get=None, post=400),
