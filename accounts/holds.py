@@ -5,8 +5,9 @@ Else the last one who is free could shut out everybody else, and nobody at the d
 """
 
 import uuid
+from collections.abc import Collection
 from functools import cache
-from itertools import permutations
+from itertools import product
 
 import pghistory
 import structlog
@@ -44,12 +45,12 @@ def lifters_lock() -> None:
 
 
 def may_lift(person_id: uuid.UUID) -> bool:
-    return person_id in _lifters()
+    return person_id in free_with(LIFTERS)
 
 
-def _lifters() -> list[uuid.UUID]:
-    """Whose account is open and not on hold, and whose roles lift holds."""
-    free = User.objects.filter(is_active=True, frozen_reason="", groups__name__in=LIFTERS)
+def free_with(roles: Collection[str]) -> list[uuid.UUID]:
+    """Whose account is open and not on hold, and who has one of these roles to act with."""
+    free = User.objects.filter(is_active=True, frozen_reason="", groups__name__in=roles)
     # A subquery: an auditor with another role would else pass by that one.
     return list(
         free.exclude(groups__name=Role.AUDITOR).order_by("pk").distinct().values_list("pk", flat=True)
@@ -60,9 +61,20 @@ def two_can_lift(*, but: uuid.UUID | None = None) -> bool:
     """Whether two different persons are free to lift a hold; `but`: whose hold it is, who is none of them under any
     account.
     """
+    found = set(free_with(LIFTERS)) - (accounts_of(but) if but else set())
+    return _two(found, found)
+
+
+def two_can_give_roles() -> bool:
+    """Whether one person is free to ask for somebody's roles, and a different one to decide it."""
+    kind = KINDS["roles_set"]
+    return _two(free_with(kind.makers), free_with(kind.checkers))
+
+
+def _two(some: Collection[uuid.UUID], others: Collection[uuid.UUID]) -> bool:
+    """Whether one of these and one of those are two persons, under whichever accounts."""
     known = cache(accounts_of)
-    found = set(_lifters()) - (known(but) if but else set())
-    pairs = permutations(sorted(found), 2)
+    pairs = product(sorted(some), sorted(others))
     return any(other not in known(one) and one not in known(other) for one, other in pairs)
 
 

@@ -4,9 +4,11 @@ import uuid
 from collections.abc import Iterable
 from typing import Any
 
+from accounts.hiring import hire_refuse
 from accounts.holds import lifters_lock, may_lift, refuse_too_few
 from accounts.models import KycStatus, User
-from accounts.roles import Role
+from accounts.roles import Role, roles_named
+from accounts.selectors import authenticator_of
 from accounts.services import person_lock, roles_give
 from controls.effects import Change, Description
 from controls.models import Request
@@ -29,12 +31,7 @@ def person_of(payload: dict[str, Any]) -> User:
 
 def _roles(payload: dict[str, Any]) -> frozenset[Role]:
     asked = payload.get("roles")
-    if not isinstance(asked, list) or not all(name in list(Role) for name in asked):
-        raise Refused("There is no such role.", code="role_unknown")
-    roles = frozenset(Role(name) for name in asked)
-    if Role.AUDITOR in roles and len(roles) > 1:
-        raise Refused("An auditor only reads, so an auditor has no other role.", code="auditor")
-    return roles
+    return roles_named(asked if isinstance(asked, list) else [None])
 
 
 def _held(person: User) -> frozenset[str]:
@@ -46,19 +43,39 @@ def _words(roles: Iterable[str]) -> str:
 
 
 def roles_set_describe(payload: dict[str, Any]) -> Description:
-    """payload: `person` (id), `roles` (list of names): all the roles that the person has from then on."""
+    """payload: `person` (id), `roles` (list of names): all the roles that the person has from then on. Who has one
+    works here, who has none does not.
+    """
     person, roles = person_of(payload), _roles(payload)
-    if not person.is_staff:
-        raise Refused("Only staff have roles, and this is a customer.", code="not_staff")
-    if _held(person) == roles:
+    begins, ends = bool(roles) and not person.is_staff, person.is_staff and not roles
+    if begins:
+        hire_refuse(person)
+    elif not person.is_staff:
+        raise Refused(f"{person.email} does not work here yet. Choose a role.", code="none")
+    elif _held(person) == roles and not ends:
         raise Refused(f"{person.email} has exactly these roles already.", code="same")
     change = Change(f"Roles of {person.email}", _words(_held(person)), _words(roles))
-    sessions = Change(f"Where {person.email} is signed in", "as now", "signed out, and signs in again")
-    return Description(
-        f"{person.email} has the roles {change.after} instead of {change.before}.",
-        (change, sessions),
-        warnings=(_UNKNOWN,) if roles and _unknown(person) else (),
-    )
+    changes = [
+        change,
+        Change(f"Where {person.email} is signed in", "as now", "signed out, and signs in again"),
+    ]
+    summary = f"{person.email} has the roles {change.after} instead of {change.before}."
+    if begins:
+        changes.append(Change(f"{person.email} works here", "no", "yes"))
+        changes.append(_second_factor(person))
+        summary = f"{person.email} comes to work here, with the roles {change.after}."
+    if ends:
+        changes.append(Change(f"{person.email} works here", "yes", "no, and stays a customer"))
+        summary = f"{person.email} does not work here any more, and stays a customer."
+    warned = roles and _unknown(person)
+    return Description(summary, tuple(changes), warnings=(_UNKNOWN,) if warned else ())
+
+
+def _second_factor(person: User) -> Change:
+    label, asked = f"Second factor of {person.email}", "asked for at each sign-in"
+    if authenticator_of(person):
+        return Change(label, "an authenticator app", asked)
+    return Change(label, "none", f"set up at the next sign-in by who has the password, then {asked}")
 
 
 _UNKNOWN = (
@@ -75,6 +92,7 @@ def _unknown(person: User) -> bool:
 def roles_set_execute(request: Request) -> str:
     # Two at once must not leave the house without an administrator, nor a change and a hold without two who decide.
     lifters_lock()
+    person_lock(person_of(request.payload).pk)
     description = roles_set_describe(request.payload)
     person, roles = person_of(request.payload), _roles(request.payload)
     if Role.ADMINISTRATOR not in roles and not _other_administrators(person):

@@ -4,9 +4,10 @@ import datetime as dt
 import uuid
 from dataclasses import dataclass
 
+from allauth.account.models import EmailAddress
 from django.apps import apps
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from accounts.models import Authenticator, RecoveryCode, User
 from accounts.roles import Role
@@ -77,6 +78,21 @@ def roles_of(user: User) -> frozenset[Role]:
 def is_staff_member(user: User) -> bool:
     """Staff need the second factor: whoever is marked as staff or has any role."""
     return user.is_staff or bool(roles_of(user))
+
+
+def staff_ever() -> QuerySet[User]:
+    """Everybody who works here, or has had a role here."""
+    granted = apps.get_model("accounts", "RoleGrantEvent")._default_manager.values("user_id")
+    return User.objects.filter(Q(is_staff=True) | Q(pk__in=granted))
+
+
+def has_worked_here(user: User) -> bool:
+    return is_staff_member(user) or staff_ever().filter(pk=user.pk).exists()
+
+
+def address_proven(user: User) -> bool:
+    """Whether the person has opened the link that was mailed to the address which the account has now."""
+    return bool(EmailAddress.objects.filter(user=user, email=user.email, verified=True).exists())
 
 
 def authenticator_of(user: User) -> Authenticator | None:

@@ -70,10 +70,14 @@ def staff_create(
 
 
 def roles_give(*, person: User, roles: Iterable[str]) -> None:
-    """These roles and no others. Staff change them by a request that two people make (`accounts.requests`)."""
+    """These roles and no others; whoever has one works here, whoever has none does not. Two people change them
+    (`accounts.requests`), or the command line in a house without them (`accounts.hiring`).
+    """
     # Made when missing: a database without its groups must not make staff without roles.
     groups = [Group.objects.get_or_create(name=Role(role).value)[0] for role in roles]
     person.groups.set(groups)
+    person.is_staff = bool(groups)
+    User.objects.filter(pk=person.pk).exclude(is_staff=person.is_staff).update(is_staff=person.is_staff)
 
 
 @dataclass(frozen=True, slots=True)

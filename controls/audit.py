@@ -41,6 +41,7 @@ ACTIONS: dict[str, str] = {
     # People.
     "hold": "Put a person on hold",
     "hold_lift": "Lifted a hold from the command line",
+    "staff_first": "Made an administrator from the command line",
     "message": "Wrote to a person",
     "note": "Wrote a note",
     "flag": "Raised a flag",
@@ -79,9 +80,9 @@ ACTIONS: dict[str, str] = {
 
 @dataclass(slots=True)
 class Acting:
-    """Who acts in this request. `written` counts the lines that it has left."""
+    """Who acts in this request, None: the house itself. `written` counts the lines that it has left."""
 
-    actor_id: uuid.UUID
+    actor_id: uuid.UUID | None
     address: str | None
     page: str
     written: int = 0
@@ -91,8 +92,8 @@ _acting: ContextVar[Acting | None] = ContextVar("acting", default=None)
 
 
 @contextmanager
-def acting(*, actor_id: uuid.UUID, address: str, page: str) -> Iterator[Acting]:
-    """Everything recorded meanwhile was done by this person, from this address, on this page."""
+def acting(*, actor_id: uuid.UUID | None, address: str, page: str) -> Iterator[Acting]:
+    """Everything recorded meanwhile was done by this person, from this address, on this page. None: by nobody here."""
     found = Acting(actor_id, ip_of(address), page[:60])
     before = _acting.set(found)
     try:

@@ -1,4 +1,4 @@
-"""Who works here with which role, what each role may do, and people on hold."""
+"""Who works here with which role, who comes to work here, what each role may do, and people on hold."""
 
 import re
 import uuid
@@ -12,16 +12,20 @@ from django.urls import URLPattern, URLResolver, get_resolver, resolve
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.asking import ask, may_ask
+from accounts.hiring import hire_refuse
 from accounts.models import User
 from accounts.permissions import about_person, may_act, staff_page
 from accounts.roles import SEES_ALL, Role
+from accounts.searching import search_counted
 from accounts.selectors import people_on_hold, person_by_email, roles_of, staff_with_roles
+from controls.audit import record
 from controls.kinds import KINDS, Kind
 from controls.models import Request
 from controls.selectors import requests_waiting
 from goldwallet.context import desk_nav
 from goldwallet.errors import Refused
 from oversight.people import actions
+from oversight.people.search import not_erased
 
 _READERS = (Role.TREASURY, Role.ADMINISTRATOR)
 #: Of people on hold so many stand here; the list of people has all of them.
@@ -90,6 +94,14 @@ def roles(request: HttpRequest) -> HttpResponse:
     return _page(request)
 
 
+def _typed_person(request: HttpRequest) -> User:
+    """Whom the form's e-mail address means. Raises Refused."""
+    person = person_by_email(request.POST.get("email", "").replace("\x00", ""))
+    if person is None:
+        raise Refused("Nobody has this e-mail address.", code="person")
+    return person
+
+
 def _page(request: HttpRequest, *, refused: Refused | None = None, about: str = "") -> HttpResponse:
     """`about`: what a refused form was about, so that what was typed stands in it again."""
     me = _me(request)
@@ -131,11 +143,25 @@ def _desk_pages(patterns: list[URLPattern | URLResolver], before: str = "") -> I
 # --- roles ----------------------------------------------------------------------------------------
 
 
+@require_POST
+@staff_page(Role.ADMINISTRATOR, reads="roles")
+def hire(request: HttpRequest) -> HttpResponse:
+    """To the page of somebody who comes to work here. What was typed stays out of addresses and logs."""
+    try:
+        search_counted(request)
+        person = _typed_person(request)
+    except Refused as refused:
+        return _page(request, refused=refused, about="hire")
+    record("search", after={"by": "e-mail address", "found": 1})
+    return redirect("desk_person_roles", person.pk)
+
+
 @require_http_methods(["GET", "POST"])
 @staff_page(Role.ADMINISTRATOR, reads="roles")
 def person_roles(request: HttpRequest, person_id: uuid.UUID) -> HttpResponse:
-    """One person's roles, and the form that asks for others."""
-    person = get_object_or_404(User, pk=person_id, is_staff=True)
+    """One person's roles, and the form that asks for others, also for who does not work here yet."""
+    person = get_object_or_404(not_erased(), pk=person_id)
+    about_person(request, person.pk)
     if request.method == "GET":
         return _person_page(request, person)
     return ask(
@@ -150,16 +176,27 @@ def person_roles(request: HttpRequest, person_id: uuid.UUID) -> HttpResponse:
 def _person_page(request: HttpRequest, person: User, *, refused: Refused | None = None) -> HttpResponse:
     me = _me(request)
     chosen = set(request.POST.getlist("role")) if refused else roles_of(person)
+    unfit = "" if person.is_staff else _unfit(person)
     context = {
         "person": person,
         "choices": [(role, role in chosen) for role in Role],
         "open_request": _requests("roles_set", [f"roles:{person.pk}"]).get(f"roles:{person.pk}"),
         "own": person.pk == me.pk,
-        "may_change": may_ask(me, "roles_set"),
+        "unfit": unfit,
+        "may_change": may_ask(me, "roles_set") and not unfit,
         "sentence": refused.sentence if refused else "",
         "refused": refused,
     }
     return render(request, "oversight/person_roles.html", context, status=refused.status if refused else 200)
+
+
+def _unfit(person: User) -> str:
+    """Why this person cannot come to work here, or nothing."""
+    try:
+        hire_refuse(person)
+    except Refused as refused:
+        return refused.sentence
+    return ""
 
 
 # --- holds ----------------------------------------------------------------------------------------
@@ -170,9 +207,7 @@ def _person_page(request: HttpRequest, person: User, *, refused: Refused | None 
 def hold(request: HttpRequest) -> HttpResponse:
     """Put somebody on hold, at once. By the same door as on the person's own page."""
     try:
-        person = person_by_email(request.POST.get("email", "").replace("\x00", ""))
-        if person is None:
-            raise Refused("Nobody has this e-mail address.", code="person")
+        person = _typed_person(request)
         about_person(request, person.pk)
         actions.hold(person=person, reason=request.POST.get("reason", ""), by=_me(request))
     except Refused as refused:

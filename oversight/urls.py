@@ -68,6 +68,7 @@ urlpatterns = [
     path("desk/factor/", factor.factor_resets, name="desk_factor"),
     path("desk/roles/", roles.roles, name="desk_roles"),
     path("desk/roles/hold/", roles.hold, name="desk_hold"),
+    path("desk/roles/hire/", roles.hire, name="desk_hire"),
     path("desk/roles/<uuid:person_id>/", roles.person_roles, name="desk_person_roles"),
     path("desk/roles/<uuid:person_id>/lift/", roles.hold_lift, name="desk_hold_lift"),
 ]

@@ -215,6 +215,7 @@ ROUTES: dict[str, Route] = {
     "desk_factor": desk("reviewer treasury administrator", post=400),
     "desk_roles": desk(TWO),
     "desk_hold": desk(TWO, get=None, post=400),
+    "desk_hire": desk("administrator", get=None, post=400),
     "desk_person_roles": desk("administrator", get=200, post=400),
     "desk_hold_lift": desk(TWO, get=None, post=400),
     # --- machines -----------------------------------------------------------------------------------

@@ -63,7 +63,8 @@ _SOURCES: dict[str, str] = {
                 CASE WHEN enhanced AND NOT lag(enhanced, 1, false) OVER w THEN 'enhanced' END,
                 CASE WHEN NOT enhanced AND lag(enhanced) OVER w THEN 'unenhanced' END,
                 CASE WHEN closed_at IS NOT NULL AND lag(closed_at) OVER w IS NULL THEN 'closed' END,
-                CASE WHEN is_staff AND NOT lag(is_staff, 1, false) OVER w THEN 'staff' END
+                CASE WHEN is_staff AND NOT lag(is_staff, 1, false) OVER w THEN 'staff' END,
+                CASE WHEN NOT is_staff AND lag(is_staff) OVER w THEN 'unstaff' END
               ) AS changes
               FROM accounts_userevent WHERE pgh_obj_id = %(person)s
               WINDOW w AS (ORDER BY pgh_id)) AS told
@@ -194,6 +195,7 @@ _CHANGES = {
     "unenhanced": "Back to the usual limits",
     "closed": "Account closed",
     "staff": "Became staff",
+    "unstaff": "Is not staff any more",
 }
 _FACTOR = {
     "insert": "Second factor set up",

@@ -17,7 +17,7 @@ from accounts.devices import sessions_end
 from accounts.models import KnownDevice, PayoutNumber, User
 from accounts.resets import reset_waiting
 from accounts.second_factor import second_factor_remove
-from accounts.selectors import contacts, is_staff_member, roles_of
+from accounts.selectors import contacts, has_worked_here, is_staff_member, roles_of
 from accounts.services import person_lock
 from accounts.stepup import step_up_digest, step_up_proven, step_up_use
 from controls.selectors import requests_waiting
@@ -53,6 +53,8 @@ def obstacles(user: User) -> list[str]:
     """
     if is_staff_member(user):
         return ["You work here. An administrator closes accounts of staff, after your roles were taken away."]
+    if has_worked_here(user):
+        return ["You have worked here, so two of us close your account. Write to us."]
     return [*_held(user), *_under_way(user), *_undecided(user)]
 
 

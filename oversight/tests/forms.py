@@ -321,6 +321,7 @@ BODIES: dict[str, Callable[[House], Made]] = {
     "desk_flag_lower": _flagged,
     "desk_factor": _lost_factor,
     "desk_hold": plain(email="charlie@example.com", reason="A stolen phone."),
+    "desk_hire": plain(email="charlie@example.com"),
     "desk_person_roles": _roles,
     "desk_hold_lift": _held,
     "desk_person_hold": plain(reason="A stolen phone."),

@@ -9,7 +9,7 @@ from accounts.permissions import ON_HOLD
 from accounts.roles import Role
 from accounts.selectors import roles_of
 from accounts.services import person_freeze
-from accounts.tests.people import customer, signed_in, staff
+from accounts.tests.people import signed_in, staff
 from controls.models import AuditEntry, Request, RequestState
 from controls.services import request_effect
 from goldwallet.errors import Refused
@@ -64,10 +64,17 @@ def test_two_people_change_a_role_and_the_sessions_end(admin: User, second: User
 
 def test_a_role_that_is_taken_away_opens_nothing_any_more(admin: User, second: User) -> None:
     keeper = staff("vault")
-    ask(signed_in(admin), keeper)
+    page = ask(signed_in(admin), keeper)
+    assert f"{keeper.email} does not work here any more, and stays a customer." in text(page)
+    before = signed_in(keeper)
+    assert before.get("/desk/pools/").status_code == 200
     approve(signed_in(second), Request.objects.get())
     assert held(keeper) == frozenset()
-    assert signed_in(keeper).get("/desk/pools/").status_code == 403
+    assert not User.objects.get(pk=keeper.pk).is_staff
+    assert before.get("/desk/")["Location"].startswith("/accounts/login/")
+    for path in ("/desk/", "/desk/approvals/", "/desk/pools/", PAGE):
+        assert signed_in(keeper).get(path).status_code == 403, path
+    assert keeper.email not in text(signed_in(admin).get(PAGE))
 
 
 def test_nobody_asks_for_their_own(admin: User) -> None:
@@ -132,10 +139,6 @@ def test_roles_that_make_no_sense(admin: User, roles: tuple[str, ...], sentence:
     assert sentence in text(answer)
     assert WHY in text(answer)
     assert not Request.objects.exists()
-
-
-def test_a_customer_has_no_roles(admin: User) -> None:
-    assert ask(signed_in(admin), customer(), "treasury").status_code == 404
 
 
 @pytest.mark.parametrize("role", list(Role))
