@@ -18,7 +18,7 @@ from accounts.filters import ListFilters, one_of
 from accounts.models import User
 from accounts.permissions import staff_page
 from accounts.roles import SEES_ALL, Role
-from accounts.selectors import roles_of
+from accounts.selectors import roles_of, staff_ever
 from controls.effects import effect_shown
 from controls.kinds import KINDS
 from controls.models import Attachment, Request, RequestState
@@ -124,7 +124,7 @@ class DecidedFilters(ListFilters):
     def __init__(self, data: Mapping[str, Any]) -> None:
         super().__init__(data)
         kinds = sorted(((name, kind.label) for name, kind in KINDS.items()), key=lambda pair: pair[1])
-        people = User.objects.filter(is_staff=True).order_by("email").values_list("pk", "email")
+        people = staff_ever().order_by("email").values_list("pk", "email")
         staff = [(str(pk), email) for pk, email in people]
         for name, choices in (("kind", kinds), ("maker", staff), ("checker", staff)):
             cast(Any, self.fields[name]).choices += choices
