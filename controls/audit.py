@@ -9,8 +9,9 @@ A page that shows data of people names what it shows (`staff_page(..., reads="or
 was shown. What a service forgot is written by the guard, as `act`. No line holds data of a person's but the id.
 """
 
+import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -155,8 +156,11 @@ def entries_about(*subjects: str) -> QuerySet[AuditEntry]:
     """What was done to these things, by two people as well, and who read it, newest first. The trail of a person has
     everything that was done or read about them.
     """
-    where = Q(subject__in=subjects) | Q(about__in=subjects)
-    people = [key for word, _, key in (subject.partition(":") for subject in subjects) if word == "person"]
-    if people:
-        where |= Q(person__in=people)
+    where = Q(subject__in=subjects) | Q(about__in=subjects) | Q(person__in=people_of(subjects))
     return AuditEntry.objects.filter(where).select_related("actor", "person").order_by("-id")
+
+
+def people_of(subjects: Iterable[str]) -> list[uuid.UUID]:
+    """Whose trails are among those of the subjects: `person:<id>`."""
+    found = (re.fullmatch(r"person:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})", name) for name in subjects)
+    return [uuid.UUID(match[1]) for match in found if match]

@@ -1,16 +1,15 @@
 """The audit trail at the desk: who of the staff did what and who read what, newest first. Nothing is changed here."""
 
 import ipaddress
-import json
 import re
 import uuid
 from collections.abc import Mapping
 from operator import itemgetter
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from django import forms
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import get_resolver, reverse
 from django.views.decorators.http import require_GET
@@ -21,30 +20,19 @@ from accounts.permissions import about_person, may_see, staff_page
 from accounts.roles import Role
 from accounts.searching import search_refused
 from accounts.selectors import person_by_email
-from controls.audit import ACTIONS
+from controls.audit import ACTIONS, entries_about, people_of
 from controls.exports import EXPORTS
 from controls.models import AuditEntry
 from goldwallet.budget import in_time
 from goldwallet.errors import Refused
 from goldwallet.fragments import page_or_part
 from goldwallet.paging import Page, more_than, page_by_number, page_of
-from oversight.naming import SUBJECT_WORDS, subject_url, subject_words
+from oversight.naming import SUBJECT_WORDS
+from oversight.trail import LOOKS, page_words, row_of, things
 
 _PAGE = 50
-#: What only looks: everything else did something.
-LOOKS = frozenset(
-    {
-        "read",
-        "search",
-        "export",
-        "export_fetch",
-        "evidence_open",
-        "photo_ask",
-        "photo_open",
-        "assay_open",
-        "callback_open",
-    }
-)
+#: What a page shows in place is asked for by one address: all prices that it lists.
+_LONGEST, _MOST_THINGS = 2000, 200
 #: For lines that nobody of the staff wrote.
 SYSTEM = "system"
 
@@ -79,18 +67,6 @@ def _pages() -> list[tuple[str, str]]:
     return [("", "Any page"), *sorted(((name, page_words(name)) for name in names), key=itemgetter(1))]
 
 
-#: What the navigation calls a place whose addresses have another word.
-_PLACES = {"kyc": "identity", "factor": "lost codes", "money": "money in", "close": "daily close"}
-
-
-def page_words(name: str) -> str:
-    """`desk_kyc_case` -> "Identity case"; the overview is called `desk`."""
-    if name == "desk":
-        return "Overview"
-    place, *rest = name.removeprefix("desk_").replace(":", ": ").split("_")
-    return " ".join([_PLACES.get(place, place), *rest]).capitalize()
-
-
 class AuditFilters(forms.Form):
     """Which lines. Each field is a column with an index, or narrows what the others find; none searches in values."""
 
@@ -99,7 +75,9 @@ class AuditFilters(forms.Form):
     )
     who = _text("Who did it (e-mail)", 254)
     action = _choice("What", [("", "Anything"), *ACTIONS.items()])
-    subject = _text("About", 120, "An id, or a word and an id, like order:1b9d…")
+    subject = _text(
+        "About", _LONGEST, "An id, or a word and an id, like order:1b9d…, or several with blanks between"
+    )
     person = _text("About whom (e-mail)", 254)
     where = _choice("Page", _pages)
     address = _text("IP address", 45)
@@ -108,7 +86,10 @@ class AuditFilters(forms.Form):
 
     def __init__(self, data: Mapping[str, Any]) -> None:
         names = [*self.base_fields, "since_time", "until_time"]
-        super().__init__({name: str(data.get(name) or "").replace("\x00", "")[:400] for name in names})
+        most = dict.fromkeys(names, 400) | {"subject": _LONGEST + 1}
+        super().__init__(
+            {name: str(data.get(name) or "").replace("\x00", "")[:long] for name, long in most.items()}
+        )
 
     # --- each field ---
 
@@ -129,15 +110,11 @@ class AuditFilters(forms.Form):
             raise forms.ValidationError("Write an address like 41.90.4.7.", code="address") from None
 
     def clean_subject(self) -> list[str]:
-        """What the column may hold for what was typed: a bare id may be that of anything."""
-        text = str(self.cleaned_data["subject"])
-        if not text or not re.fullmatch(r"\d{1,18}|[0-9a-fA-F-]{32,36}", text):
-            return [text] if text else []
-        try:
-            text = text if text.isdigit() and len(text) < 19 else str(uuid.UUID(text))
-        except ValueError:
-            raise forms.ValidationError("This is no id.", code="id") from None
-        return [f"{word}:{text}" for word in SUBJECT_WORDS]
+        """What the columns may hold for what was typed."""
+        found = [name for text in things(str(self.cleaned_data["subject"])) for name in _meant(text)]
+        if len(found) > _MOST_THINGS:
+            raise forms.ValidationError("These are too many at once. Ask for fewer.", code="many")
+        return found
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
@@ -149,7 +126,7 @@ class AuditFilters(forms.Form):
     def lines(self, *, after: str, limit: int = _PAGE) -> Page[AuditEntry]:
         """A page of the lines, newest first. For a form that is valid."""
         asked = self.cleaned_data
-        rows = self._narrowed(AuditEntry.objects.select_related("actor", "person"))
+        rows = self.narrowed()
         if asked["since"] or asked["until"]:
             # By the index that the span is found by: numbers would be walked from the newest down to it.
             return page_of(rows, by="at", after=after, limit=limit)
@@ -157,18 +134,20 @@ class AuditFilters(forms.Form):
 
     def exceeds(self, most: int) -> bool:
         """Whether more lines fit. For a form that is valid."""
-        return more_than(self._narrowed(AuditEntry.objects.all()), most)
+        return more_than(self.narrowed(), most)
 
-    def _narrowed(self, rows: QuerySet[AuditEntry]) -> QuerySet[AuditEntry]:
+    def narrowed(self) -> QuerySet[AuditEntry]:
+        """All the lines, in no order. For a form that is valid."""
         asked = self.cleaned_data
+        rows = AuditEntry.objects.select_related("actor", "person")
+        if asked["subject"]:
+            rows = entries_about(*asked["subject"])
         if asked["show"] == "acts":
             rows = rows.exclude(action__in=LOOKS)
         if asked["show"] == "looks":
             rows = rows.filter(action__in=LOOKS)
         if asked["who"]:
             rows = rows.filter(actor=None if asked["who"] == SYSTEM else asked["who"])
-        if asked["subject"]:
-            rows = rows.filter(Q(subject__in=asked["subject"]) | Q(about__in=asked["subject"]))
         if asked["since"]:
             rows = rows.filter(at__gte=asked["since"])
         if asked["until"]:
@@ -190,6 +169,17 @@ class AuditFilters(forms.Form):
         return [f"{self.fields[name].label}: {errors[0]}" for name, errors in self.errors.items()]
 
 
+def _meant(text: str) -> list[str]:
+    """A bare id may be that of anything."""
+    if not re.fullmatch(r"\d{1,18}|[0-9a-fA-F-]{32,36}", text):
+        return [text]
+    try:
+        text = text if text.isdigit() and len(text) < 19 else str(uuid.UUID(text))
+    except ValueError:
+        raise forms.ValidationError("This is no id.", code="id") from None
+    return [f"{word}:{text}" for word in SUBJECT_WORDS]
+
+
 def _somebody(email: str) -> User | None:
     if not email:
         return None
@@ -202,20 +192,6 @@ def _somebody(email: str) -> User | None:
 # --- the page -------------------------------------------------------------------------------------
 
 
-class Row(NamedTuple):
-    """A line as the page shows it. `changes`: each value's name, before and after. `thing`: what a request is about."""
-
-    entry: AuditEntry
-    did: str
-    page: str
-    about: str
-    url: str
-    thing: str
-    thing_url: str
-    person_url: str
-    changes: list[tuple[str, str, str]]
-
-
 @require_GET
 @staff_page(Role.TREASURY, reads="audit")
 def audit(request: HttpRequest) -> HttpResponse:
@@ -226,17 +202,16 @@ def audit(request: HttpRequest) -> HttpResponse:
     form = AuditFilters({} if refused else request.GET)
     page: Page[AuditEntry] = Page([], "")
     if refused is None and form.is_valid():
-        if isinstance(form.cleaned_data["person"], User):
-            about_person(request, form.cleaned_data["person"].pk)
         try:
             with in_time():
                 page = form.lines(after=request.GET.get("after", ""))
         except Refused as error:
             refused = error
+        about_person(request, _whose(form.cleaned_data, page.rows))
     context = {
         "form": form,
         "refused": refused,
-        "rows": [_row(entry, me) for entry in page.rows],
+        "rows": [row_of(entry, me) for entry in page.rows],
         "query": form.query(),
         "older_url": f"{reverse('desk_audit')}?{form.query(after=page.older)}" if page.older else "",
         "takes_out": may_see(me, *EXPORTS["audit"].roles),
@@ -245,36 +220,13 @@ def audit(request: HttpRequest) -> HttpResponse:
     return page_or_part(request, "oversight/audit.html", context, part="rows", status=status)
 
 
-def _row(entry: AuditEntry, reader: User) -> Row:
-    person = f"person:{entry.person_id}" if entry.person_id else ""
-    return Row(
-        entry=entry,
-        did=ACTIONS.get(entry.action, entry.action),
-        page=page_words(entry.page) if entry.page else "",
-        about=subject_words(entry.subject),
-        url=subject_url(entry.subject, reader),
-        thing=subject_words(entry.about),
-        thing_url=subject_url(entry.about, reader),
-        person_url=subject_url(person, reader) if person else "",
-        changes=changes(entry),
-    )
-
-
-def changes(entry: AuditEntry) -> list[tuple[str, str, str]]:
-    """Before and after, name by name, in the order in which they were written."""
-    before, after = entry.before or {}, entry.after or {}
-    names = list(dict.fromkeys([*before, *after]))
-    return [(name.replace("_", " "), _shown(before.get(name)), _shown(after.get(name))) for name in names]
-
-
-def _shown(value: Any) -> str:
-    if value is None or value == "":
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, list) and all(isinstance(part, str) for part in value):
-        return ", ".join(value) or "–"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
+def _whose(asked: dict[str, Any], rows: list[AuditEntry]) -> uuid.UUID | None:
+    """Whose lines were asked for, when it is one person. By an id of nobody's nothing is found."""
+    if isinstance(asked["person"], User):
+        return asked["person"].pk
+    people = people_of(asked["subject"])
+    known = {entry.person_id for entry in rows} & set(people)
+    return people[0] if len(people) == 1 and known else None
 
 
 def filters_read(filters: Mapping[str, str]) -> AuditFilters:

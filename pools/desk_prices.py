@@ -210,12 +210,20 @@ def _context(request: HttpRequest) -> dict[str, object]:
         "scheduled": scheduled,
         "history": [(price.effective_from, price.buy, price.sell) for price in history],
         "rows": rows[:_PAGE],
+        # Of every pair on the page, so that none of their lines is left out.
+        "trail_subject": " ".join(
+            [PRICE_SUBJECT, *_subjects(*(row.price for row in rows[:_PAGE]), *scheduled)]
+        ),
         "older_url": f"?before={rows[_PAGE - 1].price.pk}" if len(rows) > _PAGE else "",
         "now": moment,
         "band": threshold("price_jump_percent"),
         "ounce": OUNCE_GRAMS,
         "may_act": may_act(cast(User, request.user), "pricing"),
     }
+
+
+def _subjects(*prices: Price) -> dict[str, None]:
+    return dict.fromkeys(f"price:{price.pk}" for price in prices)
 
 
 def _max_age() -> dt.timedelta:

@@ -7,13 +7,12 @@ from django import template
 from django.template import Context
 
 from accounts.permissions import may_see
-from controls.audit import ACTIONS, entries_about
 from controls.kinds import KINDS
-from controls.models import Flag, Note, Request, SwitchName
+from controls.models import Flag, Note, Request
 from controls.services.notes import MOST_LETTERS, notes_and_flags
-from controls.thresholds import DEFINITIONS
 from goldwallet.once import form_key
 from ledger.selectors import Leg, Line
+from oversight import trail
 from oversight.naming import account_names
 from oversight.people.about import may_read, may_write, split
 from oversight.selectors import to_decide
@@ -44,23 +43,13 @@ def requests_to_decide(context: Context) -> int:
     return to_decide(context["user"])
 
 
-#: Lines of the audit trail in place; the audit page has the others.
-_TRAIL = 10
-#: What pages show together.
-_ALL = {"threshold:": list(DEFINITIONS), "switch:": SwitchName.values}
-
-
 @register.simple_tag(takes_context=True)
-def trail_of(context: Context, subject: str) -> list[tuple[Any, str]] | None:
-    """The newest lines about a thing with what each says was done; None for a reader to whom the trail is closed.
-
-    `subject` may be several with blanks between them; `threshold:` stands for every threshold, `switch:` for every
-    switch.
+def trail_of(context: Context, subject: str) -> trail.Trail | None:
+    """What was done to a thing and who looked at it; None for a reader to whom the trail is closed. `subject` may be
+    several: `oversight.trail.things`.
     """
-    if not may_see(context["user"], *TRAIL_READERS):
-        return None
-    subjects = [f"{one}{name}" for one in subject.split() for name in _ALL.get(one, [""])]
-    return [(entry, ACTIONS.get(entry.action, entry.action)) for entry in entries_about(*subjects)[:_TRAIL]]
+    reader = context["user"]
+    return trail.trail_of(subject, reader) if may_see(reader, *TRAIL_READERS) else None
 
 
 #: Notes in place, the flags that are up among them however old they are.
@@ -88,9 +77,11 @@ def notes_of(context: Context, subject: str) -> dict[str, Any] | None:
     if notes is None:
         return None
     about, _ = split(subject)
+    writes, own = may_write(context["user"], about), context.get("own", "")
     return {
         "notes": sorted(notes, key=lambda note: note.made_at, reverse=True),
-        "may_write": may_write(context["user"], about) and not context.get("own"),
+        "may_write": writes and not own,
+        "own": own if writes else "",
         "flags": Flag.choices,
         "most": MOST_LETTERS,
         "key": form_key(),

@@ -17,7 +17,8 @@ from controls.exports import EXPORTS, rows_of
 from controls.models import AuditEntry
 from goldwallet.clock import NAIROBI
 from goldwallet.sheets import csv_bytes
-from oversight.audit import LOOKS, AuditFilters
+from oversight.audit import AuditFilters
+from oversight.trail import LOOKS
 
 pytestmark = pytest.mark.django_db
 PAGE = "/desk/audit/"

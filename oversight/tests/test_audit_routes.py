@@ -26,9 +26,9 @@ from goldwallet.tests.scene import ALL_ROLES, Scene, taken_back
 from kyc.models import Case
 from kyc.tests.making import photos_once, said_why
 from ledger import chart
-from oversight.audit import LOOKS
 from oversight.models import Break
 from oversight.tests.forms import BODIES, DESK, House, acting_routes
+from oversight.trail import LOOKS
 from payments.models import Payment
 from pools.models import Pool, Price
 
