@@ -17,6 +17,11 @@ def events_of(row: Model, *, known: Iterable[Any] = ()) -> list[Any]:
     relation = next(found for found in row._meta.related_objects if found.field.name == "pgh_obj")
     events: Any = getattr(row, relation.get_accessor_name() or "")
     found = list(events.select_related("pgh_context").order_by("pgh_created_at", "pgh_id"))
+    return with_authors(found, known=known)
+
+
+def with_authors(found: list[Any], *, known: Iterable[Any] = ()) -> list[Any]:
+    """Stored changes, read with their contexts; each gets its `by`, as `events_of` has it."""
     names = [event.pgh_context.metadata.get("user") if event.pgh_context else None for event in found]
     people = {person.pk: person for person in known}
     others = {UUID(name) for name in names if name} - set(people)

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,9 +29,8 @@ def page_of[M: Model, R](
     `oldest_first`: the other way round, and `older` leads to newer ones.
     """
     beyond, order = ("gt", "") if oldest_first else ("lt", "-")
-    moment, _, key = after.partition("-")
-    if moment.isascii() and moment.isdigit() and len(moment) < 18 and _is_key(rows.model, key):
-        at = _EPOCH + dt.timedelta(microseconds=int(moment))
+    at, key = _place(after)
+    if at is not None and _is_key(rows.model, key):
         # The first condition follows from the second. It is what an index can start at: an OR it would read through.
         rows = rows.filter(
             Q(**{f"{by}__{beyond}e": at}), Q(**{f"{by}__{beyond}": at}) | Q(**{by: at, f"pk__{beyond}": key})
@@ -40,8 +39,33 @@ def page_of[M: Model, R](
     if len(found) <= limit:
         return Page(found, "")
     last: Any = found[limit - 1]
-    micros = (getattr(last, by) - _EPOCH) // dt.timedelta(microseconds=1)
-    return Page(found[:limit], f"{micros}-{last.pk}")
+    return Page(found[:limit], f"{_micros(getattr(last, by))}-{last.pk}")
+
+
+def page_of_several[R](
+    read: Callable[[dt.datetime | None, int], Iterable[R]],
+    *,
+    by: Callable[[R], dt.datetime],
+    after: str,
+    limit: int,
+) -> Page[R]:
+    """A page of rows that stand in several tables and have no key in common, newest first by the time `by`.
+
+    `read(until, most)` answers the newest rows of each table from `until` back (None: from the newest), at least `most`
+    if there are so many; those of one moment always in the same order. `after` is `<microseconds>-<how many of that
+    moment stood on the pages before>`, from outside as for `page_of`.
+    """
+    until, seen = _place(after)
+    if until is None or not (seen.isascii() and seen.isdigit() and len(seen) < 5):
+        until, seen = None, "0"
+    start = int(seen)
+    end = start + limit
+    # Sorting keeps the order of what is equal, also the other way round.
+    rows = sorted(read(until, end + 1), key=by, reverse=True)
+    if len(rows) <= end:
+        return Page(rows[start:], "")
+    last = by(rows[end - 1])
+    return Page(rows[start:end], f"{_micros(last)}-{sum(by(row) == last for row in rows[:end])}")
 
 
 def page_by_number[M: Model](rows: QuerySet[M], *, after: str, limit: int) -> Page[M]:
@@ -75,6 +99,18 @@ def all_of[M: Model, R](rows: QuerySet[M, R], *, by: str) -> Iterator[R]:
 def more_than(rows: QuerySet[Any, Any], most: int) -> bool:
     """Whether there are more rows than that. Counts no further."""
     return rows.order_by()[: most + 1].count() > most
+
+
+def _micros(at: dt.datetime) -> int:
+    return (at - _EPOCH) // dt.timedelta(microseconds=1)
+
+
+def _place(after: str) -> tuple[dt.datetime | None, str]:
+    """The moment and the key of an `older`; None for nonsense."""
+    moment, _, key = after.partition("-")
+    if not (moment.isascii() and moment.isdigit() and len(moment) < 18):
+        return None, ""
+    return _EPOCH + dt.timedelta(microseconds=int(moment)), key
 
 
 def _is_key(model: type[Model], text: str) -> bool:

@@ -1,8 +1,7 @@
 """What staff steer: three switches and the thresholds. Pausing takes one person, everything else here takes two."""
 
-import datetime as dt
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -19,7 +18,8 @@ from controls.models import Cause, Request, Switch, SwitchName, Threshold
 from controls.selectors import requests_waiting, switches, thresholds
 from controls.thresholds import DEFINITIONS, YES_NO, Definition
 from goldwallet.errors import Refused
-from goldwallet.history import events_of
+from goldwallet.history import events_of, with_authors
+from goldwallet.paging import page_of
 from pools.selectors import current_price
 from trading.selectors import price_is_old
 
@@ -82,12 +82,11 @@ def _page(request: HttpRequest, typed: Typed | None = None) -> HttpResponse:
     context = {
         "switches": [_switch_row(row, me, waiting, closed=closed) for row in switches()],
         "thresholds": _threshold_rows(waiting),
-        "history": _switch_history(),
         "may_resume": may_ask(me, "switch_resume"),
         "may_ask": may_ask(me, "threshold_set"),
         "sees_prices": may_see(me, Role.PRICING),
         "typed": typed,
-    }
+    } | _switch_history(request.GET.get("history", ""))
     return render(request, "oversight/steering.html", context, status=typed.status if typed else 200)
 
 
@@ -103,14 +102,17 @@ def _switch_row(row: Switch, me: User, waiting: dict[str, Request], *, closed: b
     )
 
 
-def _switch_history() -> list[tuple[dt.datetime, str, str]]:
-    """What was paused and went on, newest first."""
+def _switch_history(after: str) -> dict[str, object]:
+    """What was paused and went on, newest first: a page of it, and how many lines there are in all."""
+    events: Any = Switch.pgh_event_model  # type: ignore[attr-defined]
+    page = page_of(
+        events.objects.select_related("pgh_context"), by="pgh_created_at", after=after, limit=_HISTORY
+    )
     lines = [
         (event.pgh_created_at, event.by.email if event.by else "the house itself", _said(event))
-        for row in switches()
-        for event in events_of(row)
+        for event in with_authors(page.rows)
     ]
-    return sorted(lines, reverse=True)[:_HISTORY]
+    return {"history": lines, "history_total": events.objects.count(), "history_older": page.older}
 
 
 def _said(event: Switch) -> str:

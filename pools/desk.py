@@ -156,6 +156,7 @@ def pool(request: HttpRequest, pool_id: UUID) -> HttpResponse:
     bars = _bars(found, filters, after=request.GET.get("after", ""))
     waiting = request_about(bars_subject(found.pk))
     me = _staff(request)
+    history = pool_history(found, after=request.GET.get("history", ""))
     context: dict[str, Any] = {
         "pool": found,
         "filters": filters,
@@ -170,8 +171,12 @@ def pool(request: HttpRequest, pool_id: UUID) -> HttpResponse:
         "orders_url": f"{reverse('desk_orders')}?{urlencode({'side': 'buy', 'status': 'pending'})}",
         "sales_url": f"{reverse('desk_orders')}?{urlencode({'side': 'sell', 'status': 'pending'})}",
         "lines": statement(chart.pool_available(found.pk), limit=_LINES, newest_first=True),
-        "history": pool_history(found),
+        "history": history.page.rows,
+        "history_total": history.total,
+        "history_older": history.page.older,
         "subject": f"pool:{found.pk}",
+        # What two people did to its bars as well.
+        "trail_subject": f"pool:{found.pk} {bars_subject(found.pk)}",
     }
     status = 200 if filters.is_valid() else 400
     return page_or_part(request, "pools/pool.html", context, part="rows", status=status)

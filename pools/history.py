@@ -3,12 +3,13 @@
 import datetime as dt
 from typing import Any, NamedTuple
 
+from django.db.models import QuerySet
+
 from controls.selectors import request_makers
 from goldwallet.history import events_of
 from goldwallet.money import show_grams
+from goldwallet.paging import Page, page_of_several
 from pools.models import Assay, Movement, MovementKind, Pool, PoolStatus
-
-_LINES = 50
 
 
 class Change(NamedTuple):
@@ -19,21 +20,39 @@ class Change(NamedTuple):
     what: str
 
 
-def pool_history(pool: Pool, *, limit: int = _LINES) -> list[Change]:
-    """Who changed the pool, moved its bars and added assays, newest first."""
-    moves = list(
-        Movement.objects.filter(bar__pool=pool).select_related("bar", "created_by").order_by("-id")[:limit]
-    )
+class History(NamedTuple):
+    """A page of what became of a pool, and how many lines there are in all."""
+
+    page: Page[Change]
+    total: int
+
+
+def pool_history(pool: Pool, *, after: str = "", limit: int = 50) -> History:
+    """Who changed the pool, moved its bars and added assays, newest first. `after`: the page's `older`."""
+    changes = _pool_changes(pool)[::-1]
+    moves = Movement.objects.filter(bar__pool=pool)
+    assays = Assay.objects.filter(bar__pool=pool)
+
+    def read(until: dt.datetime | None, most: int) -> list[Change]:
+        moved, added = moves, assays
+        if until is not None:
+            moved, added = moved.filter(created_at__lte=until), added.filter(added_at__lte=until)
+        found = [change for change in changes if until is None or change.when <= until]
+        return found + _moved(moved, most) + _assays(added, most)
+
+    page = page_of_several(read, by=lambda change: change.when, after=after, limit=limit)
+    return History(page, len(changes) + moves.count() + assays.count())
+
+
+def _moved(rows: QuerySet[Movement], most: int) -> list[Change]:
+    moves = list(rows.select_related("bar", "created_by").order_by("-created_at", "-id")[:most])
+    # Who asked for the movements that two people agreed.
     asked = request_makers(movement.key.removeprefix("request:") for movement in moves)
-    changes = (
-        _pool_changes(pool)[::-1] + [_moved(movement, asked) for movement in moves] + _assays(pool, limit)
-    )
-    # What happened at one moment keeps its order: each of the three begins with the newest.
-    return sorted(changes, key=lambda change: change.when, reverse=True)[:limit]
+    return [_movement(movement, asked) for movement in moves]
 
 
-def _moved(movement: Movement, asked: dict[str, str]) -> Change:
-    """`asked`: who asked for the movements that two people agreed, by the request's id."""
+def _movement(movement: Movement, asked: dict[str, str]) -> Change:
+    """`asked`: by the request's id."""
     way = "came into" if movement.kind == MovementKind.ARRIVAL else "left"
     what = f"Bar {movement.bar.serial} {way} the vault: {show_grams(movement.grams)}. {movement.note}"
     maker = asked.get(movement.key.removeprefix("request:"))
@@ -41,11 +60,11 @@ def _moved(movement: Movement, asked: dict[str, str]) -> Change:
     return Change(movement.created_at, movement.created_by.email, said.strip())
 
 
-def _assays(pool: Pool, limit: int) -> list[Change]:
-    rows = Assay.objects.filter(bar__pool=pool).select_related("bar", "added_by").defer("content_sealed")
+def _assays(rows: QuerySet[Assay], most: int) -> list[Change]:
+    found = rows.select_related("bar", "added_by").defer("content_sealed").order_by("-added_at", "-pk")
     return [
         Change(row.added_at, row.added_by.email, f"The assay {row.name} was added to bar {row.bar.serial}.")
-        for row in rows.order_by("-added_at", "-pk")[:limit]
+        for row in found[:most]
     ]
 
 

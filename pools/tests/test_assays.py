@@ -82,7 +82,8 @@ def test_a_certificate_is_kept_sealed_and_comes_back_as_a_download(desk, keeper,
         len(content),
     )
     assert any(
-        line.what == "The assay certificate.pdf was added to bar A1." for line in pool_history(bar.pool)
+        line.what == "The assay certificate.pdf was added to bar A1."
+        for line in pool_history(bar.pool).page.rows
     )
 
 

@@ -144,7 +144,7 @@ class TestClosing:
             "open",
         )
         assert (closed.reason, closed.actor_id) == (WHY, keeper.pk)
-        said = [change.what for change in pool_history(pool)]
+        said = [change.what for change in pool_history(pool).page.rows]
         assert said[:2] == [
             "State: Closed → Open. Why: All bars were there.",
             f"State: Open → Closed. Why: {WHY}",
@@ -153,7 +153,9 @@ class TestClosing:
     def test_closing_and_the_new_place_are_one_line_of_the_history(self, keeper):
         pools = made(keeper, "A", "B")
         services.pool_close(pool_id=pools["A"].pk, reason=WHY, by=keeper)
-        assert pool_history(pools["A"])[0].what == (f"State: Open → Closed; Order of sale: 1 → 2. Why: {WHY}")
+        assert pool_history(pools["A"]).page.rows[0].what == (
+            f"State: Open → Closed; Order of sale: 1 → 2. Why: {WHY}"
+        )
 
 
 @pytest.mark.django_db
