@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.asking import ask, may_ask
 from accounts.models import User
+from accounts.own import OWN, is_own
 from accounts.permissions import about_person, may_act, staff_page
 from accounts.roles import Role
 from accounts.searching import search_counted
@@ -313,7 +314,8 @@ def _person_page(request: HttpRequest, found: User, refused: Refused | None = No
         "cases": Case.objects.filter(user=found).order_by("-created_at"),
         "openings": Opening.objects.filter(document__case__user=found).count(),
         "open_request": request_about(tier_subject(found.pk)),
-        "may_ask": may_ask(me, "tier_set") and me.pk not in accounts_of(found.pk),
+        "may_ask": may_ask(me, "tier_set"),
+        "own": OWN if is_own(me, found.pk) else "",
         "opens_cases": may_open(me) or may_act(me, Role.ADMINISTRATOR),
         "refused": refused,
         "typed": request.POST,

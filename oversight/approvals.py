@@ -143,7 +143,7 @@ def _found(request: HttpRequest, request_id: uuid.UUID) -> Any:
     """The request, and whether its time is `over` by the house's clock. Raises PermissionDenied for who neither asks
     for this kind nor decides it: a request tells about people and their money.
     """
-    rows = Request.objects.select_related("maker", "checker", "attachment")
+    rows = Request.objects.select_related("maker", "checker", "person", "attachment")
     over = ExpressionWrapper(Q(expires_at__lte=Now()), output_field=BooleanField())
     found = get_object_or_404(rows.annotate(over=over), pk=request_id)
     if not Reader(_me(request)).sees(found):

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET
 
 from accounts.filters import ListFilters, one_of
 from accounts.models import User
+from accounts.own import own_accounts
 from accounts.permissions import staff_page
 from accounts.roles import SEES_ALL, Role
 from accounts.selectors import roles_of, staff_ever
@@ -26,7 +27,6 @@ from controls.selectors import requests_waiting
 from goldwallet.clock import after
 from goldwallet.fragments import page_or_part
 from goldwallet.paging import page_of
-from oversight.selectors import own_accounts
 
 #: Whoever asks for something or decides it (`controls.kinds`), each what is for their role. The auditor reads all.
 ROLES = (Role.PRICING, Role.VAULT, Role.TREASURY, Role.REVIEWER, Role.ADMINISTRATOR)

@@ -123,6 +123,7 @@ _SUBJECTS = {
     "floats": ("desk_floats", (Role.TREASURY,), False),
     "adjustments": ("desk_adjustments", (Role.TREASURY,), False),
     "factor_resets": ("desk_factor", (Role.REVIEWER, Role.TREASURY), False),
+    "flags": ("desk_flags", _EVERYBODY, False),
     "breaks": ("desk_reconciliation", (Role.TREASURY,), False),
     "erasures": ("desk_erasures", (), False),
     "audit": ("desk_audit", (Role.TREASURY,), False),

@@ -1,7 +1,6 @@
 """The operator's view: figures over all apps, each read from where it is stored, and what waits for somebody."""
 
 import datetime as dt
-import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from decimal import Decimal
@@ -14,16 +13,19 @@ from django.urls import reverse
 
 from accounts.asking import may_decide
 from accounts.models import KycStatus, User
+from accounts.own import own_accounts
 from accounts.resets import resets_waiting
 from accounts.roles import Role
-from controls.kinds import KINDS, accounts_of
-from controls.models import Note, RequestState
+from controls.kinds import KINDS
+from controls.models import RequestState
 from controls.selectors import requests_waiting
+from controls.services.notes import flags_up
 from goldwallet.clock import after
 from kyc.models import Case, CaseState
 from ledger import chart
 from ledger.selectors import balances
 from oversight.models import Break, BreakState
+from oversight.people.about import ABOUT
 from payments.floats import FloatState, floats
 from payments.models import Arrival, ArrivalState, Direction, Payment, State
 from pools.selectors import pools_with_figures
@@ -205,22 +207,17 @@ def _kinds() -> list[tuple[str, QuerySet[Any], str, str, tuple[str, ...]]]:
             reverse("desk_factor"),
             (Role.REVIEWER, Role.TREASURY),
         ),
-        (
-            "Flags that are up",
-            Note.objects.filter(lowered_at=None).exclude(flag=""),
-            "made_at",
-            f"{reverse('desk_people')}?standing=flagged",
-            (Role.TREASURY, Role.REVIEWER),
+        *(
+            (
+                f"Flags on {about.many}",
+                flags_up().filter(subject__startswith=f"{kind}:"),
+                "made_at",
+                f"{reverse('desk_flags')}?about={kind}",
+                about.roles,
+            )
+            for kind, about in ABOUT.items()
         ),
     ]
-
-
-def own_accounts(user: User) -> frozenset[uuid.UUID]:
-    """All accounts of the one who looks. Kept with them, as their roles are: a page needs them in several places."""
-    if not hasattr(user, "_accounts"):
-        user._accounts = accounts_of(user.pk)  # type: ignore[attr-defined]
-    kept: frozenset[uuid.UUID] = user._accounts  # type: ignore[attr-defined]
-    return kept
 
 
 _TO_DECIDE = """

@@ -2,7 +2,7 @@ from django.urls import include, path
 
 from oversight import adjust, approvals, audit, factor, inbox, overview, roles, steering
 from oversight.book import pages as book
-from oversight.people import notes
+from oversight.people import flags, notes
 from oversight.people import pages as people
 from oversight.privacy import pages as privacy
 from oversight.reconciliation import pages
@@ -14,6 +14,7 @@ urlpatterns = [
     path("accounts/privacy/close/", privacy.close, name="account_close"),
     path("desk/erasures/", privacy.erasures, name="desk_erasures"),
     path("desk/notes/", notes.add, name="desk_note_add"),
+    path("desk/flags/", flags.flags, name="desk_flags"),
     path("desk/notes/lower/", notes.lower, name="desk_flag_lower"),
     path("desk/find/", people.find_page, name="desk_find"),
     path("desk/people/", people.people, name="desk_people"),

@@ -15,6 +15,7 @@ from accounts.asking import ask, may_ask
 from accounts.lists import list_page
 from accounts.models import User
 from accounts.numbers import number_waiting, numbers_waiting
+from accounts.own import OWN, is_own
 from accounts.permissions import about_person, may_act, staff_page
 from controls.models import Request
 from controls.selectors import PAUSED, request_about, requests_about, requests_ever, switch, threshold
@@ -79,6 +80,7 @@ def _page(request: HttpRequest, refused: Refused | None = None) -> HttpResponse:
     context = {
         "waiting": _with_choices(waiting[:_QUEUE], staff),
         "attention": attention[:_QUEUE],
+        "people": {payment.user_id for payment in [*waiting[:_QUEUE], *attention[:_QUEUE]]},
         "more_waiting": len(waiting) > _QUEUE,
         "more_attention": len(attention) > _QUEUE,
         "queue": _QUEUE,
@@ -118,21 +120,28 @@ def _with_choices(waiting: Sequence[Payment], staff: User) -> list[tuple[Payment
 
 
 def _choices(payment: Payment, staff: User, *, open_request: Request | None, two: bool) -> dict[str, Any]:
-    """What this person may do about this payment now; what they may not is not shown."""
+    """What this person may do about this payment now; what they may not is not shown. `own`: the sentence in place of
+    all that they could do if it were somebody else's.
+    """
     waits = payment.state == State.AWAITING_APPROVAL
     acts = may_act(staff, "treasury")
     asks = may_ask(staff, "payment_resolve")
     came = payment.state == State.SUCCEEDED and payment.direction == Direction.IN
     alone = open_request is None
-    return {
-        "request": open_request,
-        "two": waits and two,
+    acts_on = {
         "decide": waits and acts and alone,
         "release": waits and asks and alone,
         "resolve": payment.state in _RESOLVABLE | _ENDED_UNPAID and asks and alone,
-        "only_paid": payment.state in _ENDED_UNPAID,
         "reversed": came and asks and alone,
         "seen": payment.attention and payment.state in FINAL and acts,
+    }
+    own = any(acts_on.values()) and is_own(staff, payment.user_id)
+    return {
+        **(dict.fromkeys(acts_on, False) if own else acts_on),
+        "own": OWN if own else "",
+        "request": open_request,
+        "two": waits and two,
+        "only_paid": payment.state in _ENDED_UNPAID,
         "safe_minutes": SAFE_SECONDS // 60,
     }
 

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_GET
 
 from accounts.lists import list_page
 from accounts.models import User
+from accounts.own import OWN, is_own
 from accounts.permissions import about_person, may_act, may_see, staff_page
 from accounts.roles import SEES_PEOPLE
 from controls.selectors import requests_ever
@@ -68,6 +69,8 @@ def order(request: HttpRequest, order_id: uuid.UUID) -> HttpResponse:
     paused = selectors.paused() if any(payment.state == State.CREATED for payment in payments) else set()
     context = {
         "order": found,
+        "subject": subjects[0],
+        "own": OWN if is_own(staff, found.user_id) else "",
         "payment": found.payment,
         "payments": payments,
         "timeline": timeline(found, look_around(found, user=found.user, paused=paused, strays=strays)),

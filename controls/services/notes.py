@@ -109,9 +109,9 @@ def notes_and_flags(subject: str, *, most: int) -> list[Note]:
     return list(notes_of(subject).order_by(up, "-made_at", "-pk")[:most])
 
 
-def flags_of(subject: str) -> QuerySet[Note]:
-    """What stands on top of a thing's page now, newest first."""
-    return notes_of(subject).exclude(flag="").filter(lowered_at=None)
+def flags_up() -> QuerySet[Note]:
+    """The flags that nobody has taken down."""
+    return Note.objects.filter(lowered_at=None).exclude(flag="")
 
 
 def notes_blank(*, person_id: uuid.UUID) -> int:

@@ -202,6 +202,7 @@ ROUTES: dict[str, Route] = {
     "desk_switch_pause": desk("pricing treasury administrator", get=None, post=400),
     "desk_switch_resume": desk(TWO, get=None, post=400),
     "desk_threshold_ask": desk(TWO, get=200, post=400),
+    "desk_flags": desk(ALL),
     "desk_note_add": desk(ALL, get=None, post=404),  # about nothing
     "desk_flag_lower": desk(ALL, get=None, post=404),
     "desk_find": desk("reviewer treasury"),

@@ -3,6 +3,9 @@
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import QuerySet
 
 from accounts.models import User
 from accounts.permissions import may_act, may_see
@@ -16,12 +19,16 @@ from trading.models import Order
 class About:
     """One kind of thing that notes are written about. `roles` work on its page; the administrator does everywhere.
 
-    `person_of` answers whose it is; it raises Refused (404) when there is no such thing.
+    `person_of` answers whose it is; it raises Refused (404) when there is no such thing. `called`: the column that
+    pages call one by; `many`: as the overview calls them.
     """
 
     roles: tuple[Role, ...]
     page: str
     person_of: Callable[[uuid.UUID], uuid.UUID | None]
+    rows: Callable[[], QuerySet[Any]]
+    called: str
+    many: str
 
 
 def _missing() -> Refused:
@@ -48,9 +55,18 @@ def _nobody(key: uuid.UUID) -> uuid.UUID | None:
 
 
 ABOUT: dict[str, About] = {
-    "person": About((Role.REVIEWER, Role.TREASURY), "desk_person", _person),
-    "order": About((Role.TREASURY, Role.PRICING, Role.VAULT), "desk_order", _customer_of_order),
-    "pool": About((Role.VAULT,), "desk_pool", _nobody),
+    "person": About(
+        (Role.REVIEWER, Role.TREASURY), "desk_person", _person, User.objects.all, "email", "people"
+    ),
+    "order": About(
+        (Role.TREASURY, Role.PRICING, Role.VAULT),
+        "desk_order",
+        _customer_of_order,
+        Order.objects.all,
+        "reference",
+        "orders",
+    ),
+    "pool": About((Role.VAULT,), "desk_pool", _nobody, Pool.objects.all, "name", "pools"),
 }
 #: Everybody who writes about anything.
 WRITERS = tuple(sorted({role for about in ABOUT.values() for role in about.roles} | {Role.ADMINISTRATOR}))

@@ -7,13 +7,13 @@ import uuid
 from django.db import connection, transaction
 
 from accounts.models import User
+from accounts.own import refuse_own
 from accounts.services import person_freeze
 from controls.audit import done_before, record
 from controls.counting import hit
 from goldwallet.errors import Conflict, Refused
 from notifications.models import Message
 from notifications.services import message_enqueue
-from oversight.people.own import refuse_own
 
 MESSAGE = "staff-message"
 #: To one person, whoever of us writes.

@@ -11,13 +11,13 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from accounts.models import User
+from accounts.own import refuse_own
 from accounts.permissions import about_person, staff_page
 from controls.models import Flag, Note
 from controls.services.notes import MOST_LETTERS, flag_lower, note_add
 from goldwallet.errors import Refused
 from goldwallet.once import form_key, form_key_read
 from oversight.people.about import WRITERS, About, may_write, split
-from oversight.people.own import refuse_own
 
 
 def _typed(request: HttpRequest, name: str) -> str:

@@ -15,6 +15,7 @@ from django.shortcuts import get_object_or_404
 from accounts.asking import may_ask
 from accounts.devices import SignedIn, signed_in
 from accounts.models import Authenticator, FactorReset, KnownDevice, PayoutNumber, ResetState, RoleGrant, User
+from accounts.own import OWN, is_own
 from accounts.permissions import may_act, may_see
 from accounts.roles import Role
 from accounts.selectors import roles_of
@@ -27,7 +28,6 @@ from kyc.models import Case, CaseState
 from ledger import chart
 from ledger.selectors import balances
 from notifications.models import Message
-from oversight.people.own import OWN, is_own
 from oversight.people.search import is_erased
 from payments.models import Payment
 from pools.models import Price

@@ -15,11 +15,12 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.asking import ask
 from accounts.models import User
+from accounts.own import refuse_own
 from accounts.permissions import about_person, staff_page
 from accounts.roles import Role
 from accounts.searching import search_counted
 from controls.audit import record
-from controls.models import Note
+from controls.services.notes import flags_up
 from goldwallet.budget import in_time
 from goldwallet.errors import Refused
 from goldwallet.fragments import page_or_part
@@ -28,7 +29,6 @@ from goldwallet.paging import Page, page_of
 from oversight.people import actions
 from oversight.people.codes import stories
 from oversight.people.forms import FindForm, MessageForm, PeopleFilters
-from oversight.people.own import refuse_own
 from oversight.people.page import CLOSE, FACTOR, HOLDERS, LIFT, WRITERS, person_page, person_read
 from oversight.people.search import MOST, Found, Hit, clean, find, not_erased, people_found, person_url
 from oversight.people.timeline import timeline
@@ -138,10 +138,6 @@ def people(request: HttpRequest) -> HttpResponse:
     return page_or_part(request, "oversight/people.html", context, part="rows", status=status)
 
 
-def _up() -> QuerySet[Note]:
-    return Note.objects.filter(lowered_at=None).exclude(flag="")
-
-
 def _filtered(rows: QuerySet[User], asked: dict[str, Any]) -> QuerySet[User]:
     if asked.get("identity"):
         rows = rows.filter(kyc_status=asked["identity"])
@@ -154,14 +150,15 @@ def _filtered(rows: QuerySet[User], asked: dict[str, Any]) -> QuerySet[User]:
         rows = rows.filter(is_active=False)
     elif standing == "flagged":
         about = Concat(Value("person:"), Cast(OuterRef("pk"), CharField()))
-        rows = rows.filter(Exists(_up().filter(subject=about)))
+        rows = rows.filter(Exists(flags_up().filter(subject=about)))
     return rows
 
 
 def _flagged(rows: list[User]) -> set[uuid.UUID]:
     subjects = {f"person:{person.pk}": person.pk for person in rows}
     return {
-        subjects[subject] for subject in _up().filter(subject__in=subjects).values_list("subject", flat=True)
+        subjects[subject]
+        for subject in flags_up().filter(subject__in=subjects).values_list("subject", flat=True)
     }
 
 
@@ -202,7 +199,7 @@ def _page(
         there = about and getattr(page.may, "write" if about == "message" else about)
         context |= {
             "page": page,
-            "own": bool(page.may.why_not),
+            "own": page.may.why_not,
             "subject": f"person:{found.pk}",
             "message_form": form or MessageForm(),
             "refused": refused,

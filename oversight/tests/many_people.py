@@ -79,6 +79,7 @@ def _people(house: House, times: int) -> None:
         payload = {"person": str(new.pk), "roles": ["pricing"]}
         asked("roles_set", payload, by=by, subject=f"roles:{new.pk}")
     house.look("desk_people", "q=customer", "standing=flagged", "standing=hold", part="rows")
+    house.look("desk_flags", "about=person", "about=order", "about=pool")
     house.look("desk_find", "q=customer", "q=amina")
     for by in house.hands(times):
         note_add(subject=f"person:{held.pk}", text="Asked again.", by=by, person_id=held.pk)

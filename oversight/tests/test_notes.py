@@ -11,7 +11,7 @@ from django.test import Client, RequestFactory
 
 from accounts.tests.people import customer, signed_in, staff
 from controls.models import AuditEntry, Note
-from controls.services.notes import flag_lower, flags_of, note_add, notes_blank
+from controls.services.notes import flag_lower, flags_up, note_add, notes_blank
 from goldwallet.errors import Conflict, Refused
 from goldwallet.once import form_key
 from goldwallet.test.world import World, buy
@@ -80,7 +80,7 @@ def test_nobody_writes_about_themselves_nor_takes_their_own_flag_down(world: Wor
     )
     answer = post(signed_in(me), LOWER, note=note.pk, reason="She is honest.")
     assert answer.status_code == 403
-    assert list(flags_of(note.subject)) == [note]
+    assert list(flags_up()) == [note]
 
 
 @pytest.mark.parametrize(
@@ -159,9 +159,9 @@ def test_a_flag_is_taken_down_once_with_a_reason(world: World) -> None:
     wrong = post(browser, LOWER, note=note.pk, reason=" no ")
     assert wrong.status_code == 400
     assert "Write why the flag can go." in wrong.content.decode()
-    assert list(flags_of(note.subject)) == [note]
+    assert list(flags_up()) == [note]
     assert post(browser, LOWER, note=note.pk, reason="Counted on Monday.").status_code == 302
-    assert not flags_of(note.subject)
+    assert not flags_up()
     again = post(browser, LOWER, note=note.pk, reason="Counted on Monday.")
     assert again.status_code == 409
     note.refresh_from_db()

@@ -258,7 +258,7 @@ def test_what_has_waited_longest_comes_first(world: World) -> None:
             by=staff("treasury"),
         )
     found = waiting()
-    assert [kind.label for kind in found] == ["Requests to decide", "Payouts to decide", "Flags that are up"]
+    assert [kind.label for kind in found] == ["Requests to decide", "Payouts to decide", "Flags on people"]
     assert [kind.oldest for kind in found] == sorted(kind.oldest for kind in found)
 
 
@@ -268,11 +268,11 @@ def test_every_kind_that_waits_leads_to_a_page_that_opens(busy: World) -> None:
     Payment.objects.filter(pk=unknown.pk).update(state=State.UNKNOWN)
     note_add(subject=f"person:{busy.bob.pk}", text="Look out", flag="watch", by=busy.vault)
     kinds = {kind.label: kind for kind in waiting()}
-    assert {"Prompts that M-Pesa has not answered", "Flags that are up"} <= kinds.keys()
+    assert {"Prompts that M-Pesa has not answered", "Flags on people"} <= kinds.keys()
     browser = signed_in(staff("treasury", "reviewer"))
     for kind in kinds.values():
         assert browser.get(kind.url).status_code == 200, kind.label
-    assert "bob@example.com" in text(browser.get(kinds["Flags that are up"].url))
+    assert "bob@example.com" in text(browser.get(kinds["Flags on people"].url))
     assert unknown.reference in text(browser.get(kinds["Prompts that M-Pesa has not answered"].url))
 
 
