@@ -65,7 +65,8 @@ def _renewed(case_id: uuid.UUID) -> bool:
 def people_named(text: str, *, most: int) -> list[uuid.UUID]:
     """Whose proven or claimed legal name has all of these words, in any order; at most so many. None without a word."""
     words = sorted(name_words(text))
-    if not words or len(words) > _MOST_WORDS:
+    # No name has a digit: numbers and codes ask nothing here.
+    if not words or len(words) > _MOST_WORDS or any(sign.isdigit() for sign in text):
         return []
     found = NameWord.objects.filter(word_lookup__in=[_lookup(word) for word in words])
     cases = found.values("case").annotate(words=Count("word_lookup")).filter(words=len(words))

@@ -65,7 +65,6 @@ class _Books:
     lines: list[StatementLine]
     orders: dict[uuid.UUID, Order]
     posted: dict[str, list[Transaction]]
-    people: dict[uuid.UUID, User]
 
 
 def stories(codes: list[str], *, reader: User) -> list[Story]:
@@ -81,9 +80,9 @@ def stories(codes: list[str], *, reader: User) -> list[Story]:
 
 def _read(codes: list[str]) -> _Books:
     by_code = Q(receipt__in=codes) | Q(reversal_receipt__in=codes)
-    arrivals = list(Arrival.objects.filter(receipt__in=codes).select_related("payment"))
+    arrivals = list(Arrival.objects.filter(receipt__in=codes).select_related("payment", "user"))
     theirs = [arrival.payment_id for arrival in arrivals if arrival.payment_id]
-    payments = list(Payment.objects.filter(by_code | Q(pk__in=theirs)))
+    payments = list(Payment.objects.filter(by_code | Q(pk__in=theirs)).select_related("user"))
     lines = StatementLine.objects.filter(Q(receipt__in=codes) | Q(linked_receipt__in=codes))
     keys = [payment.pk for payment in payments]
     orders: dict[uuid.UUID, Order] = {}
@@ -96,14 +95,12 @@ def _read(codes: list[str]) -> _Books:
     names += [f"order:{order.pk}" for order in orders.values()]
     for transaction in transactions_of(f"{name}:" for name in names) if names else []:
         posted[":".join(transaction.key.split(":")[:2])].append(transaction)
-    owners = {payment.user_id for payment in payments} | {arrival.user_id for arrival in arrivals}
     return _Books(
         payments=payments,
         arrivals=arrivals,
         lines=list(lines.select_related("file").order_by("completed_at")[:_MOST_CLAIMS]),
         orders=orders,
         posted=posted,
-        people=User.objects.in_bulk([owner for owner in owners if owner]),
     )
 
 
@@ -148,7 +145,7 @@ def _name(person: User) -> tuple[str, str]:
 
 
 def _payment(story: Story, payment: Payment, books: _Books, *, treasury: bool, trades: bool) -> None:
-    name, url = _name(books.people[payment.user_id])
+    name, url = _name(payment.user)
     story.person_id = payment.user_id if url else None
     amount, state = show_kes(payment.amount), wording.state(payment.state, "payment")[0].lower()
     if payment.reversal_receipt == story.code:
@@ -197,8 +194,8 @@ def _arrival(story: Story, arrival: Arrival, books: _Books, *, treasury: bool) -
     )
     if arrival.note:
         story.say(arrival.note)
-    if arrival.user_id and story.person_id is None:
-        name, url = _name(books.people[arrival.user_id])
+    if arrival.user is not None and story.person_id is None:
+        name, url = _name(arrival.user)
         story.person_id = arrival.user_id if url else None
         story.say(f"It was given to {name}.", url, "See the person")
     if arrival.payment is not None and arrival.payment.receipt != story.code:

@@ -30,11 +30,29 @@ from oversight.people import actions
 from oversight.people.codes import stories
 from oversight.people.forms import FindForm, MessageForm, PeopleFilters
 from oversight.people.page import CLOSE, FACTOR, HOLDERS, LIFT, WRITERS, person_page, person_read
-from oversight.people.search import MOST, Found, Hit, clean, find, not_erased, people_found, person_url
+from oversight.people.search import (
+    MOST,
+    Found,
+    Hit,
+    clean,
+    codes_in,
+    find,
+    not_erased,
+    people_found,
+    person_url,
+)
 from oversight.people.timeline import timeline
 
 _PAGE = 50
 _LESS = "Write more of what you look for, or choose less."
+_FOUND_BY = {
+    "id": "id",
+    "email": "e-mail address",
+    "username": "username",
+    "phone": "phone",
+    "id_number": "ID number",
+    "name": "legal name",
+}
 
 
 def _me(request: HttpRequest) -> User:
@@ -61,23 +79,41 @@ def find_page(request: HttpRequest) -> HttpResponse:
     try:
         with in_time(less=_LESS):
             found = find(text, reader=_me(request))
-            told = stories(found.codes, reader=_me(request)) if found.codes else []
+            codes = [*found.codes, *found.perhaps]
+            told = stories(codes, reader=_me(request)) if codes else []
     except Refused as refused:
         form.add_error("q", refused.sentence)
         return render(request, "oversight/find.html", {"form": form}, status=refused.status)
-    hits = [Hit("Person", person.email, _standing(person), person_url(person.pk)) for person in _rows(found)]
-    hits += found.hits
+    hits = [*found.hits, *(_person_hit(person, found) for person in _rows(found))]
+    # Names, usernames and references are as long as some codes: that we never saw it is told of a true code.
+    told = [
+        story
+        for story in told
+        if story.seen or story.code in found.codes or not (hits or story.code.isalpha())
+    ]
     _noted(found, number=len(hits) + sum(story.seen for story in told))
-    if len(hits) == 1 and not told and hits[0].url:
+    if len(hits) == 1 and not told and not found.namesakes and hits[0].url:
         return redirect(hits[0].url)
     if len(told) == 1:
         about_person(request, told[0].person_id)
-    context = {"form": form, "hits": hits, "stories": told, "asked": True, "many": len(hits) >= MOST}
+    context = {
+        "form": form,
+        "hits": hits,
+        "stories": told,
+        "namesakes": found.namesakes,
+        "asked": True,
+        "many": len(hits) >= MOST,
+    }
     return render(request, "oversight/find.html", context)
 
 
 def _rows(found: Found) -> list[User]:
     return sorted(found.people.values(), key=lambda person: person.email)
+
+
+def _person_hit(person: User, found: Found) -> Hit:
+    by = " and ".join(_FOUND_BY[way] for way in found.ways[person.pk])
+    return Hit("Person", person.email, f"{_standing(person)}; found by {by}", person_url(person.pk))
 
 
 def _standing(person: User) -> str:
@@ -112,7 +148,7 @@ def people(request: HttpRequest) -> HttpResponse:
         _noted(found, number=len(found.people))
         chosen = set(found.people)
         alone = not asked.get("identity") and not asked.get("standing")
-        if len(chosen) == 1 and alone and not request.headers.get("HX-Request"):
+        if len(chosen) == 1 and alone and not found.namesakes and not request.headers.get("HX-Request"):
             return redirect(person_url(chosen.pop()))
         rows = rows.filter(pk__in=chosen)
     page: Page[User] = Page([], "")
@@ -132,6 +168,7 @@ def people(request: HttpRequest) -> HttpResponse:
         "flagged": _flagged(page.rows),
         "older_url": f"{reverse('desk_people')}?{urlencode(older)}" if page.older else "",
         "text": text,
+        "code": bool(codes_in(text)),
     }
     late = refused.status if refused else 200
     status = 400 if filters.is_bound and filters.errors else late

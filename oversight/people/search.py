@@ -3,6 +3,9 @@
 An e-mail address or its beginning, a user name, a phone in any Kenyan form, words of a legal name, the number of an ID,
 the reference of an order or a payment, an M-Pesa code or the SMS that holds it, the id of anything. What is sealed is
 looked for by its keyed hash. Who was erased is found by nothing.
+
+People choose their usernames and e-mail addresses, also ones that look like somebody else's code or number. So whatever
+a text may mean is looked for, and who only calls themselves so stands in the way of nothing (`Found.namesakes`).
 """
 
 import re
@@ -38,12 +41,20 @@ from trading.models import Order
 MOST = 50
 #: So much of an e-mail address or a user name must be known.
 LEAST_LETTERS = 3
-#: M-Pesa's codes: ten letters and digits, of each at least one. The simulator's and older ones are shorter or longer.
-_CODE = re.compile(r"\b(?=[A-Z0-9]*[0-9])(?=[A-Z0-9]*[A-Z])[A-Z0-9]{8,12}\b")
-_SMS_CODE = re.compile(r"\b(?=[A-Z0-9]*[0-9])(?=[A-Z0-9]*[A-Z])[A-Z0-9]{10}\b")
+_MIXED = "(?=[A-Z0-9]*[0-9])(?=[A-Z0-9]*[A-Z])[A-Z0-9]"
+#: M-Pesa's codes: ten letters and digits. One in some has no digit, and is known by what the SMS says of it.
+_CODE = re.compile(
+    rf"(?<![A-Z0-9])(?:{_MIXED}{{10}}(?![A-Z0-9])|[A-Z]{{10}}(?=[^A-Z0-9]+(?:CONFIRMED|IMETHIBITISHWA)\b))"
+)
+#: Alone in the field perhaps a code: also a little less or more, with whatever signs were copied with it.
+_LONE_CODE = re.compile(rf"[^A-Z0-9]*({_MIXED}{{8,12}}|[A-Z]{{10}})[^A-Z0-9]*")
+_ADDRESS = re.compile(r"\S*@\S*")
+_WHOLE_ADDRESS = re.compile(r"@.+\.")
 _MOST_CODES = 3
 _REFERENCE = re.compile(r"[A-Z0-9]{4,12}")
 _TRANSACTION = re.compile(r"#\s?([0-9]{1,15})")
+#: A phone, the number of an ID or of a transaction, an id; signs between are left out.
+_NUMBER = re.compile(r"#?[0-9]+|[A-Z]{1,2}[0-9]{6,8}|[0-9A-F]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +69,26 @@ class Hit:
 
 @dataclass(slots=True)
 class Found:
-    """`by` says as what the text was understood, for the audit trail; `codes` are M-Pesa codes to be told of."""
+    """`by` says as what the text was understood, for the audit trail. `codes` are M-Pesa codes to be told of, and
+    `perhaps` what may be one or a name. `ways`: as what the text was understood to mean each person.
+    """
 
     by: list[str] = field(default_factory=list)
     people: dict[uuid.UUID, User] = field(default_factory=dict)
+    ways: dict[uuid.UUID, list[str]] = field(default_factory=dict)
+    #: The text means something else, and these people only call themselves so: none of them is opened unasked.
+    namesakes: set[uuid.UUID] = field(default_factory=set)
     hits: list[Hit] = field(default_factory=list)
     codes: list[str] = field(default_factory=list)
+    perhaps: list[str] = field(default_factory=list)
 
     def add(self, by: str, people: Iterable[User] = (), hits: Iterable[Hit] = ()) -> None:
         rows, others = list(people), list(hits)
         if rows or others:
             self.by.append(by)
-        self.people.update((person.pk, person) for person in rows)
+        for person in rows:
+            self.people[person.pk] = person
+            self.ways.setdefault(person.pk, []).append(by)
         self.hits += [hit for hit in others if hit not in self.hits]
 
 
@@ -93,7 +112,16 @@ def people_found(text: str) -> Found:
     found = Found()
     for by, look in _WAYS:
         found.add(by, look(text))
+    if _means_no_name(text):
+        chosen = {key for key, ways in found.ways.items() if {*ways} <= CHOSEN}
+        found.namesakes = {key for key in chosen if found.people[key].email != text.lower()}
     return found
+
+
+def _means_no_name(text: str) -> bool:
+    """Whether this is a number, a code, or a whole address, which is nobody's who has only a longer one."""
+    bare = re.sub(r"[ \-./+]", "", text.upper())
+    return bool(_WHOLE_ADDRESS.search(text) or codes_in(text) or _NUMBER.fullmatch(bare))
 
 
 def _by_id(text: str) -> Iterable[User]:
@@ -148,6 +176,8 @@ def _by_name(text: str) -> Iterable[User]:
     return not_erased().filter(pk__in=people).order_by("email") if people else ()
 
 
+#: Ways by what people choose themselves.
+CHOSEN = {"email", "username"}
 _WAYS: tuple[tuple[str, Callable[[str], Iterable[User]]], ...] = (
     ("id", _by_id),
     ("email", _by_email),
@@ -163,24 +193,30 @@ _WAYS: tuple[tuple[str, Callable[[str], Iterable[User]]], ...] = (
 
 def find(text: str, *, reader: User) -> Found:
     """Whatever `text` may mean. An SMS is read for its codes alone: it holds names and numbers of others."""
-    if len(text.split()) > 1 and (codes := codes_in(text)):
+    codes = codes_in(text)
+    if codes and len(text.split()) > 1:
         return Found(by=["receipt"], codes=codes)
+    perhaps: list[str] = []
+    if lone := _LONE_CODE.fullmatch(text.upper()):
+        text = lone[1]
+        perhaps = [] if codes else [text]
     found = people_found(text)
     upper = text.upper()
     if _REFERENCE.fullmatch(upper):
         found.add("reference", hits=_by_reference(upper, reader))
-    if (key := _uuid(text)) and not found.people:
+    if (key := _uuid(text)) and key not in found.people:
         found.add("id", hits=_things(key, reader))
     if number := _TRANSACTION.fullmatch(text):
         found.add("transaction", hits=_transaction(int(number[1]), reader))
-    if _CODE.fullmatch(upper) and not found.people and not found.hits:
-        found.by, found.codes = [*found.by, "receipt"], [upper]
+    if codes or perhaps:
+        found.by.append("receipt")
+        found.codes, found.perhaps = codes, perhaps
     return found
 
 
 def codes_in(text: str) -> list[str]:
-    """What looks like M-Pesa's codes in a text, in its order. A code is in capitals in what M-Pesa writes."""
-    return list(dict.fromkeys(_SMS_CODE.findall(text)))[:_MOST_CODES]
+    """What looks like M-Pesa's codes in a text, in its order and in capitals. In e-mail addresses there are none."""
+    return list(dict.fromkeys(_CODE.findall(_ADDRESS.sub(" ", text.upper()))))[:_MOST_CODES]
 
 
 def _uuid(text: str) -> uuid.UUID | None:

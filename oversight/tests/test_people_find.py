@@ -3,9 +3,11 @@ who was erased is found.
 """
 
 import datetime as dt
+import json
 import uuid
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.db import connection
@@ -25,7 +27,8 @@ from ledger.models import Transaction
 from oversight.people.search import find
 from oversight.privacy.letting_go import ERASED, identities, person_forget
 from oversight.privacy.letting_go import people as forget_people
-from payments.models import Arrival, ArrivalState, Payment, Source, StatementFile, StatementLine
+from oversight.tests.shown import MOST, look
+from payments.models import Arrival, ArrivalState, Callback, Payment, Source, StatementFile, StatementLine
 
 pytestmark = pytest.mark.django_db
 
@@ -278,6 +281,33 @@ def test_an_sms_is_read_for_its_codes_alone(world: World, desk: Client) -> None:
     assert person_page(world.alice) not in html
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "TKL7X2M9QA.",
+        " tkl7x2m9qa, ",
+        "(TKL7X2M9QA)",
+        "*Tkl7x2m9qa*",
+        "_TKL7X2M9QA_",
+        "code:TKL7X2M9QA",
+        "\u200eTKL7X2M9QA\u200f",
+        "“TKL7X2M9QA”",
+        "#tkl7x2m9qa",
+        "my code is tkl7x2m9qa.",
+        "john1990ab@example.com sent tkl7x2m9qa!",
+        SMS.format("TKL7X2M9QA").lower(),
+        SMS.format("TKL7X2M9QA").replace(" ", "\n"),
+    ],
+)
+def test_a_code_is_read_in_any_case_and_with_whatever_stands_around_it(
+    world: World, desk: Client, text: str
+) -> None:
+    paid(buy(world.alice, 33_000), receipt="TKL7X2M9QA")
+    html = told(desk, text)
+    assert "alice@example.com paid us" in html
+    assert "never seen" not in html
+
+
 def test_several_codes_are_each_told(world: World, desk: Client) -> None:
     paid(buy(world.alice, 33_000), receipt="TKL7X2M9QA")
     html = told(desk, f"{SMS.format('TKL7X2M9QA')} {SMS.format('TKL7X2M9QB')}")
@@ -345,6 +375,136 @@ def test_who_may_not_open_the_books_reads_the_story_without_their_links(world: W
     assert "/desk/ledger/transactions/" not in html
 
 
+# --- nobody shadows another -----------------------------------------------------------------------
+
+
+def listed(desk: Client, text: str, person: User, word: str) -> str:
+    """The page has this person with the word for what they were found by, and says how little that means."""
+    html = told(desk, text)
+    assert person_page(person) in html.partition('id="hits"')[2], text
+    assert f"found by {word}<" in html, text
+    assert "Anybody can choose a username" in html, text
+    return html
+
+
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"username": "TKL7X2M9QA"}, "username"),
+        ({"email": "tkl7x2m9qa@example.com", "username": "shadow"}, "e-mail address"),
+        ({"email": "tkl7x2m9qa.z@example.com", "username": "tkl7x2m9qa"}, "e-mail address and username"),
+    ],
+)
+@pytest.mark.parametrize("text", ["TKL7X2M9QA", "tkl7x2m9qa", "TKL7X2M9QA.", " (tkl7x2m9qa), "])
+def test_nobody_who_calls_themselves_like_a_code_hides_its_story(
+    world: World, desk: Client, changes: dict[str, str], word: str, text: str
+) -> None:
+    paid(buy(world.alice, 33_000), receipt="TKL7X2M9QA")
+    shadow = customer(**changes)
+    html = listed(desk, text, shadow, word)
+    assert (
+        html.index("alice@example.com paid us") < html.index("Also found") < html.index(person_page(shadow))
+    )
+    after = AuditEntry.objects.filter(action="search").latest("id").after
+    assert after["by"].endswith(",receipt") and after["found"] == 2
+    sms = told(desk, SMS.format(text))
+    assert "alice@example.com paid us" in sms and person_page(shadow) not in sms
+
+
+def test_who_calls_themselves_like_a_code_that_we_never_saw_is_not_opened_either(
+    world: World, desk: Client
+) -> None:
+    shadow = customer(username="TKL7X2M9QA")
+    html = listed(desk, "TKL7X2M9QA", shadow, "username")
+    assert html.index("We have never seen this code.") < html.index("Also found")
+
+
+def test_a_code_that_is_longer_or_shorter_is_told_only_when_it_was_seen(world: World, desk: Client) -> None:
+    """Usernames and our own references are as long; they open as ever."""
+    person = customer(username="kamau1990")
+    opens(desk, "kamau1990", person_page(person))
+    order = paid(buy(world.alice, 33_000), receipt="KAMAU1990")
+    html = told(desk, "kamau1990")
+    assert html.index("alice@example.com paid us") < html.index(person_page(person))
+    opens(desk, order.reference, f"/desk/orders/{order.pk}/")
+    assert "We have never seen this code." in told(desk, "kamau1991")
+
+
+def test_a_code_without_a_digit_is_told_when_it_was_seen_and_else_may_be_a_name(
+    world: World, desk: Client
+) -> None:
+    paid(buy(world.alice, 33_000), receipt="UKLABCDEFG")
+    for text in ("UKLABCDEFG", "uklabcdefg.", SMS.format("uklabcdefg")):
+        assert "alice@example.com paid us" in told(desk, text), text
+    shadow = customer(username="uklabcdefg")
+    html = told(desk, "UKLABCDEFG")
+    assert html.index("alice@example.com paid us") < html.index(person_page(shadow))
+    assert "never seen" in told(desk, SMS.format("UKLABCDEFH"))
+    assert "never seen" not in told(desk, "gold wallet goldwallet confirmedly")
+    assert "Nothing found" in told(desk, "muthonimwe")
+    written(world.bob, name="Muthonimwe Kamau")
+    opens(desk, "muthonimwe", person_page(world.bob))
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "word"),
+    [
+        ("0799 888 777", {"username": "0799888777"}, ""),
+        ("0799888777", {"username": "0799888777"}, "username"),
+        ("+254799888777", {"email": "+254799888777@example.com"}, "e-mail address"),
+        ("254-799-888-777", {"username": "254-799-888-777"}, "username"),
+        ("31234567", {"username": "31234567"}, "username"),
+        ("ak0123456", {"username": "AK0123456"}, "username"),
+        ("ak.0123456", {"username": "AK.0123456"}, "username"),
+        ("#12345", {"email": "#12345@example.com"}, "e-mail address"),
+        ("amina@example.com", {"email": "amina@example.com.example.net"}, "e-mail address"),
+    ],
+)
+def test_who_calls_themselves_like_anothers_number_or_address_is_listed_and_not_opened(
+    world: World, desk: Client, text: str, changes: dict[str, str], word: str
+) -> None:
+    shadow = customer(**{"username": "shadow"} | changes)
+    if word:
+        listed(desk, text, shadow, word)
+        people = desk.get("/desk/people/", {"q": text})
+        assert people.status_code == 200 and person_page(shadow) in people.content.decode()
+    else:
+        assert "Nothing found" in told(desk, text)
+
+
+def test_the_true_owner_of_a_number_stands_beside_who_calls_themselves_so(world: World, desk: Client) -> None:
+    written(world.alice, number="31234567")
+    shadow = customer(username="31234567")
+    html = listed(desk, "31234567", shadow, "username")
+    assert person_page(world.alice) in html and "found by ID number<" in html
+    opens(desk, "3123 4567", person_page(world.alice))
+    other = customer(username="0712345678")
+    html = listed(desk, "0712345678", other, "username")
+    assert person_page(world.alice) in html and "found by phone<" in html
+
+
+def test_who_calls_themselves_like_a_reference_or_an_id_hides_no_order(world: World, desk: Client) -> None:
+    order = buy(world.alice, 2000)
+    page = f"/desk/orders/{order.pk}/"
+    by_name = customer(username=order.reference)
+    html = told(desk, order.reference)
+    assert html.index(page) < html.index(person_page(by_name))
+    by_id = customer(email=f"{order.pk}@example.com", username="shadow")
+    html = listed(desk, str(order.pk), by_id, "e-mail address")
+    assert html.index(page) < html.index(person_page(by_id))
+
+
+def test_the_list_of_people_opens_nobody_by_a_code_and_leads_to_its_story(world: World, desk: Client) -> None:
+    paid(buy(world.alice, 33_000), receipt="TKL7X2M9QA")
+    shadow = customer(username="TKL7X2M9QA")
+    page = desk.get("/desk/people/", {"q": "tkl7x2m9qa"})
+    assert page.status_code == 200
+    html = page.content.decode()
+    assert person_page(shadow) in html
+    assert '<a href="/desk/find/?q=tkl7x2m9qa">See what happened to it</a>' in html
+    assert "M-Pesa code" not in desk.get("/desk/people/", {"q": "customer"}).content.decode()
+
+
 # --- the list -------------------------------------------------------------------------------------
 
 
@@ -395,3 +555,29 @@ def test_a_search_asks_few_questions_however_many_it_finds(world: World, desk: C
         with CaptureQueriesContext(connection) as asked:
             assert ask(desk, text).status_code in {200, 302}
         assert len(asked) <= 25, (text, [query["sql"][:90] for query in asked])
+
+
+def test_what_may_be_everything_at_once_asks_few_questions_too(world: World, desk: Client) -> None:
+    """A code, a passport, a name, a username and a reference; seen in all books, in a callback, or nowhere."""
+    order = paid(buy(world.alice, 33_000), receipt="AK0123456")
+    other = buy(world.bob, 2000)
+    claim = Callback(payment_id=other.payment_id, kind="collect")
+    item = {"Name": "MpesaReceiptNumber", "Value": "AK7654321"}
+    claim.body = json.dumps(
+        {"Body": {"stkCallback": {"ResultCode": 0, "CallbackMetadata": {"Item": [item]}}}}
+    )
+    claim.save()
+    for text in ("AK0123456", "AK7654321"):
+        person = customer(username=text, email=f"{text.lower()}@example.com")
+        written(person, id_type="passport", number=text)
+    longest = customer(username=order.reference, email=f"{order.pk}@example.com")
+    written(longest, id_type="passport", number="AK1111111")
+    paid(buy(world.charlie, 2000), receipt="UKLABCDEFG")
+    for word in ("uklabcdefg", "muthonimwe"):
+        person = customer(username=word, email=f"{word}@example.com")
+        written(person, name=f"Peter {word}")
+        written(customer(), name=f"Paul {word}")
+    for text in ("AK0123456", "AK7654321", "UKLABCDEFG", "muthonimwe", order.reference, str(order.pk)):
+        seen = look(desk, "/desk/find/", query=urlencode({"q": text}))
+        assert len(seen.questions) <= MOST, (text, seen.told)
+    assert "A message names this code" in told(desk, "AK7654321")
