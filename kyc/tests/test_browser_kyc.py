@@ -246,6 +246,59 @@ def test_the_next_case_comes_at_once_and_keys_lead_through_the_queue(
     desk.sees("Asked bob@example.com for more.")
 
 
+def test_the_desk_s_keys_are_heard_beside_those_of_a_review(world: World, house, visit, settings) -> None:
+    """And none of them decides: neither the letter after "g", nor one that is pressed while the keys are listed."""
+    settings.DOCUMENT_FOLDER = settings.DOCUMENT_FOLDER.with_name(connection.settings_dict["NAME"])
+    case = sent(world.bob)
+    desk = visit(user=world.staff(Role.REVIEWER), size=DESK)
+    page, keyboard, dialog = desk.page, desk.page.keyboard, desk.page.locator("#desk-keys")
+
+    def ready_to_approve() -> None:
+        desk.go("/desk/kyc/")
+        page.get_by_role("link", name="Review the next case").click()
+        expect(page.locator("[data-exhibit]")).to_have_count(3)
+        for _ in range(6):
+            keyboard.press("t")
+        expect(page.locator("[name=check]:checked")).to_have_count(6)
+
+    ready_to_approve()
+    keyboard.press("g")
+    keyboard.press("a")
+    page.wait_for_url("**/desk/approvals/")
+    ready_to_approve()
+    # Who has just ticked something by hand has the focus there.
+    page.locator("[name=check]").last.focus()
+    keyboard.press("g")
+    keyboard.press("a")
+    page.wait_for_url("**/desk/approvals/")
+    ready_to_approve()
+    keyboard.press("g")
+    page.wait_for_timeout(1700)
+    keyboard.press("a")  # too late to go anywhere, and no approval either
+    keyboard.press("/")
+    expect(page.locator("#desk-find")).to_be_focused()
+    keyboard.type("a")
+    keyboard.press("Escape")
+    keyboard.press("?")
+    expect(dialog).to_contain_text("Next case, case before")
+    expect(dialog).not_to_contain_text("Next row")
+    keyboard.press("a")
+    keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    button = page.get_by_role("button", name="Keys")
+    look(desk, "kyc-keys", button)
+    button.click()
+    expect(dialog).to_be_visible()
+    look(desk, "kyc-keys-listed", dialog.get_by_role("button", name="Close"))
+    dialog.get_by_role("button", name="Close").click()
+    expect(dialog).to_be_hidden()
+    case.refresh_from_db()
+    assert case.state == CaseState.SUBMITTED
+    # All the while one key would have done it.
+    keyboard.press("a")
+    desk.sees("Approved. bob@example.com is verified now.")
+
+
 @pytest.mark.fault("Z10")
 def test_who_signs_in_by_a_strangers_link_is_asked_why_all_the_same(
     world: World, house, visit, settings

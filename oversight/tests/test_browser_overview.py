@@ -36,6 +36,37 @@ def test_the_overview_tells_what_is_new_and_keeps_the_focus(world: World, house,
     look(staff, "overview", staff.page.locator("#live-steering"))
 
 
+def test_the_keys_of_the_desk_are_listed_for_who_presses_the_button(world: World, house, visit) -> None:
+    owns(house, world.alice, 33_000)
+    staff = visit(user=world.staff(Role.TREASURY), size=TABLET)
+    staff.go("/desk/orders/")
+    button = staff.page.get_by_role("button", name="Keys")
+    dialog = staff.page.locator("#desk-keys")
+    look(staff, "keys-button", button)
+    button.click()
+    expect(dialog).to_contain_text("Next row, row before")
+    staff.page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    staff.page.keyboard.press("j")
+    expect(staff.page.locator("tr.is-chosen a:focus")).to_have_count(1)
+    staff.page.keyboard.press("g")
+    staff.page.keyboard.press("h")
+    staff.page.wait_for_url("**/desk/")
+    # "g" is forgotten by who does something else instead.
+    staff.page.keyboard.press("g")
+    staff.page.keyboard.press("Escape")
+    staff.page.keyboard.press("/")
+    expect(staff.page.locator("#desk-find")).to_be_focused()
+
+
+def test_without_a_script_there_are_no_keys_and_no_button_for_them(world: World, house, visit) -> None:
+    staff = visit(user=world.staff(Role.TREASURY), size=DESK, javascript=False)
+    staff.go("/desk/")
+    expect(staff.page.get_by_role("heading", name="Overview")).to_be_visible()
+    expect(staff.page.locator("[data-keys]")).to_be_hidden()
+    look(staff, "overview-no-script")
+
+
 def test_who_cannot_be_reached_is_told(world: World, house, visit) -> None:
     staff = visit(user=world.staff(Role.AUDITOR), size=DESK)
     staff.go("/desk/")

@@ -3,11 +3,14 @@
 (() => {
   "use strict";
 
+  const ownKeys = () => document.documentElement.classList.contains("has-keys");
   const search = document.getElementById("desk-find");
   let waiting = 0;
 
+  // A letter in a tick box says nothing, so keys are heard there, too.
   function writing(target) {
-    return target.closest("input, textarea, select, [contenteditable], dialog") !== null;
+    const field = "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable], dialog";
+    return target.closest(field) !== null;
   }
 
   function rows() {
@@ -40,6 +43,8 @@
     if (help && !help.open) help.showModal();
   }
 
+  document.querySelector("[data-keys]")?.addEventListener("click", tell);
+
   // The list has turned its page: who came by keys goes on at its beginning.
   document.addEventListener("htmx:afterSwap", (event) => {
     if (!event.detail.requestConfig?.elt?.closest?.(".pager")) return;
@@ -52,24 +57,29 @@
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
     if (writing(event.target)) {
+      waiting = 0;
       if (event.key === "Escape" && event.target === search) search.blur();
       return;
     }
-    if (waiting && event.timeStamp - waiting < 1500) {
+    // The letter after "g" is no other key, however late it comes: on a page where "a" approves, nobody means that.
+    if (waiting && event.key !== "Shift") {
+      const late = event.timeStamp - waiting > 1500;
       waiting = 0;
-      go(event.key);
-      return;
+      if (/^[a-z]$/i.test(event.key)) {
+        event.preventDefault();
+        if (!late) go(event.key);
+        return;
+      }
     }
-    waiting = 0;
     const act = {
-      "/": () => search?.focus(),
-      j: () => step(1),
-      k: () => step(-1),
+      "/": search && (() => search.focus()),
+      // Where "j" and "k" lead from page to page (kyc_review.js) they do not walk rows.
+      j: !ownKeys() && (() => step(1)),
+      k: !ownKeys() && (() => step(-1)),
       g: () => { waiting = event.timeStamp; },
       "?": tell,
     }[event.key];
     if (!act) return;
-    if (event.key === "/" && !search) return;
     event.preventDefault();
     act();
   });

@@ -1,4 +1,5 @@
 // Keys for reviewers, and dragging a large photo. Without this file the page's links, boxes and buttons do the same.
+// The desk's own keys come first (desk.js): what it has heard, the letter after "g" too, is no key of this page.
 (() => {
   "use strict";
 
@@ -77,8 +78,8 @@
   };
 
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
-    const field = event.target.closest("input:not([type=checkbox], [type=radio]), textarea, select");
+    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.defaultPrevented) return;
+    const field = event.target.closest("input:not([type=checkbox], [type=radio]), textarea, select, dialog");
     if (event.key === "Escape") field?.blur();
     if (field) return;
     const link = document.querySelector(`a[data-key="${CSS.escape(event.key)}"]`);
