@@ -161,24 +161,24 @@ def trail_of(text: str, reader: User) -> Trail:
     return Trail(part("acts", acts), part("looks", looks), url + urlencode({"subject": text}))
 
 
-# Thing by thing, column by column, acts and looks each for themselves: so each is read along its own index from the
-# newest. All at once (`controls.audit.entries_about`) the planner walks through every line for what is rare.
-_NEWEST = """
-WITH kind (looks) AS (VALUES (true), (false))
-SELECT looks, line.id FROM kind, unnest(%(things)s::text[]) AS thing (name), LATERAL (
-    (SELECT id FROM controls_auditentry
-     WHERE subject = thing.name AND (action = ANY(%(looks)s)) = kind.looks ORDER BY id DESC LIMIT %(most)s)
-    UNION ALL
-    (SELECT id FROM controls_auditentry
-     WHERE about = thing.name AND (action = ANY(%(looks)s)) = kind.looks ORDER BY id DESC LIMIT %(most)s)
-) AS line
-UNION
-SELECT looks, line.id FROM kind, unnest(%(people)s::uuid[]) AS whose (id), LATERAL (
+# Each column from the newest line of each thing, and no further than it must. In this order, and asked for between a
+# value and itself, lines are read along the column's index alone. By "=" or by `controls.audit.entries_about` the
+# planner may walk through every line there is for what is rare, or read all that was ever said of a thing and sort it.
+_PART = """
+SELECT {looks}, line.id FROM unnest(%({asked})s::{type}[]) AS thing (name), LATERAL (
     SELECT id FROM controls_auditentry
-    WHERE person_id = whose.id AND (action = ANY(%(looks)s)) = kind.looks ORDER BY id DESC LIMIT %(most)s
-) AS line
-ORDER BY id DESC
-"""
+    WHERE {column} BETWEEN thing.name AND thing.name AND (action = ANY(%(looks)s)) = {looks}
+    ORDER BY {column}, id DESC LIMIT %(most)s
+) AS line"""
+_NEWEST = " UNION ".join(
+    _PART.format(looks=looks, column=column, asked=asked, type=of)
+    for looks in ("false", "true")
+    for column, asked, of in (
+        ("subject", "things", "text"),
+        ("about", "things", "text"),
+        ("person_id", "people", "uuid"),
+    )
+)
 
 
 def _newest(here: list[str]) -> tuple[list[int], list[int]]:
@@ -190,7 +190,7 @@ def _newest(here: list[str]) -> tuple[list[int], list[int]]:
         "most": _COUNTED + 1,
     }
     with connection.cursor() as cursor:
-        cursor.execute(_NEWEST, asked)
+        cursor.execute(f"{_NEWEST} ORDER BY id DESC", asked)
         found = cursor.fetchall()
-    acts, looks = ([key for only_looked, key in found if only_looked is kind] for kind in (False, True))
+    acts, looks = ([key for looked, key in found if looked is kind] for kind in (False, True))
     return acts[: _COUNTED + 1], looks[: _COUNTED + 1]
