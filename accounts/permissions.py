@@ -55,7 +55,7 @@ def staff_page(*roles: str, reads: str = "", copies: bool = False) -> Callable[[
     """For staff; `roles` may act. No role named: all staff may read and nobody may act.
 
     `copies`: it only hands out a copy of what one may read, so who may read may POST as well, the auditor too. Who is
-    on hold gets no copy, by whatever method: the whole list would leave the house.
+    on hold gets no copy, by whatever method: it would leave the house.
 
     `reads`: the page shows data of people, so each look is a line of the audit trail: about `reads:<id>` where the path
     names one thing, else about the list `reads`. Such a view says whom it is about by `about_person`.

@@ -173,7 +173,7 @@ def _case_page(
         "born": dt.date.fromisoformat(found.birth_date) if found.birth_date else None,
         "own": own,
         "perhaps_own": not own and found.user_id in perhaps_accounts_of(me.pk),
-        "may_open": may_open(me) and not own,
+        "may_open": _opens(me, own=own),
         "may_decide": waits and not own and may_act(me, Role.REVIEWER),
         "reason": reason,
         "why": reason_sealed(reason, session=_session(request), case_id=found.pk),
@@ -205,9 +205,14 @@ def _looking(found: Case, me: User) -> list[str]:
     return selectors.openings_by_others(found, by=me, minutes=_LOOKING_MINUTES)
 
 
+def _opens(me: User, *, own: bool) -> bool:
+    """Whether the page shows this reader the photos, or asks why: to none who is on hold, whatever they said before."""
+    return may_open(me) and not own and not me.frozen_reason
+
+
 def _reason(me: User, found: Case, why: str, *, own: bool) -> tuple[str, str]:
     """The reason as it will be written down, or what is wrong with it."""
-    if not why or own or not may_open(me):
+    if not why or not _opens(me, own=own):
         return "", ""
     try:
         return opening_reason(why, by=me, state=found.state), ""
@@ -281,7 +286,7 @@ def _next(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-@staff_page("reviewer")
+@staff_page("reviewer", copies=True)
 def image(request: HttpRequest, document_id: uuid.UUID) -> HttpResponse:
     """A photo on the page of its case, whose reason `why` holds; it is written down before the photo is shown."""
     case_id = Document.objects.filter(pk=document_id).values_list("case_id", flat=True).first()

@@ -21,6 +21,7 @@ from controls.audit import record
 from controls.exports import EXPORTS, exceeds, rows_of
 from controls.models import AuditEntry, Export
 from goldwallet.test.world import World, buy, paid, sell
+from goldwallet.tests.routes import ROUTES
 from ledger import chart
 from ledger.services import Transfer, post
 
@@ -53,6 +54,20 @@ def take(browser: Client, kind: str, **asked: str) -> bytes:
 
 def rows(data: bytes) -> list[list[str]]:
     return list(csv.reader(io.StringIO(data.decode("utf-8-sig"), newline="")))
+
+
+def test_whoever_reads_a_list_may_take_it_but_for_the_audit_trail() -> None:
+    """As docs/decisions/0081 has it."""
+    pages = {
+        "orders": "desk_orders",
+        "payments": "desk_payments",
+        "transactions": "desk_transactions",
+        "account": "desk_account",
+        "audit": "desk_audit",
+    }
+    readers = {kind: ROUTES[page].roles for kind, page in pages.items()}
+    assert readers.pop("audit") == {"treasury"}
+    assert {kind: listing.roles for kind, listing in EXPORTS.items()} == {**readers, "audit": frozenset()}
 
 
 @pytest.mark.fault("X10")
