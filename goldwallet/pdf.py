@@ -25,12 +25,16 @@ from goldwallet.wording import exact_time
 WIDTH = 178.0
 _LEFT, _TOP, _BOTTOM = 16.0, 30.0, 20.0
 _LINE, _PAD, _SIZE = 4.2, 1.2, 8.5
+_HEADING = 9.0
 _INK, _SOFT, _GOLD, _RULE = (38, 33, 24), (107, 98, 80), (184, 137, 43), (214, 206, 190)
 
+#: The fonts have no minus. A dash that is as wide as a figure stands for it, as typists did it.
+_MINUS = "–"
 # What people's keyboards and our own pages write, and Latin-1 has no sign for.
 _SAID = str.maketrans(
     {
-        **dict.fromkeys("‐‑‒–—−", "-"),
+        **dict.fromkeys("‐‑‒–—", "-"),
+        "−": _MINUS,
         **dict.fromkeys("‘’‚‹›", "'"),
         **dict.fromkeys("“”„", '"'),
         "…": "...",
@@ -48,7 +52,7 @@ def latin(text: str) -> str:
         if unicodedata.category(sign)[0] == "C":
             # NUL, line ends, marks that turn the direction of writing: nothing that one sees.
             plain.append(" " if sign in "\t\n\r" else "")
-        elif ord(sign) < 256:
+        elif ord(sign) < 256 or sign == _MINUS:
             plain.append(sign)
         else:
             near = unicodedata.normalize("NFKD", sign).encode("latin-1", "ignore").decode("latin-1")
@@ -73,6 +77,8 @@ class _Page(FPDF):
         self._title, self._subtitle, self._made = title, subtitle, made
         self.set_margins(_LEFT, _TOP, 210 - _LEFT - WIDTH)
         self.set_auto_page_break(False)
+        # Latin-1 and a few signs more: the dash.
+        self.core_fonts_encoding = "windows-1252"
 
     def header(self) -> None:
         self.set_y(12)
@@ -109,13 +115,12 @@ class Sheet:
         if subtitle:
             self._text(latin(subtitle), size=10, soft=True, line=5)
         pdf.ln(4)
+        self._heading = ""
 
     def heading(self, text: str) -> None:
-        """The title of a part."""
-        self._room(16)
-        self._pdf.ln(2)
-        self._text(latin(text), size=11, style="B", line=6)
-        self._pdf.ln(1)
+        """The title of a part. It waits for what follows, so that it never stands alone at the foot of a page."""
+        self._begin(0)
+        self._heading = latin(text)
 
     def facts(self, facts: Iterable[tuple[str, str]]) -> None:
         """Names and what they are, one below the other."""
@@ -123,7 +128,8 @@ class Sheet:
             pdf = self._pdf
             pdf.set_font("helvetica", "", 9)
             lines = self._wrapped(latin(value), WIDTH - 48)
-            self._room(5 * len(lines))
+            self._begin(5 * len(lines))
+            pdf.set_font("helvetica", "", 9)
             for number, line in enumerate(lines):
                 pdf.set_text_color(*_SOFT)
                 pdf.cell(48, 5, latin(label) if number == 0 else "")
@@ -135,48 +141,70 @@ class Sheet:
         """Rows of printed values; a tuple's stand below each other. The heads stand on every page again; a row is never
         cut by the end of one.
         """
-        self._room(14)
-        self._heads(columns)
-        pdf = self._pdf
+        heads, heads_high = self._cells(columns, [column.title for column in columns], soft=True)
+        begun = False
         for row in rows:
-            pdf.set_font("helvetica", "", _SIZE)
-            cells = [
-                [
-                    line
-                    for part in ((value,) if isinstance(value, str) else value)
-                    for line in self._wrapped(latin(part), column.width - 2 * _PAD)
-                ]
-                for column, value in zip(columns, row, strict=True)
-            ]
-            high = max(map(len, cells)) * _LINE + _PAD
-            if self._room(high):
-                self._heads(columns)
-                pdf.set_font("helvetica", "", _SIZE)
+            cells, high = self._cells(columns, row)
+            turned = self._room(high) if begun else self._begin(heads_high + high)
+            if turned or not begun:
+                self._row(columns, heads, heads_high, soft=True)
+                begun = True
             self._row(columns, cells, high)
-        pdf.ln(4)
+        if not begun:
+            self._begin(heads_high)
+            self._row(columns, heads, heads_high, soft=True)
+        self._pdf.ln(4)
 
     def note(self, text: str) -> None:
         """A sentence in small print."""
-        self._pdf.set_font("helvetica", "", 8)
-        self._pdf.set_text_color(*_SOFT)
-        for line in self._wrapped(latin(text), WIDTH):
+        self._small()
+        lines = self._wrapped(latin(text), WIDTH)
+        self._begin(4)
+        self._small()
+        for line in lines:
             self._room(4)
             self._pdf.cell(WIDTH, 4, line, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
         self._pdf.ln(2)
 
     def output(self) -> bytes:
+        self._begin(0)
         return bytes(self._pdf.output())
 
-    def _heads(self, columns: Sequence[Column]) -> None:
-        pdf = self._pdf
-        pdf.set_font("helvetica", "B", _SIZE)
-        cells = [self._wrapped(latin(column.title), column.width - 2 * _PAD) for column in columns]
-        self._row(columns, cells, max(map(len, cells)) * _LINE + _PAD, soft=True)
+    def _small(self) -> None:
+        self._pdf.set_font("helvetica", "", 8)
+        self._pdf.set_text_color(*_SOFT)
+
+    def _begin(self, high: float) -> bool:
+        """Room for the first lines of what follows, below the heading that waits for it; whether the page turned."""
+        heading, self._heading = self._heading, ""
+        if not heading:
+            return self._room(high)
+        turned = self._room(_HEADING + high)
+        self._pdf.ln(2)
+        self._text(heading, size=11, style="B", line=6)
+        self._pdf.ln(1)
+        return turned
+
+    def _cells(
+        self, columns: Sequence[Column], row: Sequence[str | tuple[str, ...]], *, soft: bool = False
+    ) -> tuple[list[list[str]], float]:
+        """The lines of each cell, and how high the row is."""
+        self._pdf.set_font("helvetica", "B" if soft else "", _SIZE)
+        cells = [
+            [
+                line
+                for part in ((value,) if isinstance(value, str) else value)
+                for line in self._wrapped(latin(part), column.width - 2 * _PAD)
+            ]
+            for column, value in zip(columns, row, strict=True)
+        ]
+        return cells, max(map(len, cells)) * _LINE + _PAD
 
     def _row(
         self, columns: Sequence[Column], cells: Sequence[list[str]], high: float, *, soft: bool = False
     ) -> None:
         pdf = self._pdf
+        pdf.set_font("helvetica", "B" if soft else "", _SIZE)
         pdf.set_text_color(*(_SOFT if soft else _INK))
         left, top = _LEFT, pdf.get_y()
         for column, lines in zip(columns, cells, strict=True):

@@ -26,7 +26,7 @@ def pages(pdf: bytes) -> list[list[str]]:
         for text, ends in _SHOWN.findall(drawn):
             begun += re.sub(rb"\\(.)", rb"\1", text)
             if ends:
-                shown.append(begun.decode("latin-1"))
+                shown.append(begun.decode("cp1252"))
                 begun = b""
         if shown:
             found.append(shown)

@@ -22,7 +22,8 @@ def sheet(
     ("written", "printed"),
     [
         ("Wanjirũ Ng’ang’a", "Wanjiru Ng'ang'a"),
-        ("−5 – “gold”…", '-5 - "gold"...'),
+        # The dash that is as wide as a figure stands for a minus.
+        ("−5 – “gold”…", '–5 - "gold"...'),
         ("Zürich é", "Zürich é"),
         ("a\x00b\nc\u202ed", "ab cd"),
         ("👩🏽‍🌾 ذهب", "??? ???"),
@@ -63,6 +64,22 @@ def test_a_long_text_goes_on_in_the_next_line_and_loses_nothing():
     said = texts(one.output())
     assert "".join(said).replace(" ", "").count("gold") == 40
     assert sum(text.count("x") for text in said if set(text) == {"x"}) == 200
+
+
+@pytest.mark.parametrize("rows", range(30, 60))
+def test_a_heading_stands_on_the_page_of_what_it_is_about(rows):
+    one = sheet()
+    one.table([Column("Filler", 60)], [(f"row {n}",) for n in range(rows)])
+    one.heading("What follows")
+    one.table([Column("A head of several words that go on in a second line", 30)], [("the first row " * 3,)])
+    (page,) = (page for page in pages(one.output()) if "What follows" in page)
+    assert any("the first row" in text for text in page)
+
+
+def test_a_minus_is_as_wide_as_a_figure():
+    one = sheet()
+    one.note("−KES 90")
+    assert "–KES 90" in texts(one.output())
 
 
 def test_a_column_of_the_whole_width_fits():

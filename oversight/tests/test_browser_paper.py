@@ -74,7 +74,8 @@ _MISSING = """() => window.read.filter(node => {
     for (let up = node.parentElement; up; up = up.parentElement) {
         if (getComputedStyle(up).overflowX === "visible") continue;
         const frame = up.getBoundingClientRect();
-        if (up !== document.documentElement && (box.right > frame.right + 1 || box.bottom > frame.bottom + 1)) return true;
+        if (up === document.documentElement) break;
+        if (box.right > frame.right + 1 || box.bottom > frame.bottom + 1) return true;
     }
     return false;
 }).map(node => node.data.trim().slice(0, 60))"""
