@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 from accounts import second_factor
 from accounts.models import FactorReset, User
 from accounts.roles import Role
+from accounts.tests.people import customer
 from goldwallet.test.browser import DESK, TABLET, Visitor
 from goldwallet.test.desk import agrees
 from goldwallet.test.look import look
@@ -117,6 +118,23 @@ def test_the_list_narrows_and_the_timeline_grows_without_a_new_page(world: World
         expect(staff.page.locator(f'#older a[href="{href}"]')).to_have_count(0)
     staff.sees("Account made")
     assert staff.page.url == before
+
+
+def test_who_calls_themselves_like_a_code_stands_below_its_story(world: World, house, visit) -> None:
+    paid(buy(world.alice, 33_000), receipt="TKL7X2M9QA")
+    customer(email="shadow@example.com", username="TKL7X2M9QA")
+    one = visit(user=world.staff(Role.TREASURY, email="one@example.com"), size=DESK)
+    one.go("/desk/people/?q=tkl7x2m9qa")
+    one.sees("shadow@example.com", "This looks like an M-Pesa code.")
+    story = one.page.get_by_role("link", name="See what happened to it")
+    look(one, "people-by-a-code", story)
+    story.click()
+    one.sees("alice@example.com paid us KES 33,000", "found by username", "Anybody can choose a username")
+    told = one.page.get_by_role("link", name="See the person")
+    below = one.page.get_by_role("link", name="shadow@example.com")
+    look(one, "find-a-code-and-its-namesake", told)
+    places = [link.bounding_box() for link in (told, below)]
+    assert all(places) and places[0]["y"] < places[1]["y"]
 
 
 def test_a_reviewer_asks_for_somebody_who_has_lost_their_codes(world: World, house, visit) -> None:
