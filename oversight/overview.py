@@ -1,6 +1,7 @@
 """The desk's first page: how the house stands, what waits for somebody, and thirty days. It only reads."""
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any, cast
 
 from django.core.cache import cache
@@ -15,9 +16,9 @@ from controls.models import SwitchName
 from controls.selectors import switches
 from goldwallet.clock import now
 from goldwallet.fragments import page_or_part
-from oversight import selectors, watch
+from oversight import lately, selectors, watch
 from oversight.health import health
-from oversight.trade import TradeDay, owed_days, trade_days, trade_sum
+from oversight.trade import TradeDay, owed_days, trade_days
 from pools.models import Price
 from pools.selectors import current_price, price_history
 
@@ -31,28 +32,41 @@ def overview(request: HttpRequest) -> HttpResponse:
     """The page; for itself, every 15 seconds, the part with what changes (`LIVE`). All staff read it."""
     moment = now()
     htmx: Any = request.htmx  # type: ignore[attr-defined]
-    if htmx and htmx.target == LIVE:
-        today = trade_days(days=1, moment=moment)[-1]
-        context = _live(request, today, moment, current_price())
+    polled = bool(htmx and htmx.target == LIVE)
+    seen = cache.get_many([lately.KEY, *watch.KEYS])
+    kept = lately.lately_kept(moment, seen)
+    days = trade_days(days=1 if polled and kept else selectors.DAYS, moment=moment)
+    counted = kept or lately.lately_counted(moment, days)
+    if polled:
+        context = _live(request, days[-1], moment, current_price(), seen, counted)
     else:
-        days = trade_days(days=selectors.DAYS, moment=moment)
         # The last of them is in force.
         prices = price_history(selectors.DAYS, end=moment)
-        context = _live(request, days[-1], moment, prices[-1] if prices else None)
-        context |= _month(days, prices, moment)
-    return page_or_part(request, "oversight/overview.html", context, part=LIVE)
+        context = _live(request, days[-1], moment, prices[-1] if prices else None, seen, counted)
+        context |= _charts(days, prices, moment)
+    return page_or_part(request, "oversight/overview.html", context | {"polled": polled}, part=LIVE)
 
 
-def _live(request: HttpRequest, today: TradeDay, moment: dt.datetime, price: Price | None) -> dict[str, Any]:
+def _live(
+    request: HttpRequest,
+    today: TradeDay,
+    moment: dt.datetime,
+    price: Price | None,
+    seen: Mapping[str, Any],
+    counted: lately.Lately,
+) -> dict[str, Any]:
     me, states, waiting = cast(User, request.user), switches(), selectors.waiting()
-    seen = cache.get_many([selectors.COUNT_KEY, *watch.KEYS])
-    people, counted_at = selectors.customers_lately(moment, seen)
+    bought, sold = counted.bought + today.bought, counted.sold + today.sold
     return {
         "now": moment,
         "figures": selectors.figures(),
-        "customers": people,
-        "counted_at": counted_at,
+        "customers": counted.customers,
+        "counted_at": counted.at,
         "today": today,
+        # Thirty days, today included.
+        "bought": bought,
+        "sold": sold,
+        "both": bought + sold,
         # To whom the page of what waits is closed, it is told and not linked.
         "waiting": [(kind, may_see(me, *kind.roles)) for kind in waiting],
         "waiting_count": sum(kind.count for kind in waiting),
@@ -66,12 +80,8 @@ def _live(request: HttpRequest, today: TradeDay, moment: dt.datetime, price: Pri
     }
 
 
-def _month(days: list[TradeDay], prices: list[Price], moment: dt.datetime) -> dict[str, Any]:
-    bought, sold = trade_sum(days)
+def _charts(days: list[TradeDay], prices: list[Price], moment: dt.datetime) -> dict[str, Any]:
     return {
-        "bought": bought,
-        "sold": sold,
-        "both": bought + sold,
         "volume": [(day.day, day.bought.kes, day.sold.kes) for day in days],
         "owed": owed_days(days=selectors.DAYS, moment=moment),
         "prices": [(price.effective_from, price.buy, price.sell) for price in prices],

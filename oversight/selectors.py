@@ -1,12 +1,10 @@
 """The operator's view: figures over all apps, each read from where it is stored, and what waits for somebody."""
 
 import datetime as dt
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from django.core.cache import cache
 from django.db import connection
 from django.db.models import CharField, Count, F, Min, Q, QuerySet, Value
 from django.urls import reverse
@@ -97,7 +95,7 @@ class Customers:
 
 
 def customers() -> Customers:
-    """As they are now. One statement, which reads everybody: pages ask `customers_lately`."""
+    """As they are now. One statement, which reads everybody: pages ask `oversight.lately`."""
     month_ago = after(-DAYS * 24 * 3600)
     found = User.objects.filter(is_staff=False, is_active=True).aggregate(
         everybody=Count("pk"),
@@ -106,31 +104,6 @@ def customers() -> Customers:
         on_hold=Count("pk", filter=~Q(frozen_reason="")),
     )
     return Customers(**found)
-
-
-#: So old the count of customers may be on a page, in seconds.
-_COUNTED_FOR = 60
-#: Named after what lies there: while a new version starts, its processes and the old ones count for themselves.
-COUNT_KEY = f"customers:{':'.join(Customers.__slots__)}"
-
-
-def customers_lately(
-    moment: dt.datetime, seen: Mapping[str, Any] | None = None
-) -> tuple[Customers, dt.datetime]:
-    """The customers, and when they were counted: at `moment` (which is now), or within the minute before. `seen`: what
-    the cache has of COUNT_KEY, where it was read already.
-
-    Every open desk asks four times a minute, and counting takes the longer the more people there are. So one count does
-    for all desks and all processes. Figures of money and gold are never kept like this.
-    """
-    seen = cache.get_many([COUNT_KEY]) if seen is None else seen
-    kept: tuple[dict[str, int], dt.datetime] | None = seen.get(COUNT_KEY)
-    # By the house's clock, not by the cache's. A count that is ahead of it is none.
-    if kept is not None and 0 <= (moment - kept[1]).total_seconds() < _COUNTED_FOR:
-        return Customers(**kept[0]), kept[1]
-    counted = customers()
-    cache.set(COUNT_KEY, (asdict(counted), moment), timeout=2 * _COUNTED_FOR)
-    return counted, moment
 
 
 # --- what waits -----------------------------------------------------------------------------------

@@ -132,7 +132,7 @@ def test_yours_are_told_apart(maker: User, checker: User) -> None:
 def test_the_navigation_counts_what_waits_for_the_reader(maker: User, checker: User) -> None:
     def counted(person: User) -> str:
         page = signed_in(person).get(reverse("desk_steering")).content.decode()
-        found = re.search(r'class="nav-count">(\d+)<', page)
+        found = re.search(r'class="nav-count" id="to-decide">(\d+)<', page)
         return found.group(1) if found else ""
 
     assert counted(checker) == ""
@@ -477,7 +477,7 @@ def test_the_navigation_counts_what_the_inbox_offers(maker: User) -> None:
     }
     for name, (reader, offered) in readers.items():
         page = signed_in(reader).get(reverse("desk_approvals"))
-        found = re.search(r'class="nav-count">(\d+)<', page.content.decode())
+        found = re.search(r'class="nav-count" id="to-decide">(\d+)<', page.content.decode())
         assert len(waiting_on(page)["me"]) == offered, name
         assert (int(found.group(1)) if found else 0) == offered, name
         for queue in page.context["queues"]:

@@ -6,11 +6,12 @@ import pytest
 from playwright.sync_api import expect
 
 from accounts.roles import Role
+from controls.services import request_make, request_withdraw
 from goldwallet.clock import NAIROBI, now
 from goldwallet.test.browser import DESK, PHONE, TABLET
 from goldwallet.test.house import owns
 from goldwallet.test.look import look
-from goldwallet.test.world import World, buy
+from goldwallet.test.world import World, buy, paid
 from pools.models import Price
 
 pytestmark = [pytest.mark.browser, pytest.mark.simulator, pytest.mark.django_db(transaction=True)]
@@ -34,6 +35,37 @@ def test_the_overview_tells_what_is_new_and_keeps_the_focus(world: World, house,
     expect(staff.page.locator("#live")).to_contain_text("0.060606")
     assert staff.page.evaluate("document.activeElement.id") == "live-steering"
     look(staff, "overview", staff.page.locator("#live-steering"))
+
+
+def test_thirty_days_and_the_count_of_requests_come_by_themselves_too(world: World, house, visit) -> None:
+    owns(house, world.alice, 33_000)
+    other = world.staff(Role.TREASURY, email="other@example.com")
+    staff = visit(user=world.staff(Role.TREASURY), size=DESK)
+    staff.go("/desk/")
+    month = staff.page.get_by_role("region", name="Thirty days")
+    today = staff.page.get_by_role("region", name="Today")
+    place = staff.page.get_by_role("link", name="Approvals").first
+    expect(month).to_contain_text("KES 33,000")
+    expect(staff.page.locator("#to-decide")).to_be_hidden()
+    place.focus()
+    house.pause()
+    paid(buy(world.alice, 3300))
+    request = request_make(
+        kind="threshold_set",
+        payload={"name": "sell_min_kes", "value": "20"},
+        subject="threshold:sell_min_kes",
+        reason="Small sales cost more than they bring.",
+        by=other,
+    )
+    ask_again(staff)
+    expect(today).to_contain_text("KES 36,300")
+    expect(month).to_contain_text("KES 36,300")
+    expect(staff.page.locator("#to-decide")).to_have_text("1 for you to decide")
+    expect(place).to_be_focused()
+    look(staff, "overview-to-decide", place)
+    request_withdraw(request_id=request.pk, by=other)
+    ask_again(staff)
+    expect(staff.page.locator("#to-decide")).to_be_hidden()
 
 
 def test_the_keys_of_the_desk_are_listed_for_who_presses_the_button(world: World, house, visit) -> None:

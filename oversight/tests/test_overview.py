@@ -34,7 +34,7 @@ from payments.models import BalanceReading, Exchange, Float, Kind, Payment, Stat
 from pools.models import Price
 from pools.selectors import current_price
 from pools.services import price_cancel, price_set
-from trading.models import Order
+from trading.models import Order, Status
 from trading.tests.pages import text
 
 pytestmark = pytest.mark.django_db
@@ -317,6 +317,10 @@ def test_it_asks_the_database_a_bounded_number_of_times(busy: World) -> None:
         )
         assert len(page.questions) <= 25, page.told
         assert len(part.questions) <= 22, part.told
+        # Three of four times a minute nothing is counted, and all those orders are not read.
+        with CaptureQueriesContext(connection) as queries:
+            refresh(browser)
+        assert len(queries) < len(part.questions), queries.captured_queries
         counts.append((len(page.questions), len(part.questions)))
         for more in range(3):
             busy.gold(Decimal(1), name=f"More {number} {more}")
@@ -360,6 +364,72 @@ def test_it_asks_again_for_what_changes_alone(busy: World) -> None:
     with shift_clock(minutes=5):
         refresh(browser)
     assert browser.session.get("last_seen_at") == before
+
+
+def month_of(answer) -> tuple[Traded, Traded]:
+    return answer.context["bought"], answer.context["sold"]
+
+
+def test_thirty_days_go_on_with_today(world: World) -> None:
+    """And are those of the whole page at any time: the days before today are read once a minute for all desks."""
+    for back in (29, 12):
+        with shift_clock(days=-back):
+            price_of_then(world)
+            paid(buy(world.alice, 3300))
+    with shift_clock(days=-30):
+        price_of_then(world)
+        paid(buy(world.alice, 9900))  # before the thirty days
+    first, second = signed_in(staff("treasury")), signed_in(staff("auditor"))
+    assert month_of(first.get(reverse("desk")))[0].kes == 6600
+    paid(buy(world.alice, 33_000))
+    paid(sell(world.alice, Decimal("0.25")))
+    for answer in (refresh(first), refresh(second), second.get(reverse("desk"))):
+        assert month_of(answer) == trade_sum(trade_days(days=30, moment=now()))
+        assert month_of(answer)[0].kes == 39_600 and month_of(answer)[1].kes == 4000
+        assert "KES 39,600" in text(answer)
+    # What ended long ago may be taken back: a minute later at the latest it is seen.
+    old = Order.objects.filter(status=Status.COMPLETED).order_by("finished_at")[1]
+    Order.objects.filter(pk=old.pk).update(status=Status.REVERSED)
+    assert month_of(refresh(first))[0].kes == 39_600
+    with shift_clock(seconds=61):
+        assert month_of(refresh(first))[0].kes == 36_300
+
+
+def test_thirty_days_begin_anew_at_midnight(world: World) -> None:
+    paid(buy(world.alice, 33_000))
+    here = now().astimezone(NAIROBI)
+    late = (here.replace(hour=23, minute=59, second=50) - here).total_seconds()
+    browser = signed_in(staff("treasury"))
+    with shift_clock(seconds=late):
+        assert refresh(browser).context["today"].bought.kes == 33_000
+    with shift_clock(seconds=late + 20):
+        answer = refresh(browser)
+    assert answer.context["today"].bought.kes == 0
+    assert month_of(answer)[0].kes == 33_000
+
+
+def asks_to_change_a_threshold() -> None:
+    request_make(
+        kind="threshold_set",
+        payload={"name": "sell_min_kes", "value": "20"},
+        subject="threshold:sell_min_kes",
+        reason="Small sales cost more than they bring.",
+        by=staff("treasury"),
+    )
+
+
+def test_the_count_in_the_navigation_comes_with_the_figures(world: World) -> None:
+    browser = signed_in(staff("treasury"))
+    page = browser.get(reverse("desk")).content.decode()
+    assert page.count('id="to-decide"') == 1 and "hx-swap-oob" not in page
+    assert '<span class="nav-count" id="to-decide"></span>' in page
+    there = '<span class="nav-count" id="to-decide" hx-swap-oob="true">'
+    assert f"{there}</span>" in refresh(browser).content.decode()
+    asks_to_change_a_threshold()
+    assert f'{there}1<span class="visually-hidden"> for you to decide</span></span>' in (
+        refresh(browser).content.decode()
+    )
+    assert f"{there}</span>" in refresh(signed_in(staff("auditor"))).content.decode()
 
 
 def test_what_has_the_focus_is_there_again_after_a_refresh(busy: World) -> None:
