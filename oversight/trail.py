@@ -170,27 +170,23 @@ SELECT {looks}, line.id FROM unnest(%({asked})s::{type}[]) AS thing (name), LATE
     WHERE {column} BETWEEN thing.name AND thing.name AND (action = ANY(%(looks)s)) = {looks}
     ORDER BY {column}, id DESC LIMIT %(most)s
 ) AS line"""
+_COLUMNS = (("subject", "things", "text"), ("about", "things", "text"), ("person_id", "people", "uuid"))
 _NEWEST = " UNION ".join(
     _PART.format(looks=looks, column=column, asked=asked, type=of)
     for looks in ("false", "true")
-    for column, asked, of in (
-        ("subject", "things", "text"),
-        ("about", "things", "text"),
-        ("person_id", "people", "uuid"),
-    )
+    for column, asked, of in _COLUMNS
 )
+_NEWEST += " ORDER BY id DESC"
+
+
+def _asked(here: list[str]) -> dict[str, Any]:
+    return {"things": here, "people": people_of(here), "looks": [*LOOKS], "most": _COUNTED + 1}
 
 
 def _newest(here: list[str]) -> tuple[list[int], list[int]]:
     """The numbers of acts and of looks, newest first, one more than anybody counts at most."""
-    asked: dict[str, Any] = {
-        "things": here,
-        "people": people_of(here),
-        "looks": [*LOOKS],
-        "most": _COUNTED + 1,
-    }
     with connection.cursor() as cursor:
-        cursor.execute(f"{_NEWEST} ORDER BY id DESC", asked)
+        cursor.execute(_NEWEST, _asked(here))
         found = cursor.fetchall()
     acts, looks = ([key for looked, key in found if looked is kind] for kind in (False, True))
     return acts[: _COUNTED + 1], looks[: _COUNTED + 1]

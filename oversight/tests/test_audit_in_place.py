@@ -1,14 +1,17 @@
 """The audit trail in place, on the page of each thing: what two people did to it stands there as well."""
 
 import json
+import re
 from decimal import Decimal
+from html import unescape
 
 import pytest
+from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
 from accounts.tests.people import signed_in, staff
-from controls.audit import entries_about, record
+from controls.audit import acting, entries_about, record
 from controls.exports import EXPORTS, rows_of
 from controls.kinds import KINDS
 from controls.models import AuditEntry
@@ -18,6 +21,9 @@ from goldwallet.test.world import World
 from goldwallet.tests.scene import Scene, scene_create
 from kyc.tests.making import photos_once
 from oversight.tests.kinds import BUILDERS
+from oversight.trail import IN_PLACE, trail_of
+from pools import services as pools
+from pools.models import Price
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures(photos_once.__name__)]
 
@@ -82,6 +88,8 @@ PLACES = {
     "desk_kyc_person": ("person_id", "person:{}"),
     "desk_close_day": ("day", "close:{}"),
     "desk_person_roles": ("person_id", "roles:{}"),
+    "desk_person": ("person_id", "person:{}"),
+    "desk_pool": ("pool_id", "pool:{}:bars"),
     "desk_steering": ("", "threshold:sell_min_kes"),
     "desk_prices": ("", "price:band"),
 }
@@ -97,6 +105,140 @@ def test_pages_show_it_in_place(scene: Scene, name: str) -> None:
     assert page.status_code == 200
     assert "Audit trail</h2>" in page.content.decode()
     assert "Seen with my own eyes." in page.content.decode()
+
+
+# --- acts and looks -------------------------------------------------------------------------------
+
+
+def trail_in(page: str) -> tuple[str, list[int], dict[str, str]]:
+    """The trail's part of a page, the numbers of its lines as they stand there, and its links by their words."""
+    _, _, part = page.partition('<h2 id="trail">')
+    part = part.partition("</section>")[0]
+    links = {words: unescape(url) for url, words in re.findall(r'<a href="([^"]*)">([^<]*)</a>', part)}
+    return part, [int(number) for number in re.findall(r"No\. (\d+)", part)], links
+
+
+def numbers_of(browser: Client, url: str) -> list[int]:
+    """Every line of a list of the trail, page after page."""
+    found: list[int] = []
+    while url:
+        context = browser.get(url).context
+        found += [row.entry.pk for row in context["rows"]]
+        url = context["older_url"]
+    return found
+
+
+def test_looks_never_bury_what_was_done(world: World, vera: User) -> None:
+    alice, page = world.alice, reverse("desk_person", args=[world.alice.pk])
+    with acting(actor_id=vera.pk, address="41.90.4.7", page="desk_hold"):
+        record(
+            "hold",
+            subject=f"person:{alice.pk}",
+            person_id=alice.pk,
+            before={"on_hold": False},
+            after={"on_hold": True},
+            reason="A stolen <b>phone</b>.",
+        )
+    hold = AuditEntry.objects.latest("id")
+    browser = signed_in(vera)
+    for _ in range(2 * IN_PLACE):
+        browser.get(page)
+    part, numbers, _ = trail_in(browser.get(page).content.decode())
+    done, _, looked = part.partition('<details class="fold">')
+    assert numbers[0] == hold.pk
+    for words in (
+        vera.email,
+        "41.90.4.7",
+        "Put a person on hold",
+        "<td>no</td><td>yes</td>",
+        "stolen &lt;b&gt;",
+    ):
+        assert words in done, words
+    assert '<th scope="row">Read' not in done
+    assert f"Looked at {2 * IN_PLACE} times, last by {vera.email}" in looked
+    assert len(numbers) == 1 + IN_PLACE
+
+
+def test_the_newest_stand_there_and_the_rest_is_linked_and_counted(world: World, vera: User) -> None:
+    subject = f"order:{world.alice.pk}"
+    for number in range(IN_PLACE + 2):
+        record("note", subject=subject, reason=f"Note {number}.")
+        record("read", subject=subject)
+    for _ in range(100):
+        record("read", subject=subject, by=vera.pk)
+    found = trail_of(subject, vera)
+    lines = AuditEntry.objects.filter(subject=subject).order_by("-id").values_list("pk", flat=True)
+    for part, action, number in (
+        (found.acts, "note", str(IN_PLACE + 2)),
+        (found.looks, "read", "more than 100"),
+    ):
+        every = list(lines.filter(action=action))
+        assert [row.entry.pk for row in part.rows] == every[:IN_PLACE]
+        assert part.rest and part.number == number
+        assert numbers_of(signed_in(vera), part.url) == every
+    assert numbers_of(signed_in(vera), found.url) == list(lines)
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_all_of_it_is_at_least_what_stands_on_the_page(scene: Scene, vera: User, name: str) -> None:
+    argument, subject = PLACES[name]
+    arguments = scene.arguments(name, [argument] if argument else [])
+    subject = subject.format(arguments.get(argument, ""))
+    record("note", subject=subject, by=vera.pk)
+    record("request_make", subject="request:1", about=subject)
+    whose = {"person_id": arguments["person_id"]} if subject.startswith("person:") else {}
+    record("read", subject="order:1", **whose)
+    browser = signed_in(staff("administrator"))
+    _, numbers, links = trail_in(browser.get(reverse(name, kwargs=arguments)).content.decode())
+    assert len(numbers) >= 2 + len(whose)
+    assert set(numbers) <= set(numbers_of(browser, links["All of it"]))
+
+
+def test_the_page_of_prices_has_the_lines_of_all_of_them(world: World, vera: User) -> None:
+    by = staff("pricing")
+    for buy in (16_500, 16_600, 16_700):
+        pools.price_set(buy=Decimal(buy), sell=Decimal(16_000), by=by, reason=f"At {buy}.", confirmed=True)
+    made = [f"price:{key}" for key in Price.objects.order_by("-id").values_list("pk", flat=True)[:3]]
+    lines = set(AuditEntry.objects.filter(subject__in=made).values_list("pk", flat=True))
+    browser = signed_in(staff("administrator"))
+    _, numbers, links = trail_in(browser.get(reverse("desk_prices")).content.decode())
+    assert len(lines) == 3 and lines <= set(numbers)
+    assert lines <= set(numbers_of(browser, links["All of it"]))
+
+
+@pytest.mark.parametrize(
+    ("name", "role"), [("desk_person", "reviewer"), ("desk_pool", "vault"), ("desk_prices", "pricing")]
+)
+def test_nothing_of_it_stands_there_for_whom_the_trail_is_closed(
+    scene: Scene, vera: User, name: str, role: str
+) -> None:
+    argument, subject = PLACES[name]
+    arguments = scene.arguments(name, [argument] if argument else [])
+    with acting(actor_id=vera.pk, address="41.90.4.7", page=name):
+        record("note", subject=subject.format(arguments.get(argument, "")), reason="Seen with my own eyes.")
+    url = reverse(name, kwargs=arguments)
+    seen = signed_in(staff("auditor")).get(url).content.decode()
+    assert "41.90.4.7" in seen and "Seen with my own eyes." in seen
+    closed = signed_in(staff(role)).get(url)
+    assert closed.status_code == 200
+    for words in ('id="trail"', "41.90.4.7", "Seen with my own eyes."):
+        assert words not in closed.content.decode(), words
+
+
+def test_whoever_reads_somebody_s_trail_by_an_id_is_noted_as_a_reader_of_theirs(
+    world: World, vera: User
+) -> None:
+    alice = world.alice
+    record("read", subject="order:1", person_id=alice.pk)
+    browser = signed_in(vera)
+    for typed, whose in (
+        (f"person:{alice.pk}", alice.pk),
+        (str(alice.pk), alice.pk),
+        (f"person:{world.pool.pk}", None),
+        (f"person:{alice.pk} person:{world.bob.pk}", None),
+    ):
+        browser.get(reverse("desk_audit"), {"subject": typed})
+        assert AuditEntry.objects.latest("id").person_id == whose, typed
 
 
 def test_the_trail_of_a_day_stays_off_its_printed_page(scene: Scene) -> None:

@@ -106,6 +106,9 @@ class TestFilters:
             ({"subject": "3f0c21aa-1111-4222-8333-444455556666"}, {"read", "pool"}),
             ({"subject": "3F0C21AA111142228333444455556666"}, {"read", "pool"}),
             ({"subject": "order:3f0c21aa-1111-4222-8333-444455556666"}, {"read"}),
+            ({"subject": "price:12 pool:3f0c21aa-1111-4222-8333-444455556666"}, {"price", "pool"}),
+            ({"subject": "12  price:13 3f0c21aa-1111-4222-8333-444455556666"}, {"price", "read", "pool"}),
+            ({"subject": "person:nobody"}, set()),
             ({"person": "ALICE@example.com"}, {"read", "house"}),
             ({"where": "desk_pools"}, {"pool"}),
             ({"address": "41.90.4.7"}, {"read", "price"}),
@@ -121,6 +124,13 @@ class TestFilters:
         assert form.is_valid(), form.errors
         found = {entry.pk for entry in form.lines(after="").rows}
         assert found == {lines[name].pk for name in expected}
+
+    def test_the_lines_about_a_person_are_found_by_their_id(self, lines):
+        alice = lines["house"].person_id
+        for typed in (f"person:{alice}", str(alice), f"pool:1 person:{alice}"):
+            form = AuditFilters({"subject": typed})
+            assert form.is_valid()
+            assert {entry.pk for entry in form.lines(after="").rows} == {lines["read"].pk, lines["house"].pk}
 
     def test_who_is_one_of_the_staff(self, lines):
         form = AuditFilters({"who": lines["otto"].email})
@@ -151,6 +161,8 @@ class TestFilters:
                 "To day: This is before the time it begins with.",
             ),
             ({"action": "reason__contains"}, "What: There is no such choice here."),
+            ({"subject": "1 2 3 4 5 6 7 8 9 10 11"}, "About: These are too many at once. Ask for fewer."),
+            ({"subject": "price:1 " * 300}, "About: This is too long: at most 2000 characters."),
             ({"where": "wallet"}, "Page: There is no such choice here."),
         ],
     )

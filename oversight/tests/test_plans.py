@@ -1,11 +1,15 @@
 """What pages ask for again and again, and what is rare among many lines, is found by an index."""
 
+import re
+
 import pytest
 from django.db import connection
 
+from controls.audit import record
 from controls.models import AuditEntry
 from goldwallet.clock import now
 from goldwallet.test.world import World, buy, paid
+from oversight import trail
 from oversight.audit import AuditFilters
 from oversight.trade import trade_days
 
@@ -74,3 +78,21 @@ def test_what_is_rare_in_the_audit_trail_is_not_sought_among_all_lines(
     rows = form.narrowed().order_by("-id")[:51]
     assert len(rows) == 1
     assert index in rows.explain()
+
+
+def test_the_trail_in_place_is_read_along_the_index_of_each_column(world: World) -> None:
+    subject = f"person:{world.alice.pk}"
+    record("hold", subject=subject, person_id=world.alice.pk)
+    filled("controls_auditentry", _LINES)
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN {trail._NEWEST}", trail._asked([subject, "orders"]))
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    for index in ("audit_subject", "audit_about", "audit_person"):
+        # Once for what was done, once for looks.
+        assert len(re.findall(rf"Scan (?:using|on) {index}\b", plan)) == 2, plan
+    assert "Seq Scan" not in plan and "pkey" not in plan, plan
+    before = read_from_end_to_end("controls_auditentry")
+    found = trail.trail_of(f"{subject} orders", world.alice)
+    assert [row.entry.action for row in found.acts.rows] == ["hold"]
+    assert found.looks.number == "more than 100"
+    assert read_from_end_to_end("controls_auditentry") == before

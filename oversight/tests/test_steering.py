@@ -1,5 +1,6 @@
 """Steering at the desk: one person pauses, two go on, two move a threshold."""
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -8,7 +9,7 @@ from django.urls import reverse
 
 from accounts.roles import Role
 from accounts.tests.people import customer, signed_in, staff
-from controls.models import Cause, Request
+from controls.models import Cause, Request, Switch
 from controls.selectors import switch, thresholds
 from controls.services import switch_pause
 from goldwallet.test.clock import shift_clock
@@ -189,3 +190,26 @@ def test_a_value_that_makes_no_sense(world: World, value: str) -> None:
     assert answer.status_code == 400
     assert "Small sales cost more than they bring." in text(answer)
     assert not Request.objects.exists()
+
+
+def test_the_history_of_the_switches_goes_back_to_the_first_line(world: World) -> None:
+    by = staff("treasury")
+    for number in range(26):
+        for name in ("buy", "sell"):
+            switch_pause(name=name, cause=Cause.STAFF, note=f"Reason {number} to stop {name}.", by=by)
+            Switch.objects.filter(name=name).update(paused=False, cause="", note="")
+    browser, url, said = signed_in(by), PAGE, []
+    while url:
+        answer = browser.get(url)
+        page = answer.content.decode()
+        assert "104 in all" in page
+        assert ("To the newest" in page) == (url != PAGE)
+        said += [what for _, _, what in answer.context["history"]]
+        older = re.search(r'href="(\?history=[^"]*)#history"', page)
+        url = PAGE + older[1] if older else ""
+    assert [what for what in said if "on again" not in what] == [
+        f"{label} paused. Reason {number} to stop {name}."
+        for number in reversed(range(26))
+        for label, name in (("Selling", "sell"), ("Buying", "buy"))
+    ]
+    assert len(said) == 104
