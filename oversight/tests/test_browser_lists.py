@@ -33,3 +33,26 @@ def test_what_cannot_be_read_is_said_where_the_rows_were(world: World, house, vi
         )
         choice.select_option("")
         expect(rows).not_to_contain_text("There is no such choice here.")
+
+
+def test_who_has_filtered_a_list_finds_the_way_back_to_all_of_it(world: World, house, visit) -> None:
+    staff = visit(user=world.staff(Role.ADMINISTRATOR), size=DESK)
+    for path, name in (*LISTS, ("/desk/orders/", "side"), (f"/desk/pools/{world.pool.pk}/", "status")):
+        staff.go(path)
+        back = staff.page.get_by_role("link", name="Show all", exact=True)
+        expect(back).to_have_count(0)
+        button = staff.page.locator("form.filters").get_by_role("button", name="Show", exact=True)
+        place = button.bounding_box()
+        look(staff, f"all-{path.strip('/').split('/')[1]}", button)
+        choice = staff.page.locator(f"form.filters select[name={name}]")
+        choice.select_option(index=1)
+        expect(back).to_be_visible()
+        assert button.bounding_box() == place, "nothing jumps"
+        look(staff, f"filtered-{path.strip('/').split('/')[1]}", back)
+        choice.select_option("")
+        expect(back).to_have_count(0)
+        choice.select_option(index=1)
+        back.click()
+        expect(back).to_have_count(0)
+        staff.page.wait_for_url(f"**{path}")
+        expect(choice).to_have_value("")

@@ -1,0 +1,69 @@
+"""Whoever has filtered a list finds the way back to all of it, also when htmx has brought only the rows."""
+
+import re
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.urls import reverse
+
+from accounts.roles import Role
+from accounts.tests.people import signed_in
+from goldwallet.test.world import World
+from ledger import chart
+
+pytestmark = pytest.mark.django_db
+
+#: Each template of a list with filters -> where it is shown, and a filter of it.
+LISTS = {
+    "trading/desk_orders.html": ("desk_orders", "side=buy"),
+    "payments/desk_payments.html": ("desk_payments", "q=GW"),
+    "oversight/ledger_transactions.html": ("desk_transactions", "kind=buy_paid"),
+    "oversight/people.html": ("desk_people", "standing=open"),
+    "oversight/approvals.html": ("desk_approvals", "kind=price_set"),
+    "oversight/audit.html": ("desk_audit", "action=gone"),  # also when it cannot be read
+    "oversight/account.html": ("desk_account", "from=2026-01-01"),
+    "oversight/ledger.html": ("desk_ledger", "q=user"),
+    "pools/pool.html": ("desk_pool", "status=all"),
+    "pools/pool_book.html": ("desk_pool_book", "account=vault"),
+}
+_LINK = re.compile(r'<a class="([^"]*)" id="show-all" href="([^"]*)"( hx-swap-oob="true")?>Show all</a>')
+
+
+def test_every_list_with_filters_is_among_them() -> None:
+    folder = Path(settings.BASE_DIR) / "templates"
+    found = {
+        str(path.relative_to(folder))
+        for path in folder.rglob("*.html")
+        if 'include "components/filters.html"' in path.read_text()
+    }
+    assert found == LISTS.keys()
+
+
+@pytest.mark.parametrize("template", LISTS)
+def test_the_way_back_comes_with_the_rows_and_goes_with_the_filter(world: World, template: str) -> None:
+    name, query = LISTS[template]
+    about = {
+        "desk_account": [chart.pool_available(world.pool.pk).code],
+        "desk_pool": [world.pool.pk],
+        "desk_pool_book": [world.pool.pk],
+    }
+    path = reverse(name, args=about.get(name, []))
+    browser = signed_in(world.staff(Role.ADMINISTRATOR))
+
+    def link(asked: str, *, rows: bool) -> tuple[bool, bool]:
+        """Whether it is shown, and whether htmx puts it into its place."""
+        headers = {"HX-Request": "true", "HX-Target": "rows"} if rows else {}
+        html = browser.get(f"{path}?{asked}", headers=headers).content.decode()
+        assert html.count('id="show-all"') == 1
+        found = _LINK.search(html)
+        assert found and found.group(2) == path, html
+        return "is-idle" not in found.group(1), bool(found.group(3))
+
+    empty = f"{query.partition('=')[0]}="
+    assert link("", rows=False) == (False, False)
+    assert link(query, rows=False) == (True, False)
+    assert link(query, rows=True) == (True, True)
+    # htmx sends every field, the empty ones too.
+    assert link(empty, rows=True) == (False, True)
+    assert link(empty, rows=False) == (False, False)
