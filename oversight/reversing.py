@@ -71,6 +71,10 @@ def ledger_reverse_person(payload: dict[str, Any]) -> uuid.UUID | None:
         found = _transaction(payload)
     except Refused:
         return None
+    return whose(found)
+
+
+def whose(found: Transaction) -> uuid.UUID | None:
     return adjustment_of(found.pk).user_id if found.kind in ADJUSTMENTS else None
 
 

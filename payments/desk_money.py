@@ -14,6 +14,7 @@ from procrastinate.exceptions import AlreadyEnqueued
 
 from accounts.asking import ask, may_ask
 from accounts.models import User
+from accounts.own import OWN, is_own
 from accounts.permissions import about_person, may_act
 from accounts.permissions import staff_page as page_of_staff
 from accounts.selectors import person_by_email, person_by_phone
@@ -107,6 +108,8 @@ def _arrival_page(
         "candidates": candidates(found) if waits else [],
         "request_open": open_request,
         "may_ask": may,
+        # Whose payment its reference names.
+        "own": OWN if may and is_own(cast(User, request.user), found.person_id) else "",
         "exchanges": shown(Exchange.objects.filter(arrival=found).order_by("created_at"), opened=opened),
         "callbacks": shown(
             Callback.objects.filter(exchange__arrival=found).order_by("received_at"), opened=opened

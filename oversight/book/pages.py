@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET
 from accounts.asking import may_ask
 from accounts.exporting import paper
 from accounts.models import User
+from accounts.own import OWN, is_own
 from accounts.permissions import about_person, staff_page
 from accounts.searching import search_refused
 from accounts.whose import owner_meant
@@ -29,7 +30,7 @@ from oversight.book.extract import extract_made
 from oversight.book.forms import AccountFilters, Days, TransactionFilters, code_meant, refusal
 from oversight.book.listing import Row, rows_of
 from oversight.naming import account_names, actor_name
-from oversight.reversing import reversal_subject, why_not
+from oversight.reversing import reversal_subject, whose, why_not
 
 _ACCOUNTS, _PAGE = 100, 50
 _LESS = "Write more of the code, or choose whose account it is."
@@ -274,7 +275,7 @@ def transaction_page(
         "reversed_by": found.reversals.first(),
         "open_request": request_about(reversal_subject(found.pk)),
         "may_ask": asks,
-        "why_not": why_not(found) if asks else "",
+        "why_not": (why_not(found) or (OWN if is_own(me, whose(found)) else "")) if asks else "",
         "refused": refused,
         "reason": request.POST.get("reason", ""),
         "trail_subject": f"transaction:{found.pk}",

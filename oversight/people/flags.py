@@ -13,6 +13,7 @@ from accounts.models import User
 from accounts.permissions import staff_page
 from controls.models import Note
 from controls.services.notes import flags_up
+from goldwallet.context import stands_under
 from goldwallet.paging import page_of
 from oversight.people.about import ABOUT, WRITERS, may_read
 
@@ -38,6 +39,7 @@ def flags(request: HttpRequest) -> HttpResponse:
     shown = [chosen] if chosen else mine
     rows = flags_up().filter(subject__regex=f"^({'|'.join(shown)}):").select_related("author")
     page = page_of(rows, by="made_at", after=after, limit=_PAGE, oldest_first=True)
+    stands_under(request, reverse("desk"))
     url = reverse("desk_flags")
     context = {
         "tabs": [("All", url, not chosen)]

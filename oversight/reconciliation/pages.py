@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.asking import ask, may_ask
 from accounts.models import User
+from accounts.own import OWN, is_own
 from accounts.permissions import about_person, may_act, staff_page
 from accounts.roles import Role
 from controls.audit import record
@@ -27,7 +28,7 @@ from goldwallet.history import events_of
 from goldwallet.paging import page_of
 from oversight.models import Break, BreakKind, BreakState, News, Run, RunState
 from oversight.reconciliation.found import GRACE, ZERO
-from oversight.reconciliation.resolving import advice, choices
+from oversight.reconciliation.resolving import advice, choices, whose
 from oversight.reconciliation.run import run_begin
 from oversight.tasks import reconcile_run
 from payments.models import Float, StatementFile
@@ -228,6 +229,7 @@ def _break_page(request: HttpRequest, break_id: uuid.UUID, refused: Refused | No
         "details": found.line.details if found.line else "",
         "waiting": waiting,
         "asks": opened and waiting is None and may_ask(me, "break_resolve"),
+        "own": OWN if opened and may_ask(me, "break_resolve") and is_own(me, whose(found)) else "",
         "acts": opened and may_act(me, Role.TREASURY),
         "mine": found.owner_id == me.pk,
         "history": _history(found),

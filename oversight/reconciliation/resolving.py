@@ -211,6 +211,10 @@ def resolve_person(payload: dict[str, Any]) -> uuid.UUID | None:
         found, _ = _found(payload)
     except Refused:
         return None
+    return whose(found)
+
+
+def whose(found: Break) -> uuid.UUID | None:
     if found.payment is not None:
         return found.payment.user_id
     return found.arrival.user_id if found.arrival is not None else None

@@ -29,7 +29,9 @@ from goldwallet.test.two import agreed, asked
 from goldwallet.test.world import World, buy, paid, sell
 from kyc.tests.making import photos_once, sent
 from ledger import chart
+from ledger.models import Transaction
 from ledger.services import Transfer, post
+from oversight.models import Break, BreakKind, Run, RunState
 from oversight.selectors import waiting
 from payments.models import Arrival, ArrivalState, Payment
 from trading.models import Order
@@ -303,6 +305,44 @@ def test_of_ones_own_payment_with_nothing_to_do_nothing_is_said(sale: Order, me:
     asked("payout_record", payload, by=staff("treasury"), subject=f"payment:{sale.payment_id}")
     assert OWN not in read(signed_in(me), "desk_payment", sale.payment_id)
     assert OWN not in read(signed_in(me), "desk_payouts")
+
+
+@pytest.mark.fault("Z07")
+def test_what_two_people_would_do_about_oneself_is_not_offered_to_oneself(sale: Order, me: User) -> None:
+    """A correction taken back, a difference resolved, money sent back: others ask for it."""
+    maker, checker = staff("treasury"), staff("treasury")
+    payload = {"person": str(sale.user_id), "kes": "500", "way": "credit", "words": "We were wrong."}
+    agreed("adjust_cash", payload, maker=maker, checker=checker, subject="correction")
+    run = Run.objects.create(state=RunState.DONE, starts_at=now(), ends_at=now(), finished_at=now())
+    difference = Break.objects.create(
+        key="own",
+        kind=BreakKind.CHARGE_DIFFERS,
+        kes=7,
+        sentence="M-Pesa took another charge.",
+        cause="Nobody knows.",
+        payment=sale.payment,
+        first_run=run,
+        last_run=run,
+    )
+    came = Arrival.objects.create(
+        receipt="TKL7X2M9QC",
+        amount=7,
+        arrived_at=now(),
+        state=ArrivalState.SUSPENSE,
+        source="pull",
+        payment=Payment.objects.get(user=sale.user, direction="in"),
+    )
+    others = signed_in(maker)
+    for name, key, form in [
+        ("desk_transaction", Transaction.objects.latest("id").pk, "desk_transaction_reverse"),
+        ("desk_break", difference.pk, "desk_break_resolve"),
+        ("desk_arrival", came.pk, "desk_arrival_return"),
+    ]:
+        mine, theirs = (read(desk, name, key) for desk in (signed_in(me), others))
+        assert OWN in mine, name
+        assert OWN not in theirs, name
+        assert reverse(form, args=[key]) not in mine, name
+        assert reverse(form, args=[key]) in theirs, name
 
 
 # --- the ways on ----------------------------------------------------------------------------------
