@@ -25,7 +25,7 @@ from goldwallet.wording import exact_time
 WIDTH = 178.0
 _LEFT, _TOP, _BOTTOM = 16.0, 30.0, 20.0
 _LINE, _PAD, _SIZE = 4.2, 1.2, 8.5
-_HEADING = 9.0
+_HEADING, _LABEL = 9.0, 48.0
 _INK, _SOFT, _GOLD, _RULE = (38, 33, 24), (107, 98, 80), (184, 137, 43), (214, 206, 190)
 
 #: The fonts have no minus. A dash that is as wide as a figure stands for it, as typists did it.
@@ -124,17 +124,23 @@ class Sheet:
 
     def facts(self, facts: Iterable[tuple[str, str]]) -> None:
         """Names and what they are, one below the other."""
+        pdf = self._pdf
         for label, value in facts:
-            pdf = self._pdf
             pdf.set_font("helvetica", "", 9)
-            lines = self._wrapped(latin(value), WIDTH - 48)
-            self._begin(5 * len(lines))
+            parts = [
+                (0.0, _LABEL, _SOFT, self._wrapped(latin(label), _LABEL)),
+                (_LABEL, WIDTH - _LABEL, _INK, self._wrapped(latin(value), WIDTH - _LABEL)),
+            ]
+            high = 5 * max(len(lines) for *_, lines in parts)
+            self._begin(high)
             pdf.set_font("helvetica", "", 9)
-            for number, line in enumerate(lines):
-                pdf.set_text_color(*_SOFT)
-                pdf.cell(48, 5, latin(label) if number == 0 else "")
-                pdf.set_text_color(*_INK)
-                pdf.cell(WIDTH - 48, 5, line, new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+            top = pdf.get_y()
+            for left, width, ink, lines in parts:
+                pdf.set_text_color(*ink)
+                for number, line in enumerate(lines):
+                    pdf.set_xy(_LEFT + left, top + 5 * number)
+                    pdf.cell(width, 5, line)
+            pdf.set_xy(_LEFT, top + high)
         self._pdf.ln(3)
 
     def table(self, columns: Sequence[Column], rows: Iterable[Sequence[str | tuple[str, ...]]]) -> None:

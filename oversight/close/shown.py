@@ -11,9 +11,11 @@ from uuid import UUID
 
 from accounts.models import User
 from controls.kinds import KINDS
-from controls.models import Cause, Request, RequestState, SwitchName
+from controls.models import Cause, Request, SwitchName
 from goldwallet.clock import NAIROBI
-from goldwallet.money import show_grams, show_kes
+from goldwallet.money import show_grams
+from goldwallet.templatetags.amounts import MINUS, kes
+from goldwallet.wording import state
 from kyc.models import Outcome
 from oversight.close.figures import CASH, Figures, digest_of, figures_of, people_in
 from oversight.models import DailyClose
@@ -99,12 +101,17 @@ def _verdict(raw: Figures, one: Figures) -> Verdict:
     ).verdict
 
 
+def plain_grams(value: Decimal) -> str:
+    """As the pages have them, in plain text."""
+    return show_grams(value).replace("-", MINUS)
+
+
 def _g(text: str) -> str:
-    return show_grams(Decimal(text))
+    return plain_grams(Decimal(text))
 
 
 def _k(text: str) -> str:
-    return show_kes(Decimal(text))
+    return kes(Decimal(text))
 
 
 def _shown(raw: Figures) -> Any:
@@ -124,14 +131,17 @@ def _shown(raw: Figures) -> Any:
         one["label"] = kind_words(one["kind"])
     for one in figures["prices"]:
         one["who"] = people.get(one["by"], "")
-    decided = figures["requests"]["decided"]
+    requests = figures["requests"]
+    decided = requests["decided"]
+    # Not more than the first of them are listed.
+    requests["of"] = requests["executed"] + requests["refused"]
     results = dict(Request.objects.filter(pk__in=[one["id"] for one in decided]).values_list("pk", "result"))
     for one in decided:
         kind = KINDS.get(one["kind"])
         one["label"] = kind.label if kind else one["kind"]
         one["asked_by"], one["decided_by"] = people.get(one["maker"], ""), people.get(one["checker"], "")
         one["result"] = results.get(UUID(one["id"]), "")
-        one["word"] = RequestState(one["state"]).label
+        one["word"] = state(one["state"], "request")[0]
     for one in figures["switches"]["changes"]:
         one["label"] = SwitchName(one["name"]).label
         one["why"] = Cause(one["cause"]).label if one["cause"] else ""

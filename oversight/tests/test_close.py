@@ -178,7 +178,7 @@ def test_what_does_not_add_up_stands_on_top(world: World, day: dt.date) -> None:
         switch_pause(name="sell", cause="staff", note="A look at the prices.")
         text = said(page(signed_in(staff("treasury")), day))
 
-    assert "M-Pesa's last word about payouts differs from the book of that moment by -KES 1,000." in text
+    assert "M-Pesa's last word about payouts differs from the book of that moment by −KES 1,000." in text
     assert "Selling paused." in text
     assert Switch.objects.get(name="sell").paused
 

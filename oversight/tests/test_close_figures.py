@@ -314,4 +314,4 @@ def test_a_float_on_its_way_is_not_called_different(world: World, day: dt.date) 
         assert "last word about collections differs" in text
     assert "Counted again now The same" in stored
     printed = " ".join(text for one in pages(pdf) for text in one)
-    assert "On its way." in printed and "Differs." in printed
+    assert "On its way" in printed and "Differs" in printed
