@@ -164,6 +164,7 @@ def test_whom_a_breach_concerns_by_what_was_read_and_taken(world: World) -> None
     assert desk.post(lists, {"format": "xlsx", "person": world.bob.email}).status_code == 302
     for page in ("desk_orders", "desk_orders", "desk_payments"):
         assert desk.get(reverse(page)).status_code == 200
+    assert desk.get(reverse("desk_find"), {"q": "example.com"}).status_code == 200
     assert colleague.get(reverse("desk_person", args=[world.bob.pk])).status_code == 200
 
     # Three pages: the person, the order, and the account with its extract. Two files: the extract and one list.
@@ -179,7 +180,8 @@ def test_whom_a_breach_concerns_by_what_was_read_and_taken(world: World) -> None
         "thief@example.com took list:payments, csv, 2 rows",
         "thief@example.com took list:payments, csv, 2 rows, by direction",
     ]
-    assert said[4:] == ["Pages read that are not about one person, and may show many: orders 2, payments 1."]
+    pages = "search 1, find 1, orders 2, payments 1"
+    assert said[4:] == [f"Pages read that are not about one person, and may show many: {pages}."]
     assert beside("--since", since, "--by", "clerk@example.com").splitlines() == ["1 people."]
 
     export = Export.objects.get()

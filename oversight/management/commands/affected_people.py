@@ -58,7 +58,7 @@ class Command(BaseCommand):
         for file in many.files:
             self.stderr.write(_said(file))
         if many.pages:
-            told = ", ".join(f"{word or 'other'} {count}" for word, count in many.pages.items())
+            told = ", ".join(f"{word or 'search'} {count}" for word, count in many.pages.items())
             self.stderr.write(f"Pages read that are not about one person, and may show many: {told}.")
 
 
