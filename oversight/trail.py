@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from django.db import connection
+from django.db.models import BooleanField, Count, ExpressionWrapper, Q, QuerySet, Window
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import RowNumber
 from django.urls import reverse
 
 from accounts.models import User
@@ -144,49 +146,59 @@ def things(text: str) -> list[str]:
 
 
 def trail_of(text: str, reader: User) -> Trail:
-    """The newest lines about `things(text)`, those of two people and of whoever a person is among them: two questions,
+    """The newest lines about `things(text)`, those of two people and of whoever a person is among them: one question,
     however many lines there are.
     """
     here = things(text)
-    acts, looks = _newest(here)
-    shown = [*acts[:IN_PLACE], *looks[:IN_PLACE]]
-    lines = AuditEntry.objects.select_related("actor", "person").in_bulk(shown) if shown else {}
+    found = newest(here)
     url = f"{reverse('desk_audit')}?"
 
-    def part(name: str, found: list[int]) -> Part:
-        number = str(len(found)) if len(found) <= _COUNTED else f"more than {_COUNTED}"
-        rows = [row_of(lines[key], reader, here=here) for key in found[:IN_PLACE]]
-        return Part(rows, number, url + urlencode({"show": name, "subject": text}))
+    def part(name: str, *, looked: bool) -> Part:
+        lines = [line for line in found if line.looked is looked]
+        number = lines[0].number if lines else 0
+        return Part(
+            rows=[row_of(line, reader, here=here) for line in lines],
+            number=str(number) if number <= _COUNTED else f"more than {_COUNTED}",
+            url=url + urlencode({"show": name, "subject": text}),
+        )
 
-    return Trail(part("acts", acts), part("looks", looks), url + urlencode({"subject": text}))
+    return Trail(part("acts", looked=False), part("looks", looked=True), url + urlencode({"subject": text}))
+
+
+def newest(here: list[str]) -> QuerySet[Any]:
+    """Lines with `looked`, and the `number` there is of their kind; of each kind the newest, newest first."""
+    return (
+        AuditEntry.objects.filter(pk__in=_numbers(here))
+        .annotate(looked=ExpressionWrapper(Q(action__in=LOOKS), BooleanField()))
+        .annotate(
+            place=Window(RowNumber(), partition_by="looked", order_by="-pk"),
+            number=Window(Count("pk"), partition_by="looked"),
+        )
+        .filter(place__lte=IN_PLACE)
+        .select_related("actor", "person")
+        .order_by("-pk")
+    )
 
 
 # Each column from the newest line of each thing, and no further than it must. In this order, and asked for between a
 # value and itself, lines are read along the column's index alone. By "=" or by `controls.audit.entries_about` the
 # planner may walk through every line there is for what is rare, or read all that was ever said of a thing and sort it.
-_PART = """
-SELECT {looks}, line.id FROM unnest(%({asked})s::{type}[]) AS thing (name), LATERAL (
+_COLUMN = """
+SELECT line.id FROM unnest(%s::{type}[]) AS thing (name), LATERAL (
     SELECT id FROM controls_auditentry
-    WHERE {column} BETWEEN thing.name AND thing.name AND (action = ANY(%(looks)s)) = {looks}
-    ORDER BY {column}, id DESC LIMIT %(most)s
+    WHERE {column} BETWEEN thing.name AND thing.name AND (action = ANY(%s)) = {looked}
+    ORDER BY {column}, id DESC LIMIT %s
 ) AS line"""
-_COLUMNS = (("subject", "things", "text"), ("about", "things", "text"), ("person_id", "people", "uuid"))
-_NEWEST = " UNION ".join(
-    _PART.format(looks=looks, column=column, asked=asked, type=of)
-    for looks in ("false", "true")
-    for column, asked, of in _COLUMNS
-)
-_NEWEST += " ORDER BY id DESC"
 
 
-def _asked(here: list[str]) -> dict[str, Any]:
-    return {"things": here, "people": people_of(here), "looks": [*LOOKS], "most": _COUNTED + 1}
-
-
-def _newest(here: list[str]) -> tuple[list[int], list[int]]:
-    """The numbers of acts and of looks, newest first, one more than anybody counts at most."""
-    with connection.cursor() as cursor:
-        cursor.execute(_NEWEST, _asked(here))
-        found = cursor.fetchall()
-    acts, looks = ([key for looked, key in found if looked is kind] for kind in (False, True))
-    return acts[: _COUNTED + 1], looks[: _COUNTED + 1]
+def _numbers(here: list[str]) -> RawSQL:
+    """The numbers of acts and of looks, of each one more than anybody counts."""
+    looks, most = [*LOOKS], _COUNTED + 1
+    columns = {"subject": ("text", here), "about": ("text", here), "person_id": ("uuid", people_of(here))}
+    kinds: list[str] = []
+    asked: list[Any] = []
+    for looked in ("false", "true"):
+        parts = [_COLUMN.format(column=name, type=kind, looked=looked) for name, (kind, _) in columns.items()]
+        kinds.append(f"(SELECT id FROM ({' UNION '.join(parts)}) AS newest ORDER BY id DESC LIMIT %s)")  # noqa: S608 - the parts are constants
+        asked += [value for _, names in columns.values() for value in (names, looks, most)] + [most]
+    return RawSQL(" UNION ALL ".join(kinds), asked)  # noqa: S611 - what is asked for is a parameter
