@@ -84,6 +84,7 @@ def _people(house: House, times: int) -> None:
     for by in house.hands(times):
         note_add(subject=f"person:{held.pk}", text="Asked again.", by=by, person_id=held.pk)
         record("read", subject=f"person:{held.pk}", person_id=held.pk, by=by.pk)
+        record("act", subject=f"roles:{new.pk}", after={"asked": "again", "times": 2}, by=by.pk)
     house.look("desk_person", person_id=held.pk)
     house.look("desk_kyc_person", person_id=held.pk)
     house.look("desk_person", person_id=house.crew[-1].pk)
@@ -105,6 +106,9 @@ def _leaving(house: House, times: int) -> None:
         photographed(person, Part.SELFIE)
     payload = {"person": str(person.pk)}
     request = asked("person_close", payload, by=house.crew[-1], subject=f"closing:{person.pk}")
+    for by in house.hands(times):
+        for action in ("read", "request_weigh"):
+            record(action, subject=f"request:{request.pk}", by=by.pk)
     house.look("desk_approval", request_id=request.pk)
 
 

@@ -43,7 +43,7 @@ SAME = {
     "desk_ledger": {"table: Trial balance"},
     "desk_order": {"table: Buy paid", "table: History"},
     "desk_payment": {"table: Buy paid"},
-    "desk_person": {"table: Limits and use"},
+    "desk_person": {"table: Limits and use", "table: #values"},
     "desk_pool": {"table: Where each gram is", "table: In the ledger"},
     "desk_prices": {"table: What this pair does at once"},
     "desk_roles": {"table: Who works where", "table: What takes two people", "table: Show the #addresses"},
