@@ -5,7 +5,7 @@ from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -36,17 +36,24 @@ _CHOOSE = "Choose the bars that leave the vault, then press the button below the
 @require_http_methods(["GET", "POST"])
 @staff_page("vault")
 def bars_add(request: HttpRequest, pool_id: UUID) -> HttpResponse:
-    """POST asks. GET with bars in the address works out their fine gold (`#fine`) and asks for nothing."""
+    """POST asks, or with `rows` answers with fields for so many bars and with what was typed. GET with bars in the
+    address works out their fine gold (`#fine`) and asks for nothing.
+    """
     found = get_object_or_404(Pool, pk=pool_id)
-    typed = request.POST if request.method == "POST" else request.GET
+    posted = request.method == "POST"
+    typed = request.POST if posted else request.GET
+    more = posted and "rows" in typed
     bars = bar_forms(
-        typed if "bars-TOTAL_FORMS" in typed or typed is request.POST else None,
-        rows=_rows(request),
-        pool=found if request.method == "POST" else None,
+        typed if "bars-TOTAL_FORMS" in typed or posted else None,
+        rows=_rows(typed),
+        more=more,
+        pool=found if posted and not more else None,
     )
 
     def page(refused: Refused | None = None) -> HttpResponse:
         lines = _fine(bars)
+        if more:
+            bars.say_nothing()
         context = {
             "pool": found,
             "bars": bars,
@@ -54,13 +61,14 @@ def bars_add(request: HttpRequest, pool_id: UUID) -> HttpResponse:
             "gross": sum((line.gross for line in lines), Decimal(0)),
             "fine": sum((line.fine for line in lines), Decimal(0)),
             "more": min(len(bars.forms) + 5, MOST_BARS_AT_ONCE),
+            "file_again": more and bool(request.FILES),
             "may_act": may_ask(_staff(request), "bars_add"),
         }
         return _asking_page(request, "pools/bars_add.html", context, refused)
 
-    if request.method == "GET":
+    if not posted or (more and bars.management_form.is_valid()):
         return page()
-    if not bars.is_valid():
+    if more or not bars.is_valid():
         return page(Refused(""))
     return ask(
         request,
@@ -167,9 +175,9 @@ def _asking_page(
     return page_or_part(request, template, context | more, part="fine", status=status)
 
 
-def _rows(request: HttpRequest) -> int:
-    """How many bars the form offers fields for: `?rows=5`."""
-    asked = request.GET.get("rows", "")
+def _rows(typed: QueryDict) -> int:
+    """How many bars the form offers fields for: `rows=5`."""
+    asked = typed.get("rows", "")
     return min(max(int(asked), 1), MOST_BARS_AT_ONCE) if _is_small_number(asked) else 1
 
 

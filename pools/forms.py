@@ -1,11 +1,12 @@
 """What staff type at the desk, read strictly; each refusal is a sentence beside its field."""
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, cast
 
 from django import forms
+from django.forms.utils import ErrorDict
 
 from accounts.filters import one_of
 from goldwallet import money
@@ -203,18 +204,38 @@ class BarForms(forms.BaseFormSet):  # type: ignore[type-arg]
                 form.add_error("serial", "A bar above has this serial number already.")
             seen.add(serial)
 
+    def say_nothing(self) -> None:
+        """Of what is wrong so far: who wants more fields has not finished."""
+        if not self.management_form.is_valid():
+            return
+        self._non_form_errors = self.error_class()
+        for form in self.forms:
+            form._errors = ErrorDict()
+
     def bars(self) -> list[dict[str, str]]:
         """The bars that were filled in, as a request keeps them (`pools.requests.bars_add_describe`)."""
         filled = [form.cleaned_data for form in self.forms if form.has_changed()]
         return [{name: _plain(value) for name, value in bar.items()} for bar in filled]
 
 
-def bar_forms(data: Any = None, *, rows: int = 1, pool: Pool | None = None) -> BarForms:
-    """Fields for `rows` bars, or as many as `data` brings. `pool`: they are to go there, and are checked for it."""
+def bar_forms(
+    data: Mapping[str, Any] | None = None, *, rows: int = 1, more: bool = False, pool: Pool | None = None
+) -> BarForms:
+    """Fields for `rows` bars, or as many as `data` brings; with `more` for as many as either, and the first new one has
+    the cursor. `pool`: they are to go there, and are checked for it.
+    """
     made = forms.formset_factory(
         BarForm, formset=BarForms, extra=rows, max_num=MOST_BARS_AT_ONCE, absolute_max=MOST_BARS_AT_ONCE
     )
-    return cast(BarForms, made(data, prefix="bars", form_kwargs={"pool": pool}))
+    bars = cast(BarForms, made(data, prefix="bars", form_kwargs={"pool": pool}))
+    if not more or data is None or not bars.management_form.is_valid():
+        return bars
+    typed = bars.total_form_count()
+    longer = {name: data[name] for name in data} | {"bars-TOTAL_FORMS": str(max(typed, rows))}
+    bars = cast(BarForms, made(longer, prefix="bars", form_kwargs={"pool": pool}))
+    if rows > typed:
+        bars.forms[typed].fields["serial"].widget.attrs["autofocus"] = True
+    return bars
 
 
 class PriceForm(forms.Form):

@@ -157,7 +157,8 @@ def _differences(sheet: Sheet, breaks: Any) -> None:
     sheet.heading("Differences")
     last, said = breaks["compared"], "none this day"
     if last:
-        said = f"{exact_time(last['at'])}: {last['differences']}, {kes(last['kes'])} and {plain_grams(last['grams'])}"
+        count = "1 difference" if last["differences"] == 1 else f"{last['differences']} differences"
+        said = f"{exact_time(last['at'])}: {count}, {kes(last['kes'])} and {plain_grams(last['grams'])}"
     sheet.facts(
         [
             ("Found", str(breaks["found"])),
@@ -181,9 +182,9 @@ def _requests(sheet: Sheet, requests: Any) -> None:
     )
     if decided:
         # An e-mail address of ours fits on one line.
-        columns = [Column("At", 24), Column("What", 28), Column("Asked by", 42), Column("Decided by", 42)]
+        columns = [Column("At", 29), Column("What", 27), Column("Asked by", 41), Column("Decided by", 41)]
         sheet.table(
-            [*columns, Column("Outcome", 42)],
+            [*columns, Column("Outcome", 40)],
             [
                 [
                     exact_time(one["at"]),

@@ -92,7 +92,7 @@ def test_every_labelled_figure_of_a_busy_day_is_printed(world: World, day: dt.da
     # So the page itself has what was once on it alone.
     for label, figure in (
         ("State", "bythehouseitself"),
-        ("Lastcomparison", ":1,KES7and0.000003"),
+        ("Lastcomparison", ":1difference,KES7and0.000003"),
         ("M-Pesa'sword,payouts", "Difference:–KES1,989"),
         ("Identitiesdecided", "none"),
     ):

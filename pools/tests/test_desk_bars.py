@@ -1,11 +1,13 @@
 """Bars at the desk: found, sorted and paged; gross and fine apart; a pool's ledger; and what a page costs."""
 
 import datetime as dt
+import re
 from decimal import Decimal
 from itertools import pairwise
 from uuid import uuid4
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -255,6 +257,64 @@ class TestPurity:
         # After a mistake in one bar the others stand worked out beside it.
         refused = desk.post(url, typed)
         assert refused.status_code == 400 and "Together 101.000 000 g 92.666 700 g" in text(refused)
+
+
+class TestMoreFields:
+    """Who wants fields for more bars has not finished: nothing is asked, nothing is lost, and nothing is wrong yet."""
+
+    def test_what_was_typed_stays_also_what_is_wrong(self, desk, pool):
+        url = reverse("desk_bars_add", args=[pool.pk])
+        first = desk.get(url).content.decode()
+        assert '<button class="button button-quiet" type="submit" name="rows" value="6">' in first
+        typed = bars(("X 1", "100", "916.667"), ("", "1e3", "<b>"), ("X 1", "5", ""), reason="why")
+        answer = desk.post(url, typed | {"rows": "8", "bars-0-refiner": "Rand"})
+        page = answer.content.decode()
+        assert answer.status_code == 200
+        assert [f"bars-{number}-serial" in page for number in (7, 8)] == [True, False]
+        for value in ("X 1", "100", "916.667", "Rand", "1e3", "&lt;b&gt;"):
+            assert f'value="{value}"' in page, value
+        assert ">why</textarea>" in page
+        assert "errorlist" not in page and "aria-invalid" not in page and "notice-wrong" not in page
+        # The cursor is where one goes on, and what could be read is worked out.
+        assert re.findall(r'name="([^"]+)"[^>]* autofocus', page) == ["bars-3-serial"]
+        assert "Together 100.000 000 g 91.666 700 g" in text(answer)
+        assert 'name="rows" value="13"' in page
+        assert not Request.objects.exists() and not Bar.objects.exists()
+        # Then it is asked for, and what is wrong is said.
+        said = desk.post(url, typed)
+        assert said.status_code == 400 and "digits only" in text(said)
+        assert 'name="rows" value="8"' in said.content.decode()
+
+    @pytest.mark.parametrize(
+        ("rows", "fields"),
+        [("6", 6), ("1", 2), ("0", 2), ("", 2), ("x", 2), ("-5", 2), ("9999", 50), ("9" * 99, 2)],
+    )
+    def test_never_fewer_fields_than_there_were_and_never_more_than_one_request_takes(
+        self, desk, pool, rows, fields
+    ):
+        answer = desk.post(
+            reverse("desk_bars_add", args=[pool.pk]),
+            bars(("A", "1", "1000"), ("B", "1", "1000")) | {"rows": rows},
+        )
+        page = answer.content.decode()
+        assert answer.status_code == 200
+        assert len(re.findall(r'name="bars-[0-9]+-serial"', page)) == fields
+        assert ('name="rows"' in page) == (fields < 50)
+        assert 'value="A"' in page and 'value="B"' in page
+
+    def test_a_form_that_got_lost_is_said_and_a_file_is_asked_for_again(self, desk, pool):
+        url = reverse("desk_bars_add", args=[pool.pk])
+        broken = desk.post(url, {"rows": "6", "bars-TOTAL_FORMS": "x"})
+        assert broken.status_code == 400 and "Open the page again." in text(broken)
+        typed = bars(("A", "1", "1000")) | {"rows": "6"}
+        again = "Choose the file with the evidence again."
+        assert again not in text(desk.post(url, typed))
+        assert again in text(desk.post(url, typed | {"evidence": SimpleUploadedFile("a.pdf", b"%PDF-1.7 a")}))
+
+    def test_who_only_reads_gets_none(self, pool):
+        url = reverse("desk_bars_add", args=[pool.pk])
+        typed = bars(("A", "1", "1000")) | {"rows": "6"}
+        assert signed_in(staff("auditor")).post(url, typed).status_code == 403
 
 
 class TestBook:
