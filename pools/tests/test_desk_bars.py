@@ -265,7 +265,7 @@ class TestMoreFields:
     def test_what_was_typed_stays_also_what_is_wrong(self, desk, pool):
         url = reverse("desk_bars_add", args=[pool.pk])
         first = desk.get(url).content.decode()
-        assert '<button class="button button-quiet" type="submit" name="rows" value="6">' in first
+        assert '<button class="button" type="submit" name="rows" value="6">' in first
         typed = bars(("X 1", "100", "916.667"), ("", "1e3", "<b>"), ("X 1", "5", ""), reason="why")
         answer = desk.post(url, typed | {"rows": "8", "bars-0-refiner": "Rand"})
         page = answer.content.decode()
