@@ -69,7 +69,7 @@ def test_treasury_prints_the_day_that_the_house_has_closed(
     look(treasury, "close", page.get_by_role("link", name="PDF"))
     name, content = downloaded(treasury, page.get_by_role("link", name="PDF"))
     assert name == f"gold-wallet-close-{next_night}.pdf"
-    assert "the same" in texts(content)
+    assert "The same" in texts(content)
     page.emulate_media(media="print")
     expect(page.get_by_role("navigation").first).to_be_hidden()
     expect(page.get_by_role("link", name="PDF")).to_be_hidden()
