@@ -29,6 +29,7 @@ LOOKS = frozenset(
         "export",
         "export_fetch",
         "evidence_open",
+        "request_weigh",
         "photo_ask",
         "photo_open",
         "assay_open",

@@ -1,7 +1,7 @@
 """A list in a real browser whose filter cannot be read: the sentence comes into the place of the rows."""
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from accounts.roles import Role
 from goldwallet.test.browser import DESK
@@ -35,6 +35,14 @@ def test_what_cannot_be_read_is_said_where_the_rows_were(world: World, house, vi
         expect(rows).not_to_contain_text("There is no such choice here.")
 
 
+def _place(thing: Locator) -> list[float]:
+    """Where it stands on the page, however far that is scrolled."""
+    place: list[float] = thing.evaluate(
+        "it => { const box = it.getBoundingClientRect(); return [box.x + scrollX, box.y + scrollY] }"
+    )
+    return place
+
+
 def test_who_has_filtered_a_list_finds_the_way_back_to_all_of_it(world: World, house, visit) -> None:
     staff = visit(user=world.staff(Role.ADMINISTRATOR), size=DESK)
     for path, name in (*LISTS, ("/desk/orders/", "side"), (f"/desk/pools/{world.pool.pk}/", "status")):
@@ -42,12 +50,12 @@ def test_who_has_filtered_a_list_finds_the_way_back_to_all_of_it(world: World, h
         back = staff.page.get_by_role("link", name="Show all", exact=True)
         expect(back).to_have_count(0)
         button = staff.page.locator("form.filters").get_by_role("button", name="Show", exact=True)
-        place = button.bounding_box()
+        place = _place(button)
         look(staff, f"all-{path.strip('/').split('/')[1]}", button)
         choice = staff.page.locator(f"form.filters select[name={name}]")
         choice.select_option(index=1)
         expect(back).to_be_visible()
-        assert button.bounding_box() == place, "nothing jumps"
+        assert _place(button) == place, "nothing jumps"
         look(staff, f"filtered-{path.strip('/').split('/')[1]}", back)
         choice.select_option("")
         expect(back).to_have_count(0)

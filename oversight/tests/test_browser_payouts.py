@@ -140,12 +140,16 @@ def the_desk_says_what_the_book_says(staff: Visitor, orders: list[Order]) -> Non
     assert figure(staff, "Free to sell") == show_grams(fine - owed)
     assert figure(staff, "Reserved for open buys") == show_grams(Decimal(0))
     floats = {line[0]: line[1] for line in table(staff, "Floats at M-Pesa")}
-    assert floats["Collections"] == figure(staff, "People bought", within="#live") == show_kes(bought)
+    assert (
+        floats["Collections"]
+        == figure(staff, "People bought", within="[aria-labelledby=trade]")
+        == show_kes(bought)
+    )
     charged = Payment.objects.filter(direction="out", charge__isnull=False)
     charges = sum(charged.values_list("charge", flat=True))
     assert charges > 0
     assert floats["Payouts"] == show_kes(5_000_000 - sold - charges)
-    assert figure(staff, "People sold", within="#live") == show_kes(sold)
+    assert figure(staff, "People sold", within="[aria-labelledby=trade]") == show_kes(sold)
     assert figure(staff, "Payouts under way") == figure(staff, "Suspense") == "KES 0"
     assert figure(staff, "Sales less purchases") == show_kes(bought - sold)
 
