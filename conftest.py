@@ -93,7 +93,8 @@ def point_at(simulator: Simulator, base_url: str, settings) -> None:
 
 
 #: What of the tests runs beside what: `make test` gives each lane a process and a database of its own. The first is the
-#: trials and the browser, wherever they are tested; the second most of what moves money; the last all others.
+#: trials, what is killed or broken on purpose, and the browser, wherever they are tested; the second most of what moves
+#: money; the last all others.
 LANES = ("machinery", "money", "house")
 _MONEY = frozenset({"ledger", "payments", "trading", "oversight"})
 
@@ -132,7 +133,7 @@ def _lane(item: pytest.Item) -> str:
 def _lane_of(path: Path, config: pytest.Config) -> str:
     """The lane of what stands in this file and needs no browser."""
     folder = path.relative_to(config.rootpath).parts[0]
-    if folder == "trials":
+    if folder == "trials" or path.name.startswith(("test_kill_", "test_fault_")):
         return "machinery"
     return "money" if folder in _MONEY else "house"
 
