@@ -40,6 +40,8 @@ def look(
     At both widths; the window then has the width that it had. `name` names the pictures.
     """
     page, before = person.page, person.page.viewport_size
+    # Without script, what was pressed last has led to a page that may still be on its way.
+    page.wait_for_load_state()
     for size in sizes:
         page.set_viewport_size(size)  # type: ignore[arg-type]
         where = f"{name} at {size['width']}"

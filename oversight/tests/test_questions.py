@@ -27,13 +27,14 @@ PAGES = sorted(
 )
 
 #: Lists that are as long as they are, by their pages: of kinds, roles, thresholds and accounts of the house there are
-#: so many; a correction and the paying of an order move so many accounts; and of some the newest ten stand there, which
-#: are ten already when there is little.
+#: so many; a correction and the paying of an order move so many accounts; a request is asked for and decided once; and
+#: of some the newest ten stand there, which are ten already when there is little.
 SAME = {
     "desk": {"ul: Waiting for somebody", "table: Money"},
     "desk_approval": {
         "table: What it did",
         "table: What it would have done when it was asked",
+        "table: Audit trail",
         "ul: In the ledger",
     },
     "desk_arrival": {"ul: In the ledger"},
