@@ -10,6 +10,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 
 from accounts.models import User
+from accounts.own import own_accounts
 from accounts.permissions import staff_page
 from controls.models import Note
 from controls.services.notes import flags_up
@@ -31,13 +32,15 @@ class Row(NamedTuple):
 @require_GET
 @staff_page(*WRITERS, reads="flags")
 def flags(request: HttpRequest) -> HttpResponse:
-    """`about`: one of ABOUT alone. What the reader does not work with is not here."""
-    mine = [kind for kind, about in ABOUT.items() if may_read(cast(User, request.user), about)]
+    """`about`: one of ABOUT alone. What the reader does not work with is not here, nor what is about the reader."""
+    me = cast(User, request.user)
+    mine = [kind for kind, about in ABOUT.items() if may_read(me, about)]
     chosen, after = (request.GET.get(name, "").replace("\x00", "") for name in ("about", "after"))
     if chosen and chosen not in mine:
         raise Http404
     shown = [chosen] if chosen else mine
     rows = flags_up().filter(subject__regex=f"^({'|'.join(shown)}):").select_related("author")
+    rows = rows.exclude(person__in=own_accounts(me))
     page = page_of(rows, by="made_at", after=after, limit=_PAGE, oldest_first=True)
     stands_under(request, reverse("desk"))
     url = reverse("desk_flags")

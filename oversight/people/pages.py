@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.asking import ask
 from accounts.models import User
-from accounts.own import refuse_own
+from accounts.own import own_accounts, refuse_own
 from accounts.permissions import about_person, staff_page
 from accounts.roles import Role
 from accounts.searching import search_counted
@@ -136,7 +136,7 @@ def people(request: HttpRequest) -> HttpResponse:
     filters = PeopleFilters(query or None)
     asked = filters.cleaned_data if filters.is_bound and filters.is_valid() else {}
     # What cannot be read asks for nobody, not for everybody.
-    rows = _filtered(not_erased(), asked) if not filters.errors else User.objects.none()
+    rows = _filtered(not_erased(), asked, reader=_me(request)) if not filters.errors else User.objects.none()
     text, refused = clean(asked.get("q", "")), None
     if text:
         try:
@@ -165,7 +165,7 @@ def people(request: HttpRequest) -> HttpResponse:
         "filters": filters,
         "refused": refused,
         "people": page.rows,
-        "flagged": _flagged(page.rows),
+        "flagged": _flagged(page.rows, reader=_me(request)),
         "older_url": f"{reverse('desk_people')}?{urlencode(older)}" if page.older else "",
         "text": text,
         "code": bool(codes_in(text)),
@@ -175,7 +175,7 @@ def people(request: HttpRequest) -> HttpResponse:
     return page_or_part(request, "oversight/people.html", context, part="rows", status=status)
 
 
-def _filtered(rows: QuerySet[User], asked: dict[str, Any]) -> QuerySet[User]:
+def _filtered(rows: QuerySet[User], asked: dict[str, Any], *, reader: User) -> QuerySet[User]:
     if asked.get("identity"):
         rows = rows.filter(kyc_status=asked["identity"])
     standing = asked.get("standing")
@@ -187,16 +187,15 @@ def _filtered(rows: QuerySet[User], asked: dict[str, Any]) -> QuerySet[User]:
         rows = rows.filter(is_active=False)
     elif standing == "flagged":
         about = Concat(Value("person:"), Cast(OuterRef("pk"), CharField()))
-        rows = rows.filter(Exists(flags_up().filter(subject=about)))
+        rows = rows.filter(Exists(flags_up().filter(subject=about))).exclude(pk__in=own_accounts(reader))
     return rows
 
 
-def _flagged(rows: list[User]) -> set[uuid.UUID]:
+def _flagged(rows: list[User], *, reader: User) -> set[uuid.UUID]:
     subjects = {f"person:{person.pk}": person.pk for person in rows}
-    return {
-        subjects[subject]
-        for subject in flags_up().filter(subject__in=subjects).values_list("subject", flat=True)
-    }
+    flags = flags_up().filter(subject__in=subjects).values_list("subject", flat=True)
+    found = {subjects[subject] for subject in flags}
+    return found - own_accounts(reader) if found else found
 
 
 # --- one person -----------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from django.db import connection
 from django.urls import reverse
 
 from accounts.models import User
+from accounts.own import is_own
 from accounts.permissions import may_see
 from accounts.roles import Role
 from controls.audit import ACTIONS
@@ -142,12 +143,13 @@ _PLAIN, _WITH_AUDIT = _statement([*_SOURCES.values()]), _statement([*_SOURCES.va
 
 def timeline(person: User, *, reader: User, after: str = "", limit: int = PAGE) -> Stretch:
     """A page of what happened. `after` is the `older` of the page before as it came from outside; nonsense is page
-    one. Who may not read the audit trail sees no acts of staff that left no other trace.
+    one. Who may not read the audit trail sees no acts of staff that left no other trace, and nobody sees what others
+    noted about themselves.
     """
     at, key = _place(after)
     asked: dict[str, Any] = {
         "person": person.pk,
-        "about": f"person:{person.pk}",
+        "about": "" if is_own(reader, person.pk) else f"person:{person.pk}",
         "at": at,
         "key": key,
         "limit": limit + 1,

@@ -1,11 +1,12 @@
 """What pages of the desk show beside what their view gives them: names of accounts, and what waits for the reader."""
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from django import template
 from django.template import Context
 
+from accounts.own import is_own
 from accounts.permissions import may_see
 from controls.kinds import KINDS
 from controls.models import Flag, Note, Request
@@ -56,17 +57,25 @@ def trail_of(context: Context, subject: str) -> trail.Trail | None:
 _NOTES = 30
 
 
-def _notes(context: Context, subject: str) -> list[Note] | None:
+class _Notes(NamedTuple):
+    """`closed`: to this reader, whom they are about."""
+
+    closed: bool
+    rows: list[Note]
+
+
+def _notes(context: Context, subject: str) -> _Notes | None:
     """Asked once a page: flags stand on top, notes below. None for who does not work on the subject's page."""
-    about, _ = split(subject)
+    about, key = split(subject)
     if not may_read(context["user"], about):
         return None
     # The outermost layer lasts as long as the page.
     page = cast("dict[str, Any]", context.render_context.dicts[0])
     kept = f"notes:{subject}"
     if kept not in page:
-        page[kept] = notes_and_flags(subject, most=_NOTES)
-    notes: list[Note] = page[kept]
+        closed = is_own(context["user"], about.person_of(key))
+        page[kept] = _Notes(closed, [] if closed else notes_and_flags(subject, most=_NOTES))
+    notes: _Notes = page[kept]
     return notes
 
 
@@ -79,7 +88,8 @@ def notes_of(context: Context, subject: str) -> dict[str, Any] | None:
     about, _ = split(subject)
     writes, own = may_write(context["user"], about), context.get("own", "")
     return {
-        "notes": sorted(notes, key=lambda note: note.made_at, reverse=True),
+        "closed": notes.closed,
+        "notes": sorted(notes.rows, key=lambda note: note.made_at, reverse=True),
         "may_write": writes and not own,
         "own": own if writes else "",
         "flags": Flag.choices,
@@ -91,7 +101,8 @@ def notes_of(context: Context, subject: str) -> dict[str, Any] | None:
 @register.simple_tag(takes_context=True)
 def flags_of(context: Context, subject: str) -> list[Note]:
     """The flags that are up now, for the top of the page."""
-    return [note for note in _notes(context, subject) or [] if note.flag and note.lowered_at is None]
+    notes = _notes(context, subject)
+    return [note for note in notes.rows if note.flag and note.lowered_at is None] if notes else []
 
 
 @register.simple_tag(takes_context=True)

@@ -8,6 +8,7 @@ from django import template
 from django.template import Context
 
 from accounts.models import User
+from accounts.own import is_own
 from accounts.permissions import may_see
 from accounts.roles import SEES_PEOPLE
 from controls.models import Note
@@ -16,6 +17,9 @@ from oversight.naming import subject_url
 from oversight.people.about import may_read, split
 
 register = template.Library()
+
+#: In place of the reason, for whom it is about.
+_HOLD = "Why is not shown to you."
 
 
 class Standing(NamedTuple):
@@ -28,16 +32,19 @@ class Standing(NamedTuple):
 
 
 def _flags(context: Context, people: Iterable[uuid.UUID]) -> dict[uuid.UUID, list[Note]]:
-    """By person, as far as the reader may read them. Each person is asked about once a page."""
+    """By person, as far as the reader may read them: nobody reads the flags on themselves. Each person is asked about
+    once a page.
+    """
     # The outermost layer lasts as long as the page.
-    page = cast("dict[str, Any]", context.render_context.dicts[0])
+    page, reader = cast("dict[str, Any]", context.render_context.dicts[0]), context["user"]
     kept: dict[uuid.UUID, list[Note]] = page.setdefault("flags_about", {})
     if unknown := set(people) - kept.keys():
         kept |= {person: [] for person in unknown}
         up = flags_up().filter(person__in=unknown).select_related("author")
         for note in up.order_by("-made_at", "-pk"):
-            if may_read(context["user"], split(note.subject)[0]):
-                kept[cast(uuid.UUID, note.person_id)].append(note)
+            person = cast(uuid.UUID, note.person_id)
+            if may_read(reader, split(note.subject)[0]) and not is_own(reader, person):
+                kept[person].append(note)
     return kept
 
 
@@ -61,4 +68,5 @@ def standing_of(context: Context, person: User, but: str = "") -> Standing | Non
         for note in _flags(context, [person.pk])[person.pk]
         if note.subject != but
     ]
-    return Standing(person.frozen_reason, flags)
+    hold = person.frozen_reason
+    return Standing(_HOLD if hold and is_own(reader, person.pk) else hold, flags)

@@ -3,25 +3,18 @@ that the overview counts is in a list; and where an act is refused because it is
 """
 
 import re
-from collections.abc import Iterator
 from decimal import Decimal
-from html import unescape
 from typing import Any
 
 import pytest
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts import second_factor
-from accounts.models import User
-from accounts.own import OWN
-from accounts.services import person_freeze
 from accounts.tests.people import customer, signed_in, staff
 from controls.models import Flag, Note
-from controls.services import threshold_set
-from controls.services.notes import flag_lower, note_add, notes_blank
+from controls.services.notes import flag_lower, notes_blank
 from goldwallet.clock import now
 from goldwallet.test.books import assert_books
 from goldwallet.test.clock import shift_clock
@@ -29,47 +22,15 @@ from goldwallet.test.two import agreed, asked
 from goldwallet.test.world import World, buy, paid, sell
 from kyc.tests.making import photos_once, sent
 from ledger import chart
-from ledger.models import Transaction
 from ledger.services import Transfer, post
-from oversight.models import Break, BreakKind, Run, RunState
 from oversight.selectors import waiting
+from oversight.tests.standing import CALLS, HOLD, SIM, raised, read, sale, unescaped
 from payments.models import Arrival, ArrivalState, Payment
 from trading.models import Order
 
-__all__ = ["photos_once"]
+__all__ = ["photos_once", "sale"]
 
 pytestmark = pytest.mark.django_db
-
-HOLD, SIM, CALLS = "The bank asked for it.", "Two SIM cards in one week.", "She calls every day."
-
-
-def raised(subject: str, text: str, *, by: User, person: User | None = None, flag: str = Flag.FRAUD) -> Note:
-    return note_add(subject=subject, text=text, flag=flag, by=by, person_id=person.pk if person else None)
-
-
-@pytest.fixture
-def sale(world: World) -> Iterator[Order]:
-    """A sale of alice's that waits for staff. Alice is flagged, her order is, and she is on hold."""
-    alice = world.alice
-    paid(buy(alice, 20_000))
-    threshold_set(name="payouts_manual", value=Decimal(1), by=world.vault)
-    order = sell(alice, Decimal("0.5"))
-    by = staff("treasury")
-    person_freeze(user_id=alice.pk, reason=HOLD, by=by.pk)
-    raised(f"person:{alice.pk}", SIM, by=by, person=alice)
-    raised(f"order:{order.pk}", CALLS, by=by, person=alice, flag=Flag.COMPLAINT)
-    yield order
-    assert_books()
-
-
-def unescaped(answer: Any) -> str:
-    return unescape(answer.content.decode())
-
-
-def read(browser: Client, name: str, *args: Any, **query: str) -> str:
-    answer = browser.get(reverse(name, args=args), query)
-    assert answer.status_code == 200, (name, answer)
-    return unescaped(answer)
 
 
 @pytest.fixture
@@ -245,104 +206,6 @@ def test_a_long_list_of_flags_goes_on(world: World, monkeypatch: pytest.MonkeyPa
     assert "Bar 2 is missing." in html
     assert "Bar 1 is missing." not in html
     assert "These are the last." in html
-
-
-# --- one's own ------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def me(sale: Order) -> User:
-    """Alice works in the treasury under another account, with the same phone."""
-    return staff("treasury", phone=sale.user.phone)
-
-
-@pytest.mark.fault("Z07")
-def test_of_ones_own_payout_the_queue_has_a_sentence_and_no_form(sale: Order, me: User) -> None:
-    mine, others = (read(signed_in(one), "desk_payouts") for one in (me, staff("treasury")))
-    assert mine.count(OWN) == 1
-    assert OWN not in others
-    # Alice is on hold, so it takes two: what one person does alone is to refuse it.
-    for what in ("refuse", "release", "record"):
-        form = reverse(f"desk_payout_{what}", args=[sale.payment_id])
-        assert form not in mine, what
-        assert form in others, what
-
-
-@pytest.mark.fault("Z07")
-def test_of_ones_own_payment_the_page_has_a_sentence_and_no_form(sale: Order, me: User) -> None:
-    came = Payment.objects.get(user=sale.user, direction="in")
-    reverse_it = reverse("desk_payment_reversed", args=[came.pk])
-    assert reverse_it in read(signed_in(staff("treasury")), "desk_payment", came.pk)
-    for payment in (came.pk, sale.payment_id):
-        html = read(signed_in(me), "desk_payment", payment)
-        assert html.count(OWN) == 1
-        assert "<form" not in html[html.index('id="main"') :]
-
-
-@pytest.mark.fault("Z07")
-def test_of_ones_own_order_a_sentence_stands_where_the_note_is_written(sale: Order, me: User) -> None:
-    html = read(signed_in(me), "desk_order", sale.pk)
-    assert html.index(OWN) > html.index('id="notes"')
-    assert reverse("desk_note_add") not in html
-    assert reverse("desk_flag_lower") not in html
-    other = read(signed_in(staff("treasury")), "desk_order", sale.pk)
-    assert OWN not in other
-    assert reverse("desk_note_add") in other
-    # Who could not write there anyway is told nothing.
-    assert OWN not in read(signed_in(staff("auditor", phone=sale.user.phone)), "desk_order", sale.pk)
-
-
-@pytest.mark.fault("Z07")
-def test_of_ones_own_limits_a_sentence_stands_in_place_of_the_form(sale: Order, me: User) -> None:
-    html = read(signed_in(me), "desk_kyc_person", sale.user_id)
-    assert OWN in html
-    assert reverse("desk_kyc_tier", args=[sale.user_id]) not in html
-
-
-def test_of_ones_own_payment_with_nothing_to_do_nothing_is_said(sale: Order, me: User) -> None:
-    """Somebody has asked a second person already: nobody else could do anything here either."""
-    payload = {"payment": str(sale.payment_id), "receipt": "TKL7X2M9QB"}
-    asked("payout_record", payload, by=staff("treasury"), subject=f"payment:{sale.payment_id}")
-    assert OWN not in read(signed_in(me), "desk_payment", sale.payment_id)
-    assert OWN not in read(signed_in(me), "desk_payouts")
-
-
-@pytest.mark.fault("Z07")
-def test_what_two_people_would_do_about_oneself_is_not_offered_to_oneself(sale: Order, me: User) -> None:
-    """A correction taken back, a difference resolved, money sent back: others ask for it."""
-    maker, checker = staff("treasury"), staff("treasury")
-    payload = {"person": str(sale.user_id), "kes": "500", "way": "credit", "words": "We were wrong."}
-    agreed("adjust_cash", payload, maker=maker, checker=checker, subject="correction")
-    run = Run.objects.create(state=RunState.DONE, starts_at=now(), ends_at=now(), finished_at=now())
-    difference = Break.objects.create(
-        key="own",
-        kind=BreakKind.CHARGE_DIFFERS,
-        kes=7,
-        sentence="M-Pesa took another charge.",
-        cause="Nobody knows.",
-        payment=sale.payment,
-        first_run=run,
-        last_run=run,
-    )
-    came = Arrival.objects.create(
-        receipt="TKL7X2M9QC",
-        amount=7,
-        arrived_at=now(),
-        state=ArrivalState.SUSPENSE,
-        source="pull",
-        payment=Payment.objects.get(user=sale.user, direction="in"),
-    )
-    others = signed_in(maker)
-    for name, key, form in [
-        ("desk_transaction", Transaction.objects.latest("id").pk, "desk_transaction_reverse"),
-        ("desk_break", difference.pk, "desk_break_resolve"),
-        ("desk_arrival", came.pk, "desk_arrival_return"),
-    ]:
-        mine, theirs = (read(desk, name, key) for desk in (signed_in(me), others))
-        assert OWN in mine, name
-        assert OWN not in theirs, name
-        assert reverse(form, args=[key]) not in mine, name
-        assert reverse(form, args=[key]) in theirs, name
 
 
 # --- the ways on ----------------------------------------------------------------------------------
