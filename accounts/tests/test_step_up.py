@@ -145,7 +145,7 @@ def test_checked_and_then_written_16_have_it(monkeypatch: pytest.MonkeyPatch) ->
     """The negative control: looked up first, marked later."""
     alice = customer()
     proven(alice)
-    meeting = Meeting(16, patience=5)
+    meeting = Meeting(16)
 
     def naive(number: int) -> None:
         there = step_up_proven(user_id=alice.pk, operation="sell", digest=DIGEST, session_key=HERE)

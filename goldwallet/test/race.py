@@ -9,15 +9,17 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Model, QuerySet
 
 from accounts import services
 from goldwallet.states import move, sources
+from ledger.tests.threads import at_work
 from ledger.tests.threads import errors as errors
 from ledger.tests.threads import together as together
 
@@ -25,21 +27,40 @@ from ledger.tests.threads import together as together
 class Meeting:
     """Where `count` threads wait for one another, each once: all have read, none has written yet.
 
-    A guard that does its work keeps the others away; then the first waits for `patience` seconds and they go on one by
-    one. So the same test may run with the guard and without it.
+    A guard that does its work keeps the others away: they wait for a lock of those who are here, or are done already.
+    Then nobody else can come, and those who are here go on. So the same test may run with the guard and without it,
+    however slow the machine is.
     """
 
-    def __init__(self, count: int, *, patience: float = 1.0) -> None:
-        self._barrier = threading.Barrier(count)
+    def __init__(self, count: int, *, patience: float = 20.0) -> None:
+        self._count = count
         self._patience = patience
         self._been = threading.local()
+        self._here: set[int] = set()
+        self._open = threading.Event()
 
     def wait(self) -> None:
         if getattr(self._been, "here", False):
             return
         self._been.here = True
-        with suppress(threading.BrokenBarrierError):
-            self._barrier.wait(self._patience)
+        connection.ensure_connection()
+        self._here.add(connection.connection.info.backend_pid)
+        end = time.monotonic() + self._patience
+        # A connection of its own, which is in nobody's transaction.
+        with closing(connection.copy()) as look:
+            while not self._open.wait(0.01) and time.monotonic() < end:
+                if len(self._here) >= self._count or self._nobody_else_comes(look):
+                    self._open.set()
+
+    def _nobody_else_comes(self, look: BaseDatabaseWrapper) -> bool:
+        here = self._here.copy()
+        with look.cursor() as cursor:
+            cursor.execute("SELECT pid, pg_blocking_pids(pid) FROM pg_locks WHERE NOT granted")
+            waiting = cursor.fetchall()
+        kept: set[int] = set()
+        while more := {pid for pid, by in waiting if not (here | kept).isdisjoint(by)} - kept:
+            kept |= more
+        return len(here) + len(kept - here) >= min(self._count, at_work() or self._count)
 
 
 # --- guards in Python -----------------------------------------------------------------------------

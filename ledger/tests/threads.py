@@ -5,10 +5,19 @@ from collections.abc import Callable
 
 from django.db import connection
 
+_at_work: set[int] = set()
+
+
+def at_work() -> int:
+    """How many of those who were let go last are not done yet."""
+    return len(_at_work)
+
 
 def together(count: int, work: Callable[[int], object]) -> list[object]:
     """Run `work(0)` to `work(count - 1)` at once; answer what each returned or the exception it raised."""
     results: list[object] = [None] * count
+    _at_work.clear()
+    _at_work.update(range(count))
     barrier = threading.Barrier(count)
 
     def run(number: int) -> None:
@@ -19,6 +28,7 @@ def together(count: int, work: Callable[[int], object]) -> list[object]:
         except Exception as error:  # noqa: BLE001 - the test looks at it
             results[number] = error
         finally:
+            _at_work.discard(number)
             connection.close()
 
     threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]

@@ -39,7 +39,15 @@ def test_a_mail_goes_out_once_and_is_told_of_once(world: World, monkeypatch: pyt
 
 
 def test_without_the_wait_it_is_told_of_twice(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked, meeting = actions._sent, Meeting(2)
+
+    def both_look(*given: Any) -> bool:
+        found = looked(*given)
+        meeting.wait()
+        return found
+
     monkeypatch.setattr(actions, "_wait_for", lambda name: None)
+    monkeypatch.setattr(actions, "_sent", both_look)
     assert mails(world, monkeypatch) == (1, 2)
 
 

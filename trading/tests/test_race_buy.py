@@ -187,7 +187,7 @@ def test_16_buys_of_an_unverified_person_and_the_limit_of_the_day(
     """KES 20,000 a day are three buys of 6,000. Without the lock on the person all 16 see the same room."""
     world: World = world_create()
     agreed = [quote(world.bob, Decimal(6000)) for _ in range(16)]
-    meeting = Meeting(16, patience=0.5 if locked else 10)
+    meeting = Meeting(16)
     check = agreeing.limits_use
 
     def looked_then_waits(person: User, quote: Quote) -> object:

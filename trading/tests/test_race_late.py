@@ -97,7 +97,7 @@ def test_without_any_guard_late_money_goes_both_ways(world: World, monkeypatch: 
     """The negative control: another order's cash stands beside it, so that the book alone does not notice."""
     order, other = late(world.alice), late(world.alice)
     acts = choices(order, 2)
-    meeting = Meeting(2, patience=5)
+    meeting = Meeting(2)
     rows_unlocked(monkeypatch)
     moves_unguarded(monkeypatch, rebuying, meeting=meeting)
     check = agreeing.late_order_check
@@ -121,7 +121,7 @@ def test_the_book_alone_keeps_money_from_going_twice(world: World, monkeypatch: 
     """Without locks and checked states there is still only so much cash."""
     order = late(world.alice)
     acts = choices(order, 8)
-    meeting = Meeting(8, patience=1)
+    meeting = Meeting(8)
     rows_unlocked(monkeypatch)
     moves_unguarded(monkeypatch, rebuying, meeting=meeting)
     results = together(8, lambda at: acts[at]())

@@ -179,7 +179,7 @@ def test_without_any_guard_a_payout_is_refused_and_goes_out(
 ) -> None:
     """The negative control: the gold is back with its owner, and the payout is on its way all the same."""
     rows_unlocked(monkeypatch)
-    moves_unguarded(monkeypatch, deciding, meeting=Meeting(2, patience=5))
+    moves_unguarded(monkeypatch, deciding, meeting=Meeting(2))
     results = decide_together(world, waiting, 2)
     assert results == ["approved", "refused"]
     assert free_and_locked(world) == (GRAM, 0)

@@ -115,7 +115,7 @@ def test_without_any_guard_copies_of_a_callback_deliver_again_and_again(
     body = Callback.objects.get().body.encode()
     address = hook_url("collect", Payment.objects.get(pk=order.payment_id).token)
     together(8, lambda _: httpx.post(address, content=body, timeout=30, trust_env=False))
-    unguarded_settling(monkeypatch, kept="", meeting=Meeting(8, patience=3))
+    unguarded_settling(monkeypatch, kept="", meeting=Meeting(2))
     work(concurrency=16)
     assert len(postings(order)) > 1
     assert gold(world) == len(postings(order)) * order.grams
@@ -207,7 +207,7 @@ def test_one_guard_of_settling_is_enough(monkeypatch: pytest.MonkeyPatch, kept: 
     world = world_create()
     orders = [buy(world.alice, 1000) for _ in range(8)]
     evidence = at_the_provider(orders[0])
-    unguarded_settling(monkeypatch, kept=kept, meeting=Meeting(8, patience=0.5 if kept == "lock" else 10))
+    unguarded_settling(monkeypatch, kept=kept, meeting=Meeting(8))
     results = settle_together(8, orders[0], evidence)
     assert errors(results) == []
     assert postings(orders[0]) == ["buy_paid"]
@@ -221,7 +221,7 @@ def test_without_any_guard_one_payment_delivers_eight_times(monkeypatch: pytest.
     world = world_create()
     orders = [buy(world.alice, 1000) for _ in range(8)]
     evidence = at_the_provider(orders[0])
-    unguarded_settling(monkeypatch, kept="", meeting=Meeting(8, patience=10))
+    unguarded_settling(monkeypatch, kept="", meeting=Meeting(8))
     results = settle_together(8, orders[0], evidence)
     assert results == [True] * 8
     assert postings(orders[0]) == ["buy_paid"] * 8
@@ -298,7 +298,7 @@ def test_expiry_and_success_unguarded_deliver_the_gold_and_take_it_back(
     world = world_create()
     order, other = buy(world.alice, 1000), buy(world.alice, 1000)
     evidence = at_the_provider(order)
-    unguarded_settling(monkeypatch, kept="key", meeting=Meeting(2, patience=5))
+    unguarded_settling(monkeypatch, kept="key", meeting=Meeting(2))
     with shift_clock(minutes=4):
         results = expire_against_success(order, evidence)
     assert results == [True, True]
@@ -396,7 +396,7 @@ def test_without_the_conditional_claim_each_of_them_sends(
 ) -> None:
     """The negative control: the payment is looked at, and then marked as being sent."""
     order = buy(world.alice, 1000)
-    meeting = Meeting(8, patience=5)
+    meeting = Meeting(8)
 
     def naive(payment: Payment, kind: Kind) -> Exchange | None:
         meeting.wait()
