@@ -250,6 +250,9 @@ def made_for_all[T](blocker, make: Callable[[], T]) -> Iterator[T]:
             # What the database looks at in the end it looks at now, and not again in each test.
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
             cursor.execute("SET CONSTRAINTS ALL DEFERRED")
+            # Others' tests left these tables empty, and by that the planner would go on for as long as this lasts.
+            if filled := writes():
+                cursor.execute(f"ANALYZE {', '.join(filled)}")
     yield made
     with blocker.unblock():
         block.close()

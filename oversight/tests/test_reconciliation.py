@@ -27,8 +27,8 @@ from pools.models import Allocation
 
 pytestmark = pytest.mark.django_db
 
-#: The smallest day that the plan below fits into.
-BUYS, SALES, PEOPLE = 150, 60, 12
+#: The plan below fits into this day, and leaves some payments of each side as they are.
+BUYS, SALES, PEOPLE = 90, 45, 12
 
 
 def raw(sql: str, *values: object) -> None:
@@ -42,7 +42,7 @@ def raw(sql: str, *values: object) -> None:
 
 @pytest.fixture(scope="module")
 def traded(django_db_setup, django_db_blocker) -> Iterator[Day]:
-    """Hundreds of payments, made once."""
+    """More than a hundred payments, made once."""
     yield from day_of_all(django_db_blocker, by="treasury@example.com", people=PEOPLE, buys=BUYS, sales=SALES)
 
 
