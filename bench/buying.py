@@ -71,7 +71,7 @@ def confirm(one: Confirm) -> Order:
 
 def service(*, clients: int, seconds: float) -> float:
     """Confirmed buys a second, in threads of this process."""
-    waiting = quotes_make(round(PER_SECOND["service"] * max(1, seconds)))
+    waiting = quotes_make(round(PER_SECOND["service"] * max(0.3, seconds)))
     turns = count()
     return threads(clients, seconds, lambda thread, turn: confirm(waiting[next(turns)]))
 

@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator
 
+import boto3
 import pytest
 
 from kyc import documents
-from kyc.images import CleanImage, clean
+from kyc.images import CleanImage
 from kyc.storage import s3
+from kyc.tests.making import cleaned_once
 from kyc.tests.sending import PHOTO
 from kyc.tests.stores import FaultyLine, S3Server
+
+_SESSION = boto3.session.Session()
 
 
 @pytest.fixture(scope="session")
@@ -33,6 +37,8 @@ def bucket(s3_server: S3Server, line: FaultyLine, settings, monkeypatch) -> s3.B
     """A bucket of this test's own, private as production asks for, and the house set to use it by that line."""
     monkeypatch.setattr(s3, "CONNECT_SECONDS", 0.5)
     monkeypatch.setattr(s3, "READ_SECONDS", 1.0)
+    # A session reads megabytes of what Amazon offers; each test makes clients of its own, and all from this one.
+    monkeypatch.setattr(boto3.session, "Session", lambda: _SESSION)
     s3._client.cache_clear()
     settings.DOCUMENT_STORE = "s3"
     settings.DOCUMENT_S3 = {
@@ -57,6 +63,6 @@ def folder(settings, tmp_path) -> None:
 @pytest.fixture
 def quick(monkeypatch) -> CleanImage:
     """Photos that were cleaned before: for tests of what comes after."""
-    photo = clean.image_clean(PHOTO)
+    photo = cleaned_once(PHOTO)
     monkeypatch.setattr(documents, "image_clean", lambda raw: photo)
     return photo

@@ -3,6 +3,7 @@ for the house, so that starting and stopping is tested and not what is started."
 
 import os
 import re
+import runpy
 import shutil
 import signal
 import socket
@@ -91,8 +92,10 @@ class Checkout:
         (venv / "bin" / "python").symlink_to(sys.executable)
         shutil.copy(Path(sys.prefix) / "pyvenv.cfg", venv)
         (venv / "lib" / packages.parent.name / "site-packages").symlink_to(packages)
-        code = 'import environment as e; e.STAMP.write_text(e.stamp("dev"))'
-        subprocess.run([venv / "bin" / "python", "-c", code], cwd=self.folder / "tools", check=True)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.syspath_prepend(self.folder / "tools")
+            environment = runpy.run_path(str(self.folder / "tools" / "environment.py"))
+        environment["STAMP"].write_text(environment["stamp"]("dev"))
 
     @property
     def environment(self) -> dict[str, str]:
@@ -150,9 +153,9 @@ class Checkout:
         return found
 
     def destroy(self) -> None:
-        if self.home.exists():
-            self.postgres("stop")
         elsewhere = self.home / "elsewhere"
+        if elsewhere.exists() or (self.home.exists() and self.processes()):
+            self.postgres("stop")
         if elsewhere.exists():
             shutil.rmtree(elsewhere.read_text().strip())
 
@@ -172,8 +175,9 @@ def data_made_before() -> Iterator[Path]:
         Path(name).chmod(0o755)
         (Path(name) / "first").mkdir()
         first = Checkout(Path(name) / "first")
-        first.postgres("start")
-        first.postgres("stop")
+        for word in ("start", "stop"):
+            done = first.postgres(word)
+            assert done.returncode == 0, done.stderr
         yield first.data
 
 

@@ -17,23 +17,23 @@ def server_pid(data: Path) -> int:
     return int((data / "postmaster.pid").read_text().splitlines()[0])
 
 
-def test_starts_and_stops_twice_and_keeps_the_data(fresh_checkout: Checkout) -> None:
-    url = fresh_checkout.postgres("start").stdout.strip()
-    fresh_checkout.query(url, "CREATE TABLE kept (grams numeric)")
-    fresh_checkout.query(url, "INSERT INTO kept VALUES (1.000001)")
-    assert fresh_checkout.postgres("start").stdout.strip() == url
-    assert fresh_checkout.postgres("stop").returncode == 0
-    assert fresh_checkout.postgres("status").returncode == 3
-    assert fresh_checkout.postgres("stop").returncode == 0
-    assert fresh_checkout.postgres("start").stdout.strip() == url
-    assert str(fresh_checkout.query(url, "SELECT grams FROM kept")[0][0]) == "1.000001"
+def test_starts_and_stops_twice_and_keeps_the_data(checkout: Checkout) -> None:
+    url = checkout.postgres("start").stdout.strip()
+    checkout.query(url, "CREATE TABLE kept (grams numeric)")
+    checkout.query(url, "INSERT INTO kept VALUES (1.000001)")
+    assert checkout.postgres("start").stdout.strip() == url
+    assert checkout.postgres("stop").returncode == 0
+    assert checkout.postgres("status").returncode == 3
+    assert checkout.postgres("stop").returncode == 0
+    assert checkout.postgres("start").stdout.strip() == url
+    assert str(checkout.query(url, "SELECT grams FROM kept")[0][0]) == "1.000001"
 
 
-def test_is_durable_private_and_deaf_to_the_network(fresh_checkout: Checkout) -> None:
-    url = fresh_checkout.postgres("start").stdout.strip()
+def test_is_durable_private_and_deaf_to_the_network(checkout: Checkout) -> None:
+    url = checkout.postgres("start").stdout.strip()
     for setting, expected in {"fsync": "on", "synchronous_commit": "on", "listen_addresses": ""}.items():
-        assert fresh_checkout.query(url, f"SHOW {setting}") == [(expected,)]
-    assert fresh_checkout.data.stat().st_mode & 0o077 == 0
+        assert checkout.query(url, f"SHOW {setting}") == [(expected,)]
+    assert checkout.data.stat().st_mode & 0o077 == 0
 
 
 def test_a_killed_server_starts_again_with_what_was_committed(checkout: Checkout) -> None:

@@ -7,10 +7,10 @@ from .conftest import Checkout
 
 
 @pytest.fixture
-def house(checkout: Checkout) -> Checkout:
-    checkout.settings["DATABASE_URL"] = "postgresql://unused/goldwallet"
-    checkout.write("test_sums.py", "def test_right(): pass\ndef test_wrong(): assert not 1\n")
-    return checkout
+def house(fresh_checkout: Checkout) -> Checkout:
+    fresh_checkout.settings["DATABASE_URL"] = "postgresql://unused/goldwallet"
+    fresh_checkout.write("test_sums.py", "def test_right(): pass\ndef test_wrong(): assert not 1\n")
+    return fresh_checkout
 
 
 def test_arguments_run_pytest_alone_with_them(house: Checkout) -> None:
@@ -29,6 +29,7 @@ def test_a_failing_test_fails_the_command(house: Checkout) -> None:
 def test_a_failing_check_fails_the_command_and_is_shown(house: Checkout) -> None:
     house.write(".venv/bin/ruff", "#!/bin/sh\necho this line is too long\nexit 1\n")
     (house.folder / ".venv/bin/ruff").chmod(0o755)
+    house.write("mypy.py", "")  # before the real one on the path, which would take seconds
     for name in ("djade", "lint-imports"):
         (house.folder / ".venv/bin" / name).symlink_to("/bin/true")
     done = house.tool("test.py", "--checks")
@@ -39,7 +40,9 @@ def test_a_failing_check_fails_the_command_and_is_shown(house: Checkout) -> None
     assert results["lint-imports"] == results["check --deploy"] == "passed"
 
 
-def test_two_runs_in_one_checkout_do_not_share_a_test_database(checkout: Checkout) -> None:
+def test_two_runs_in_one_checkout_do_not_share_a_test_database(fresh_checkout: Checkout) -> None:
+    checkout = fresh_checkout
+    checkout.home.mkdir(parents=True)
     with (checkout.home / "testing.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = checkout.tool("test.py", "-k", "right")
