@@ -30,6 +30,8 @@ _PASSED_OVER = re.compile(
 )
 #: The signs that begin a formula, and their full-width twins, which a Japanese or Chinese Excel takes for the same.
 _FORMULA = re.compile(r"""\A[\t\r\n]|(?:\A|[;,|"'\t\r\n])[=+\-@\uff1d\uff0b\uff0d\uff20]""")
+# Most cells have none of these, and then neither a formula nor what is no text.
+_TO_LOOK_AT = re.compile("[\x00\t\r\n=+\\-@\uff1d\uff0b\uff0d\uff20\ud800-\udfff\ufffe\uffff]")
 # No text of a file: NUL, halves of a pair, and what XML does not know.
 _NO_TEXT = re.compile("[\x00\ud800-\udfff\ufffe\uffff]")
 
@@ -57,7 +59,10 @@ def safe(value: object) -> str | Decimal | int | dt.datetime:
             return value.astimezone(NAIROBI)
         case dt.date():
             return value.isoformat()
-    text = _NO_TEXT.sub("", str(value))
+    text = str(value)
+    if not _TO_LOOK_AT.search(text):
+        return text
+    text = _NO_TEXT.sub("", text)
     return f"'{text}" if _FORMULA.search(_PASSED_OVER.sub("", text)) else text
 
 
