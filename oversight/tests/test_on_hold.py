@@ -59,12 +59,14 @@ def test_every_form_of_the_desk_is_shut_and_every_page_stays_open(
     for name in DESK:
         path = path_of(name, shared[1].arguments(name, DESK[name]))
         for method in ("get", "post"):
-            with taken_back():
-                before = writes()
-                answer = visit.ask(method, path)
-                written = written_since(before) - SEEN
             as_before = wanted(ROUTES[name], visitor, post=method == "post")
-            shut = as_before != 405 and (method == "post" or name in COPIES)
+            if as_before in {403, 405}:
+                continue  # Shut to their role, or to this method, with and without a hold (`test_routes`).
+            shut = method == "post" or name in COPIES
+            with taken_back():
+                before = writes() if shut else {}
+                answer = visit.ask(method, path)
+                written = written_since(before) - SEEN if shut else set()
             if answer.status_code != (403 if shut else as_before):
                 wrong.append(f"{method} {name}: {answer.status_code}")
             if shut and (ON_HOLD not in text(answer) or written):

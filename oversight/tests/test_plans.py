@@ -18,10 +18,10 @@ pytestmark = pytest.mark.django_db
 # Copies of one order, an hour apart. Their quotes and payments are not there: nobody looks at them.
 _ORDERS = """
 INSERT INTO trading_order
-SELECT (jsonb_populate_record(made, jsonb_build_object(
+SELECT copied.* FROM trading_order made, generate_series(1, 20000) n, jsonb_populate_record(made, jsonb_build_object(
     'id', gen_random_uuid(), 'quote_id', gen_random_uuid(), 'payment_id', gen_random_uuid(),
-    'reference', 'P' || n, 'finished_at', made.finished_at - interval '1 hour' * n))).*
-FROM trading_order made, generate_series(1, 20000) n WHERE made.id = %s
+    'reference', 'P' || n, 'finished_at', made.finished_at - interval '1 hour' * n)) AS copied
+WHERE made.id = %s
 """
 _LINES = """
 INSERT INTO controls_auditentry (at, address, action, page, subject, reason)

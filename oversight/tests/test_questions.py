@@ -20,7 +20,7 @@ from oversight.tests.shown import MOST, Look, look
 pytestmark = pytest.mark.django_db
 
 #: How many there are of everything at first, and how many more there are then.
-FEW, MORE = 1, 4
+FEW, MORE = 1, 2
 #: Every route of the desk that can be looked at.
 PAGES = sorted(
     name for name, route in ROUTES.items() if route.kind == "staff" and route.answers[0] is not None
