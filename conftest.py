@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from asgiref.sync import SyncToAsync
 from django.core.servers.basehttp import WSGIServer
+from django.db import connections
 from django.test import TransactionTestCase
 from pytest_django.live_server_helper import LiveServer
 
@@ -37,6 +39,13 @@ def _fresh_thresholds() -> Iterator[None]:
     thresholds_forget()
     yield
     thresholds_forget()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
+    """The database goes at the end. A worker that ran in a test has left a thread with a connection to it."""
+    yield
+    SyncToAsync.single_thread_executor.submit(connections.close_all).result()
 
 
 @pytest.fixture
