@@ -40,6 +40,7 @@ def arguments() -> argparse.Namespace:
         "--rows", default=",".join(map(str, ROWS)), help="which rows of the table, for example 1,8"
     )
     parser.add_argument("--repetitions", type=int, help=f"pairs of each row; {FULL.repetitions} unless told")
+    parser.add_argument("--from", dest="pattern", metavar="URL", help="a migrated database to begin with")
     return parser.parse_args()
 
 
@@ -56,6 +57,8 @@ def main() -> int:
             raise Problem(
                 "pgbench is not installed here (Debian: postgresql-contrib). Without it: make bench ARGS='--rows 8,15'"
             )
+        if options.pattern:
+            house.begin_with(options.pattern)
         results, version = measure(house, rows, size, repetitions)
     about = machine(version)
     print(f"\n{table(results)}\n")
