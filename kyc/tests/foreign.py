@@ -7,6 +7,7 @@ import gzip
 import io
 import tarfile
 import zipfile
+from functools import cache
 
 from PIL import Image
 
@@ -32,6 +33,7 @@ def tar() -> bytes:
     return file.getvalue()
 
 
+@cache
 def payloads() -> dict[str, bytes]:
     """What is no picture of the kinds that we read."""
     small = drawn()

@@ -17,11 +17,16 @@ JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 
 
 def drawn(size: tuple[int, int] = (420, 320), mode: str = "RGB") -> Image.Image:
+    return _drawn(size).convert(mode)
+
+
+@cache
+def _drawn(size: tuple[int, int]) -> Image.Image:
     image = Image.radial_gradient("L").resize(size).convert("RGB")
     draw = ImageDraw.Draw(image)
     for at in range(0, size[0], 20):
         draw.line((at, 0, size[0] - at, size[1]), fill=(at % 256, 90, 200), width=3)
-    return image.convert(mode)
+    return image
 
 
 def saved(image: Image.Image, kind: str, **options) -> bytes:
@@ -59,13 +64,13 @@ def png(width: int, height: int, rows: bytes, **options: int) -> bytes:
 
 @cache
 def zeros(count: int) -> bytes:
-    """So many zero bytes, compressed, without ever holding them."""
-    packer, out = zlib.compressobj(1), bytearray()
-    block = bytes(1 << 20)
-    while count > 0:
-        out += packer.compress(block[:count])
-        count -= len(block)
-    return bytes(out + packer.flush())
+    """So many zero bytes, compressed, without ever holding them: one piece many times over, and then the rest."""
+    whole, rest = divmod(count, 1 << 20)
+    packer = zlib.compressobj(1, zlib.DEFLATED, -zlib.MAX_WBITS)
+    piece = packer.compress(bytes(1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)
+    end = packer.compress(bytes(rest)) + packer.flush()
+    # The stream's header before it; its sum, which for zeros follows from how many they are, behind it.
+    return b"\x78\x01" + piece * whole + end + struct.pack(">HH", count % 65_521, 1)
 
 
 def exif(**entries) -> bytes:
