@@ -28,17 +28,22 @@ def test_three(n): ...
 """
 
 
-def test_every_row_of_tier_s_is_named_by_a_test() -> None:
-    assert faults.missing(faults.shown()) == []
+@pytest.fixture(scope="module")
+def shown() -> list[Shown]:
+    return faults.shown()
 
 
-def test_no_test_names_a_row_that_does_not_exist() -> None:
-    assert faults.unheard_of(faults.shown()) == []
+def test_every_row_of_tier_s_is_named_by_a_test(shown: list[Shown]) -> None:
+    assert faults.missing(shown) == []
 
 
-def test_the_page_is_up_to_date() -> None:
+def test_no_test_names_a_row_that_does_not_exist(shown: list[Shown]) -> None:
+    assert faults.unheard_of(shown) == []
+
+
+def test_the_page_is_up_to_date(shown: list[Shown]) -> None:
     text = faults.PAGE.read_text(encoding="utf-8")
-    assert text == faults.page_with(text, faults.shown()), "python -m goldwallet.test.faults --write"
+    assert text == faults.page_with(text, shown), "python -m goldwallet.test.faults --write"
 
 
 def test_the_catalogue_is_sound() -> None:

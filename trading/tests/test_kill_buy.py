@@ -24,7 +24,6 @@ from goldwallet.test.kill import (
     sweep,
     waiting_for,
 )
-from goldwallet.test.provider import Simulator
 from goldwallet.test.race import patiently, queue_empty, together
 from goldwallet.test.worker import work, work_until
 from goldwallet.test.world import PASSWORD, World, buy
@@ -37,15 +36,6 @@ from trading.models import Order, Status
 pytestmark = [pytest.mark.race, pytest.mark.simulator, pytest.mark.django_db(transaction=True)]
 
 GRAMS = Decimal("0.060606")  # for KES 1,000
-
-
-@pytest.fixture(scope="module")
-def simulator_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
-    """With prompts that stay as long as a test is busy killing."""
-    simulator = Simulator(tmp_path_factory.mktemp("simulator"), SIMULATOR_PROMPT_SECONDS="60")
-    simulator.start()
-    yield simulator
-    simulator.stop()
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ from trials.killsweep.scenarios import Scenario
 
 #: Here something becomes true outside of the process: for others in the database, at the provider, or for us.
 DECISIVE = ("commit", "call", "callback")
+#: Here the process changes what outlives it. Between two of these a kill leaves the same, wherever it comes.
+_LASTING = (*DECISIVE, "write")
 #: These steps are the same in all scenarios of one side; a sample kills there once.
 _COMMON = ("quote", "confirm", "send", "send payout")
 
@@ -32,7 +34,9 @@ class Sample:
         decisive = [
             kill
             for kill in every
-            if kill.number >= begins and self._is_new(scenario, boundaries[kill.number])
+            if kill.number >= begins
+            and self._is_new(scenario, boundaries[kill.number])
+            and not self._as_before(scenario, boundaries, kill, begins)
         ]
         rest = [kill for kill in every if kill not in decisive]
         chosen = self._chance.sample(rest, min(self._others, len(rest)))
@@ -42,6 +46,20 @@ class Sample:
 
     def _is_new(self, scenario: Scenario, boundary: Boundary) -> bool:
         return boundary.kind in DECISIVE and (scenario.side, boundary) not in self._passed
+
+    def _as_before(self, scenario: Scenario, boundaries: list[Boundary], kill: Kill, begins: int) -> bool:
+        """Whether another kill of the same step leaves the same. From a commit to the call after it, or from a call to
+        the commit of what it answered, nothing lasts; nor does, from a callback's arrival, what it has not committed.
+        """
+        if kill.when == "after":
+            return False
+        here = boundaries[kill.number]
+        for number in range(kill.number - 1, begins - 1, -1):
+            if boundaries[number].step != here.step:
+                return False
+            if boundaries[number].kind in _LASTING:
+                return self._is_new(scenario, boundaries[number])
+        return False
 
 
 def _common(way: list[Boundary], other: list[Boundary]) -> int:

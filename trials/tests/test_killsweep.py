@@ -99,6 +99,22 @@ def test_a_sample_does_not_kill_twice_where_two_ways_are_one() -> None:
     assert {kill.number for kill in sample.kills(SCENARIOS["sale"], [*other, way[1]])} == {12}
 
 
+def test_a_sample_does_not_kill_twice_where_nothing_lasts_in_between() -> None:
+    kinds = ["statement", "commit", "read", "call", "statement", "commit", "write", "read", "commit"]
+    way = [Boundary(kind, "send", str(number)) for number, kind in enumerate(kinds)]
+    kills = Sample(seed=3, others=0).kills(SCENARIOS["buy"], [*way, Boundary("commit", "settle", "its own")])
+    assert kills == [
+        Kill(1, "before"),
+        Kill(1, "after"),
+        Kill(3, "after"),
+        Kill(5, "after"),
+        Kill(8, "before"),
+        Kill(8, "after"),
+        Kill(9, "before"),
+        Kill(9, "after"),
+    ]
+
+
 def test_all_kills_are_before_and_after_each() -> None:
     assert len(all_kills(boundaries())) == 14
     assert all_kills(boundaries())[:2] == [Kill(0, "before"), Kill(0, "after")]
