@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import cache_from_source
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -27,7 +28,9 @@ class Copies:
             target = self.pristine / name
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(CHECKOUT / name, target)
-        # Once here, not again in every copy: a file keeps its time, so only the patched one is compiled anew.
+            _copy_compiled(name, self.pristine)
+        # Once here, not again in every copy: a file keeps its time, so only the patched one is compiled anew. And
+        # here only what the checkout has not compiled, or has changed since.
         compileall.compile_dir(self.pristine, quiet=2)
 
     @contextmanager
@@ -39,3 +42,13 @@ class Copies:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _copy_compiled(name: str, folder: Path) -> None:
+    """What Python has made of a file of the checkout, if it has: its path in there is set right when it is loaded."""
+    if name.endswith(".py"):
+        compiled = Path(cache_from_source(name))
+        if (CHECKOUT / compiled).is_file():
+            target = folder / compiled
+            target.parent.mkdir(exist_ok=True)
+            shutil.copy2(CHECKOUT / compiled, target)

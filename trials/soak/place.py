@@ -21,6 +21,7 @@ from controls.models import Threshold
 from controls.selectors import thresholds_forget
 from goldwallet import clock
 from goldwallet.test.clock import clock_shift, shift_clock
+from goldwallet.test.emptying import tables_empty
 from goldwallet.test.provider import Simulator
 from goldwallet.test.race import queue_empty
 from goldwallet.test.world import World, world_create
@@ -89,7 +90,7 @@ class Place:
         self.shifted, self.people = 0.0, 0
         with shift_clock():
             queue_empty()
-            call_command("flush", verbosity=0, interactive=False)
+            tables_empty()
             thresholds_forget()
             self.world = world_create()
             self.treasurers = [
