@@ -226,6 +226,19 @@ def written_since(before: dict[str, int]) -> set[str]:
     return {table for table, count in writes().items() if count != before.get(table, 0)}
 
 
+class Written:
+    """Tables that were written since the last look. What is taken back counts all the same, and goes on counting: so
+    each look is where the next one begins.
+    """
+
+    def __init__(self) -> None:
+        self._before = writes()
+
+    def look(self) -> set[str]:
+        before, self._before = self._before, writes()
+        return {table for table, count in self._before.items() if count != before.get(table, 0)}
+
+
 @contextmanager
 def taken_back() -> Iterator[None]:
     """Whatever the block writes is undone, so that the next request meets the same house."""

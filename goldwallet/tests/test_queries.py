@@ -115,9 +115,12 @@ def ask(browser: Client, page: str, query: str) -> int:
         before = writes()
         answer = browser.get(f"{page}?{query}")
         # That somebody has looked is noted, and a search for a person counted, whatever the answer says.
-        written = written_since(before) - SEEN - {"controls_auditentry", "controls_count"}
+        refused = answer.status_code >= 400
+        written = (
+            written_since(before) - SEEN - {"controls_auditentry", "controls_count"} if refused else set()
+        )
     assert "X-Planted" not in answer
-    assert not (answer.status_code >= 400 and written), (page, query, written)
+    assert not written, (page, query, written)
     return answer.status_code
 
 
@@ -169,7 +172,7 @@ def test_anything_at_all_in_a_list_s_parameters(scene: Scene, page: str, heard: 
     names = sorted(heard)
 
     @settings(
-        max_examples=40,
+        max_examples=25,
         deadline=None,
         derandomize=True,
         database=None,
