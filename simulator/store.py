@@ -213,6 +213,7 @@ class Store:
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / "books.sqlite3"
         self._writer = threading.Lock()
+        self._idle: list[Db] = []
         # Set after every commit: the scheduler waits for it.
         self.changed = threading.Event()
         self._lock_file = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -244,15 +245,25 @@ class Store:
 
     @contextmanager
     def _connection(self) -> Iterator[Db]:
-        # A connection for each piece of work: threads come and go, and opening one costs very little.
-        db = sqlite3.connect(self._path, isolation_level=None, timeout=10)
+        # Threads come and go, and opening a connection costs more than most pieces of work: each takes one that nobody
+        # uses. One that something went wrong on is not used again.
         try:
-            db.row_factory = sqlite3.Row
-            db.execute("PRAGMA foreign_keys = ON")
-            db.execute("PRAGMA synchronous = NORMAL")
+            db = self._idle.pop()
+        except IndexError:
+            db = self._open()
+        try:
             yield db
-        finally:
+        except BaseException:
             db.close()
+            raise
+        self._idle.append(db)
+
+    def _open(self) -> Db:
+        db = sqlite3.connect(self._path, isolation_level=None, timeout=10, check_same_thread=False)
+        db.row_factory = sqlite3.Row
+        db.execute("PRAGMA foreign_keys = ON")
+        db.execute("PRAGMA synchronous = NORMAL")
+        return db
 
     @contextmanager
     def read(self) -> Iterator[Db]:
@@ -278,5 +289,7 @@ class Store:
         self.changed.set()
 
     def close(self) -> None:
+        while self._idle:
+            self._idle.pop().close()
         self._keeper.close()
         os.close(self._lock_file)

@@ -192,7 +192,7 @@ def test_another_amount_with_the_right_reference_waits(world: World, rail: Simul
 
 
 @pytest.mark.fault("P18")
-def test_two_hundred_strays_all_wait_and_none_is_credited(world: World, rail: Simulator) -> None:
+def test_two_hundred_strays_all_wait_and_none_is_credited(world: World, rail: Simulator, deaf: None) -> None:
     order = prompted(world, rail)
     wrong = ["", "GOLD", order.payment.reference[:-1], order.payment.reference + "X", "0712345678", "ORDER 1"]
     receipts = {rail.paybill(STRANGER, 10 + number, wrong[number % len(wrong)]) for number in range(200)}
