@@ -1,6 +1,4 @@
-"""Races of real processes: 25 rounds of each, 50 where several ends must be seen; and what they find when a guard of
-the database is off.
-"""
+"""Races of real processes: 50 rounds of each, and what they find when a guard of the database is off."""
 
 import time
 
@@ -23,9 +21,7 @@ from trials.races import Race, Report, race_run
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
-ROUNDS = 25
-#: Of a race that must end in several ways, so that each has its chance.
-ROUNDS_TO_SEE_ALL = 50
+ROUNDS = 50
 
 
 @pytest.fixture(autouse=True)
@@ -48,11 +44,10 @@ def run_race(race: Race, rounds: int, *, whole: bool) -> Report:
 
 
 def nothing_wrong(name: str) -> None:
-    rounds = ROUNDS_TO_SEE_ALL if RACES[name].ends else ROUNDS
-    report = run(name, rounds)
+    report = run(name)
     assert report.violations == []
     assert report.deadlocks == 0
-    assert report.rounds == sum(report.ends.values()) == rounds
+    assert report.rounds == sum(report.ends.values()) == ROUNDS
 
 
 @pytest.mark.fault("P01")
