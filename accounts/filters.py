@@ -267,3 +267,18 @@ def _without_nul(data: Mapping[str, Any]) -> QueryDict:
         found = data.getlist(name) if isinstance(data, QueryDict) else [data[name]]
         copy.setlist(name, [str(text).replace("\x00", "")[:_LONGEST] for text in found[:40]])
     return copy
+
+
+def told(form: forms.BaseForm) -> str:
+    """What a list is narrowed to, as its form calls it; empty when it is whole."""
+    said = []
+    for field in form:
+        value = field.value() if form.is_bound and not field.is_hidden else ""
+        names = dict(getattr(field.field, "choices", ()))
+        words = [str(names.get(one, one)) for one in (value if isinstance(value, list) else [value]) if one]
+        if words:
+            text = ", ".join(words)
+            said.append(
+                f"{field.label}: {' '.join(_split(text)) if isinstance(field.field, Moment) else text}"
+            )
+    return "; ".join(said)

@@ -169,3 +169,14 @@ def test_what_a_cell_folds_away_is_unfolded_on_paper(sheet: Page, papers: Papers
     expect(value).to_be_hidden()
     sheet.emulate_media(media="print")
     expect(value).to_be_visible()
+
+
+def test_a_filtered_list_says_on_paper_what_it_leaves_out(sheet: Page, papers: Papers) -> None:
+    """On the screen the filters do, which paper does not have."""
+    sheet.goto(of_route(papers, "desk_pool", "status=all"))
+    told = sheet.get_by_text("Only: State: Both")
+    expect(told).to_be_hidden()
+    sheet.emulate_media(media="print")
+    expect(told).to_be_visible()
+    sheet.goto(of_route(papers, "desk_orders"))
+    expect(sheet.locator(".only-paper")).to_have_count(0)
