@@ -11,7 +11,7 @@ from goldwallet.clock import NAIROBI, now
 from goldwallet.test.books import assert_books
 from goldwallet.test.clock import shift_clock
 from goldwallet.test.two import agreed
-from goldwallet.test.world import World, buy, paid
+from goldwallet.test.world import BUY, SELL, World, buy, paid
 from ledger import chart
 from ledger.selectors import balance
 from oversight.reconciliation.run import reconcile
@@ -19,6 +19,7 @@ from oversight.tests.day import Day, Row, keys, new_receipt, row_out, statement
 from payments.models import Payment, StatementFile
 from payments.statements import statement_import
 from payments.tests.portal import HEADINGS
+from pools.services import price_set
 
 pytestmark = pytest.mark.django_db
 
@@ -134,6 +135,8 @@ def test_an_export_of_today_covers_until_its_last_line(world: World, maker: User
     noon = (12 - current.hour) % 24
     day = Day(world, maker)
     with shift_clock(hours=noon):
+        # Noon may be almost a day away, and nobody trades at a price of yesterday.
+        price_set(buy=BUY, sell=SELL, by=world.pricing, reason="test", confirmed=True)
         day.trade(people=2, buys=3, sales=3)
     with shift_clock(hours=noon + 2):
         exported = statement(day.collections)
