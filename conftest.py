@@ -41,15 +41,14 @@ def _fresh_thresholds() -> Iterator[None]:
     thresholds_forget()
 
 
-#: Autovacuum counts the rows of tables between two tests, when they are empty; then queries are planned for no rows. It
-#: still clears away what tests have taken back, or every look at a table would pass over all of it.
+#: Autovacuum counts the rows of tables between two tests, when they are empty; then queries are planned for no rows.
 _NEVER_COUNTED = """
 DO $$
 DECLARE
     one regclass;
 BEGIN
     FOR one IN SELECT oid FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace LOOP
-        EXECUTE format('ALTER TABLE %s SET (autovacuum_analyze_threshold = 2000000000)', one);
+        EXECUTE format('ALTER TABLE %s SET (autovacuum_enabled = false)', one);
     END LOOP;
 END
 $$
@@ -124,8 +123,6 @@ def point_at(simulator: Simulator, base_url: str, settings) -> None:
 #: money; the last all others.
 LANES = ("machinery", "money", "house")
 _MONEY = frozenset({"ledger", "payments", "trading", "oversight"})
-#: Trials that go where there is most time left.
-_LONG = frozenset({"test_killsweep.py"})
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -169,8 +166,6 @@ def _lane(item: pytest.Item) -> str:
 def _lane_of(path: Path, config: pytest.Config) -> str:
     """The lane of what stands in this file and needs no browser."""
     folder = path.relative_to(config.rootpath).parts[0]
-    if path.name in _LONG:
-        return "house"
     if folder == "trials" or path.name.startswith(("test_kill_", "test_fault_")):
         return "machinery"
     return "money" if folder in _MONEY else "house"
